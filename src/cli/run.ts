@@ -1,0 +1,131 @@
+// zerodown run: supervise a command.
+
+import { existsSync, statSync, unlinkSync } from "node:fs";
+import { resolve } from "node:path";
+import type { NativeError } from "../native/index.js";
+import type { Listen } from "../sockets/address.js";
+import { bindSocket } from "../sockets/bind.js";
+import { describeFd } from "../sockets/describe.js";
+import { createLog } from "../supervisor/log.js";
+import { createRuntimeDirectory } from "../supervisor/runtime-directory.js";
+import { STOP_SIGNALS, Supervisor } from "../supervisor/supervisor.js";
+import { ListenFdsError, listenFds, type PassedFd, UNNAMED } from "../systemd/listen-fds.js";
+import { Notifier } from "../systemd/notify.js";
+import { CommandError, UsageError } from "./options.js";
+import { parseRunOptions, RUN_HELP, type RunOptions } from "./run-options.js";
+
+// sysexits.h
+const EX_OSERR = 71;
+const EX_CANTCREAT = 73;
+const EX_NOPERM = 77;
+const EX_CONFIG = 78;
+
+export function run(args: readonly string[]): void {
+  const options = parseRunOptions(args);
+  if (options === null) {
+    process.stdout.write(RUN_HELP);
+    return;
+  }
+  checkSignals(options);
+  const { env: environment } = process;
+  const log = createLog(environment);
+
+  const passed = receiveSockets(environment, why => log("warning", why));
+  checkNames(passed, options.listen);
+  const directory = workingDirectory(options.workingDirectory, environment);
+  const bound = options.listen.map(bind);
+  const sockets = [...passed, ...bound];
+  const runtimeDirectory = makeRuntimeDirectory(environment);
+
+  const supervisor = new Supervisor({
+    config: { pid: process.pid, ...options },
+    launch: { ...options, directory, environment, sockets, runtimeDirectory },
+    notifier: new Notifier(environment, why => log("warning", why)),
+    log,
+    reloadSignals: options.reloadSignals,
+    passSignals: options.passSignals,
+    exit: status => {
+      removeSocketFiles(options.listen);
+      process.exit(status);
+    },
+  });
+  log("info", sockets.length > 0 ? `sockets: ${sockets.map(describe).join(", ")}` : NO_SOCKETS);
+  supervisor.start();
+  // Whatever goes wrong in here, the generations that serve go on serving.
+  process.on("uncaughtException", error => log("err", `internal error, going on: ${error.stack}`));
+}
+
+const NO_SOCKETS =
+  "no sockets, neither from systemd nor by --listen: what the app binds itself, its next generation can't bind";
+
+function checkSignals({ reloadSignals, passSignals }: RunOptions): void {
+  const roles = [...STOP_SIGNALS, ...new Set(reloadSignals), ...new Set(passSignals)];
+  const twice = roles.find((signal, index) => roles.indexOf(signal) !== index);
+  if (twice) {
+    throw new UsageError(
+      `${twice} has two meanings: each signal stops (${STOP_SIGNALS.join(", ")}), reloads or is passed on`,
+    );
+  }
+}
+
+function receiveSockets(environment: NodeJS.ProcessEnv, ignored: (why: string) => void): PassedFd[] {
+  try {
+    return listenFds(environment, ignored);
+  } catch (error) {
+    if (error instanceof ListenFdsError) throw new CommandError(error.message, EX_CONFIG);
+    throw error;
+  }
+}
+
+function checkNames(passed: readonly PassedFd[], listen: readonly Listen[]): void {
+  const names = new Set(passed.map(({ name }) => name));
+  for (const { name, text } of listen) {
+    if (name === undefined) continue;
+    if (names.has(name)) throw new UsageError(`--listen ${name}=${text}: there is a socket named "${name}" already`);
+    names.add(name);
+  }
+}
+
+function bind(listen: Listen): PassedFd {
+  try {
+    return { fd: bindSocket(listen), name: listen.name ?? UNNAMED };
+  } catch (error) {
+    const { code, message } = error as NativeError;
+    throw new CommandError(`--listen ${listen.text}: ${message}`, /^E(ACCES|PERM)$/.test(code) ? EX_NOPERM : EX_OSERR);
+  }
+}
+
+function removeSocketFiles(listen: readonly Listen[]): void {
+  for (const { address } of listen) {
+    if (address.family === "unix" && existsSync(address.name)) unlinkSync(address.name);
+  }
+}
+
+/** As a path, so that a deployment can put another directory there. */
+function workingDirectory(given: string | undefined, { PWD }: NodeJS.ProcessEnv): string {
+  try {
+    if (given !== undefined) {
+      if (!statSync(given).isDirectory()) throw new Error(`"${given}" is no directory`);
+      return resolve(given);
+    }
+    // The shell's own idea of it, which keeps the symbolic links, if it is true.
+    const [here, shells] = [statSync("."), statSync(PWD ?? ".", { throwIfNoEntry: false })];
+    return PWD?.startsWith("/") && shells?.ino === here.ino && shells.dev === here.dev ? PWD : process.cwd();
+  } catch (error) {
+    throw new UsageError(
+      `${given === undefined ? "the working directory" : "--working-directory"}: ${(error as Error).message}`,
+    );
+  }
+}
+
+function makeRuntimeDirectory(environment: NodeJS.ProcessEnv): string {
+  try {
+    return createRuntimeDirectory(environment);
+  } catch (error) {
+    throw new CommandError((error as Error).message, EX_CANTCREAT);
+  }
+}
+
+function describe({ fd, name }: PassedFd): string {
+  return name === UNNAMED ? describeFd(fd) : `${name} (${describeFd(fd)})`;
+}

@@ -1,0 +1,102 @@
+// The addon, typed. Every function throws a NativeError where the system says no.
+
+import { createRequire } from "node:module";
+
+/** What a failed system call throws, in the shape of Node's own errors. */
+export interface NativeError extends Error {
+  /** e.g. "ENOENT" */
+  code: string;
+  /** The negative errno. */
+  errno: number;
+  /** e.g. "execve" */
+  syscall: string;
+  /** The file, command or address it was about, if any. */
+  path?: string;
+}
+
+export interface SpawnOptions {
+  /** Files to execute: the first that exists and may be executed (execve(2)). */
+  paths: readonly string[];
+  argv: readonly string[];
+  /** `NAME=value` each. */
+  environment: readonly string[];
+  /** Variables that are set to the child's own pid. */
+  pidVariables: readonly string[];
+  /** Working directory, entered before the paths are looked up. */
+  directory: string;
+  /** Descriptors that become 3, 4, … in the child; it gets 0–2 as they are and no other. */
+  fds: readonly number[];
+  /** Sent to the child when this process dies (PR_SET_PDEATHSIG in prctl(2)). */
+  deathSignal: number;
+  /** Soft RLIMIT_NOFILE for the child; −1 leaves this process's. */
+  fileLimit: number;
+}
+
+/** How a child ended: `signal` is 0 if it exited by itself, with `status`. */
+export interface ExitStatus {
+  status: number;
+  signal: number;
+}
+
+export interface Message {
+  data: Buffer;
+  /** Descriptors that came along; the caller closes them. */
+  fds: number[];
+  /** The message or its descriptors didn't fit into the limits (4096 bytes, 253 descriptors). */
+  truncated: boolean;
+  pid: number;
+  uid: number;
+  gid: number;
+}
+
+export interface SocketDescription {
+  family: "inet" | "inet6" | "unix" | "netlink" | "vsock" | "other";
+  type: "stream" | "datagram" | "seqpacket" | "raw" | "other";
+  listening: boolean;
+  connected: boolean;
+  /** unix only: "" when unnamed; abstract names begin with "@". */
+  path?: string;
+  /** inet and inet6 only. */
+  host?: string;
+  port?: number;
+}
+
+interface Native {
+  /** Starts a child in a process group of its own, with default signal dispositions and nothing blocked. */
+  spawn(options: SpawnOptions): { pid: number; pidfd: number };
+  /** Collects a child that ended; null while it runs (waitid(2), P_PIDFD). */
+  reap(pidfd: number): ExitStatus | null;
+  /** What LISTEN_PIDFDID says of that process: a decimal number, "" where the kernel (before 6.9) has none. */
+  pidfdId(pid: number): string;
+  /**
+   * Calls back, with 0 or a negative errno, for as long as the descriptor is readable (or writable). Makes it
+   * non-blocking. Ends with the returned function, which must be called before the descriptor is closed.
+   */
+  watch(fd: number, writable: boolean, callback: (status: number) => void): () => void;
+  /** Binds a new socket to a path or an @abstract name; streams and seqpackets listen. Close-on-exec. */
+  bindUnix(type: number, name: string): number;
+  /** The same for an IPv4 or IPv6 address; `interface` ("" for none) is the scope of a link-local one. */
+  bindInet(type: number, family: number, host: string, interfaceName: string, port: number): number;
+  /** A new non-blocking socket, connected to a path or an @abstract name. */
+  connectUnix(type: number, name: string): number;
+  /** What a descriptor is; null when it isn't a socket. */
+  describeSocket(fd: number): SocketDescription | null;
+  /** A pipe, close-on-exec: the end to read and the end to write. */
+  pipe(): [number, number];
+  /** Whether a write would go through at once. */
+  writable(fd: number): boolean;
+  /** Messages received from now on tell their sender's pid, uid, gid (SO_PASSCRED in unix(7)). */
+  passCredentials(fd: number): void;
+  /** Sends one message on a connected datagram socket; never blocks (EAGAIN). */
+  send(fd: number, text: string, fds: readonly number[]): void;
+  /** Takes the next message; null when none waits. */
+  receive(fd: number): Message | null;
+}
+
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_SEQPACKET = 5;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+
+export const native: Native = createRequire(import.meta.url)(`./zerodown-${process.arch}.node`);

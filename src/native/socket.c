@@ -1,0 +1,170 @@
+// Making, binding and describing sockets; and pipes.
+#include "addon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// bind(2) on a new socket. Returns 0, or the errno with the step that failed.
+static int bind_socket(int fd, const struct sockaddr *address, socklen_t length, bool listening, const char **step) {
+  int on = 1;
+  *step = "setsockopt";
+  if (address->sa_family != AF_UNIX && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) return errno;
+  *step = "bind";
+  if (bind(fd, address, length) < 0) return errno;
+  *step = "listen";
+  // As systemd's own default Backlog=: the kernel cuts it down to net.core.somaxconn.
+  if (listening && listen(fd, 0x7fffffff) < 0) return errno;
+  return 0;
+}
+
+// bindUnix(type, name) → fd; bindInet(type, family, host, interface, port) → fd. Streams and seqpackets listen.
+static napi_value bind_new(napi_env env, int type, const struct sockaddr *address, socklen_t length,
+                           const char *subject) {
+  const char *step = "socket";
+  int fd = socket(address->sa_family, type | SOCK_CLOEXEC, 0);
+  int error = fd < 0 ? errno : bind_socket(fd, address, length, type != SOCK_DGRAM, &step);
+  if (!error) return make_int(env, fd);
+  if (fd >= 0) close(fd);
+  return throw_errno(env, error, step, subject);
+}
+
+static napi_value bind_unix(napi_env env, napi_callback_info info) {
+  napi_value arguments[2], result = NULL;
+  int type, error;
+  char *name;
+  struct sockaddr_un address;
+  socklen_t length;
+  if (!get_arguments(env, info, 2, arguments) || !get_int(env, arguments[0], "type", &type) ||
+      !(name = get_string(env, arguments[1], "name")))
+    return NULL;
+  if ((error = unix_address(name, &address, &length)))
+    throw_errno(env, error, "bind", name);
+  else
+    result = bind_new(env, type, (struct sockaddr *)&address, length, name);
+  free(name);
+  return result;
+}
+
+static napi_value bind_inet(napi_env env, napi_callback_info info) {
+  napi_value arguments[5], result = NULL;
+  int type, family, port, error;
+  char *host = NULL, *interface = NULL, subject[128];
+  struct sockaddr_storage address;
+  socklen_t length;
+  if (!get_arguments(env, info, 5, arguments) || !get_int(env, arguments[0], "type", &type) ||
+      !get_int(env, arguments[1], "family", &family) || !(host = get_string(env, arguments[2], "host")) ||
+      !(interface = get_string(env, arguments[3], "interface")) || !get_int(env, arguments[4], "port", &port))
+    goto out;
+  snprintf(subject, sizeof subject, family == AF_INET6 ? "[%s]:%d" : "%s:%d", host, port);
+  if ((error = inet_address(family, host, interface, port, &address, &length)))
+    throw_errno(env, error, "bind", subject);
+  else
+    result = bind_new(env, type, (struct sockaddr *)&address, length, subject);
+out:
+  free(host);
+  free(interface);
+  return result;
+}
+
+// connectUnix(type, name) → fd, non-blocking
+static napi_value connect_unix(napi_env env, napi_callback_info info) {
+  napi_value arguments[2], result = NULL;
+  int type, fd = -1;
+  char *name;
+  struct sockaddr_un address;
+  socklen_t length;
+  if (!get_arguments(env, info, 2, arguments) || !get_int(env, arguments[0], "type", &type) ||
+      !(name = get_string(env, arguments[1], "name")))
+    return NULL;
+  const char *step = "connect";
+  int error = unix_address(name, &address, &length);
+  if (!error && (fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) < 0) {
+    step = "socket";
+    error = errno;
+  }
+  if (!error && connect(fd, (struct sockaddr *)&address, length) < 0) error = errno;
+  if (error) {
+    if (fd >= 0) close(fd);
+    throw_errno(env, error, step, name);
+  } else {
+    result = make_int(env, fd);
+  }
+  free(name);
+  return result;
+}
+
+static const char *family_name(int family) {
+  return family == AF_INET    ? "inet"
+         : family == AF_INET6 ? "inet6"
+         : family == AF_UNIX  ? "unix"
+         : family == AF_NETLINK ? "netlink"
+         : family == AF_VSOCK ? "vsock"
+                              : "other";
+}
+
+static const char *type_name(int type) {
+  return type == SOCK_STREAM      ? "stream"
+         : type == SOCK_DGRAM     ? "datagram"
+         : type == SOCK_SEQPACKET ? "seqpacket"
+         : type == SOCK_RAW       ? "raw"
+                                  : "other";
+}
+
+// describeSocket(fd) → {family, type, listening, connected, path | host and port}; null when it is no socket
+static napi_value describe_socket(napi_env env, napi_callback_info info) {
+  napi_value argument, object;
+  int fd, family, type, listening = 0;
+  struct sockaddr_storage address = {0}, peer;
+  socklen_t size = sizeof family, length = sizeof address, peer_length = sizeof peer;
+  if (!get_arguments(env, info, 1, &argument) || !get_int(env, argument, "fd", &fd)) return NULL;
+  if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) < 0) {
+    if (errno == ENOTSOCK) return napi_get_null(env, &object) == napi_ok ? object : NULL;
+    return throw_errno(env, errno, "getsockopt", NULL);
+  }
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0) return throw_errno(env, errno, "getsockopt", NULL);
+  getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size);  // not every family has it
+  if (getsockname(fd, (struct sockaddr *)&address, &length) < 0) return throw_errno(env, errno, "getsockname", NULL);
+  bool connected = getpeername(fd, (struct sockaddr *)&peer, &peer_length) == 0;
+  if (napi_create_object(env, &object) != napi_ok ||
+      !set_string(env, object, "family", family_name(family), NAPI_AUTO_LENGTH) ||
+      !set_string(env, object, "type", type_name(type), NAPI_AUTO_LENGTH) ||
+      !set_bool(env, object, "listening", listening) || !set_bool(env, object, "connected", connected) ||
+      !describe_address(env, object, &address, length))
+    return NULL;
+  return object;
+}
+
+// writable(fd) → boolean, at once
+static napi_value writable(napi_env env, napi_callback_info info) {
+  napi_value argument, result;
+  struct pollfd poll_fd = {.events = POLLOUT};
+  if (!get_arguments(env, info, 1, &argument) || !get_int(env, argument, "fd", &poll_fd.fd)) return NULL;
+  int ready = poll(&poll_fd, 1, 0);
+  return napi_get_boolean(env, ready > 0, &result) == napi_ok ? result : NULL;
+}
+
+// pipe() → [reader, writer], both close-on-exec
+static napi_value make_pipe(napi_env env, napi_callback_info info) {
+  int ends[2];
+  napi_value result, reader, writer;
+  if (pipe2(ends, O_CLOEXEC) < 0) return throw_errno(env, errno, "pipe2", NULL);
+  if (napi_create_array_with_length(env, 2, &result) == napi_ok && (reader = make_int(env, ends[0])) &&
+      (writer = make_int(env, ends[1])) && napi_set_element(env, result, 0, reader) == napi_ok &&
+      napi_set_element(env, result, 1, writer) == napi_ok)
+    return result;
+  close(ends[0]);
+  close(ends[1]);
+  return NULL;
+}
+
+bool socket_init(napi_env env, napi_value exports) {
+  return export_function(env, exports, "bindUnix", bind_unix) && export_function(env, exports, "bindInet", bind_inet) &&
+         export_function(env, exports, "connectUnix", connect_unix) &&
+         export_function(env, exports, "describeSocket", describe_socket) &&
+         export_function(env, exports, "writable", writable) && export_function(env, exports, "pipe", make_pipe);
+}

@@ -1,0 +1,65 @@
+// Addresses as ListenStream=, ListenDatagram= and ListenSequentialPacket= write them (systemd.socket(5)).
+
+import { isIPv4, isIPv6 } from "node:net";
+
+export type SocketType = "stream" | "datagram" | "seqpacket";
+
+export type Address =
+  | { readonly family: "unix"; readonly name: string }
+  | { readonly family: "inet" | "inet6"; readonly host: string; readonly interface: string; readonly port: number };
+
+/** A socket that was asked for with `--listen`. */
+export interface Listen {
+  readonly type: SocketType;
+  /** For LISTEN_FDNAMES; undefined when none was given. */
+  readonly name: string | undefined;
+  readonly address: Address;
+  /** The address as it was written. */
+  readonly text: string;
+}
+
+/**
+ * Reads an address: `8080` (all addresses), `127.0.0.1:8080`, `[::1]:8080`, `[fe80::1]:8080%eth0`, `/run/a.sock`,
+ * `@abstract`.
+ *
+ * @throws {RangeError} when the text is no address
+ */
+export function parseAddress(text: string): Address {
+  if (/^[/@]./.test(text)) {
+    if (text.includes("\0")) throw new RangeError("a socket's name can't hold NUL bytes");
+    return { family: "unix", name: text };
+  }
+  const [, host6, port6, interfaceName = ""] = /^\[(.+)\]:(\d+)(?:%(.+))?$/.exec(text) ?? [];
+  if (host6 !== undefined && isIPv6(host6)) {
+    return { family: "inet6", host: host6, interface: interfaceName, port: parsePort(port6, text) };
+  }
+  const [, host4, port4] = /^(?:([\d.]+):)?(\d+)$/.exec(text) ?? [];
+  if (host4 !== undefined && isIPv4(host4)) {
+    return { family: "inet", host: host4, interface: "", port: parsePort(port4, text) };
+  }
+  if (port4 !== undefined && host4 === undefined) {
+    return { family: "inet6", host: "::", interface: "", port: parsePort(port4, text) };
+  }
+  throw new RangeError(`"${text}" is no address (8080, 127.0.0.1:8080, [::1]:8080, /run/a.sock, @name)`);
+}
+
+function parsePort(text: string | undefined, address: string): number {
+  const port = Number(text);
+  if (port > 65535) throw new RangeError(`"${address}": a port is at most 65535`);
+  return port;
+}
+
+/**
+ * Reads the value of a `--listen` option: an address, or NAME=address. A name is what FileDescriptorName= takes: up to
+ * 255 characters, no ":" and no control characters.
+ *
+ * @throws {RangeError} when it is neither
+ */
+export function parseListen(type: SocketType, text: string): Listen {
+  // A path or an abstract name may hold "=" itself.
+  const [, name, address = text] = /^([^/@[=]*)=(.*)$/s.exec(text) ?? [];
+  if (name !== undefined && !/^[^:\x00-\x1f\x7f]{1,255}$/.test(name)) {
+    throw new RangeError(`"${name}" is no name for a socket (1 to 255 characters, no ":" and no control characters)`);
+  }
+  return { type, name, address: parseAddress(address), text: address };
+}

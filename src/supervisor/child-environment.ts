@@ -1,0 +1,60 @@
+// What a child finds in its environment.
+
+import type { PassedFd } from "../systemd/listen-fds.js";
+
+export interface ChildEnvironment {
+  readonly variables: Readonly<Record<string, string>>;
+  /** Variables that get the child's pid, which is known only after the fork. */
+  readonly pidVariables: readonly string[];
+}
+
+export interface Surroundings {
+  readonly generation: number;
+  readonly supervisorPid: number;
+  readonly sockets: readonly PassedFd[];
+  readonly notifySocket: string;
+  /** The descriptor to write a newline to, with --ready fd. */
+  readonly readyFd: number | undefined;
+}
+
+/**
+ * The supervisor's own environment, as it came, with what was said of the supervisor now said of the child.
+ *
+ * @param received the supervisor's environment
+ * @param file the assignments of --env-file, which replace those received
+ */
+export function childEnvironment(
+  received: NodeJS.ProcessEnv,
+  file: Readonly<Record<string, string>>,
+  { generation, supervisorPid, sockets, notifySocket, readyFd }: Surroundings,
+): ChildEnvironment {
+  const variables = { ...originalEnvironment(received), ...file };
+  // Each of these speaks of one process: where that was us, it is now the child.
+  const pidVariables = ["WATCHDOG_PID", "SYSTEMD_EXEC_PID"].filter(name => received[name] === String(supervisorPid));
+  if (sockets.length > 0) pidVariables.push("LISTEN_PID");
+  for (const name of [
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "LISTEN_PID",
+    "LISTEN_PIDFDID",
+    "ZERODOWN_READY_FD",
+    ...pidVariables,
+  ]) {
+    delete variables[name];
+  }
+  if (sockets.length > 0) {
+    variables.LISTEN_FDS = String(sockets.length);
+    variables.LISTEN_FDNAMES = sockets.map(({ name }) => name).join(":");
+  }
+  variables.NOTIFY_SOCKET = notifySocket;
+  variables.ZERODOWN_GENERATION = String(generation);
+  variables.ZERODOWN_SUPERVISOR_PID = String(supervisorPid);
+  if (readyFd !== undefined) variables.ZERODOWN_READY_FD = String(readyFd);
+  return { variables, pidVariables };
+}
+
+/** Undoes what the launcher at the top of the command did: it keeps NODE_OPTIONS, meant for the app, from our own Node. */
+function originalEnvironment(received: NodeJS.ProcessEnv): Record<string, string> {
+  const { ZERODOWN_FILE_LIMIT: _, ZERODOWN_NODE_OPTIONS: nodeOptions, ...rest } = received;
+  return { ...rest, ...(nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions }) } as Record<string, string>;
+}

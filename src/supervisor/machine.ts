@@ -1,0 +1,432 @@
+// What the supervisor decides: state + event → state + effects, and nothing else. Processes, sockets and clocks live in
+// supervisor.ts, which feeds events in and carries effects out, in their order.
+//
+// Times are microseconds of CLOCK_MONOTONIC.
+
+import { formatTimeSpan } from "../systemd/time-span.js";
+import type { Config, Effect, End, Event, Failure, Generation, Priority, State, TimerName } from "./model.js";
+import { candidate, serving } from "./model.js";
+import { capital, endText, hintText, name, statusText } from "./texts.js";
+
+const MAX_CRASHES = 5;
+const CRASH_WINDOW = 10e6;
+const FIRST_BACKOFF = 0.1e6;
+const HINT_AFTER = 5e6;
+
+// sysexits.h
+const EX_UNAVAILABLE = 69;
+const EX_TEMPFAIL = 75;
+
+/** One step under way: helpers replace its state and append to its effects. */
+interface Move {
+  state: State;
+  readonly effects: Effect[];
+  readonly config: Config;
+  readonly now: number;
+}
+
+export function step(state: State, event: Event, config: Config): [State, readonly Effect[]] {
+  if (state.phase === "ended") return [state, []];
+  const move: Move = { state, effects: [], config, now: event.now };
+  handle(move, event);
+  if (statusText(move.state) !== move.state.told) tell(move);
+  return [move.state, move.effects];
+}
+
+function handle(move: Move, event: Event): void {
+  switch (event.type) {
+    case "start":
+      return startGeneration(move);
+    case "reload":
+      return requestReload(move, event.asker);
+    case "stop":
+      return stop(move, event.signal);
+    case "pass":
+      for (const generation of move.state.generations) {
+        if (generation.wasReady) sendSignal(move, generation, event.signal);
+      }
+      return;
+    case "restart":
+      return restart(move);
+  }
+  // Everything else is about one generation; what comes late, about one that is gone, means nothing.
+  const generation = move.state.generations.find(({ number }) => number === event.generation);
+  if (!generation) return;
+  switch (event.type) {
+    case "spawned":
+      return spawned(move, generation, event.pid);
+    case "spawn-failed":
+      return gone(move, generation, { text: `could not be started: ${event.text}`, exitStatus: event.exitStatus });
+    case "ready":
+      return ready(move, generation);
+    case "notified":
+      return notified(move, generation, event);
+    case "exited":
+      return exited(move, generation, event.end);
+    case "timer":
+      return timeUp(move, generation, event.timer);
+  }
+}
+
+// ── Starting ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function startGeneration(move: Move): void {
+  const number = move.state.lastNumber + 1;
+  const generation: Generation = {
+    number,
+    pid: null,
+    state: "starting",
+    startedAt: move.now,
+    deadline: Number.POSITIVE_INFINITY,
+    wasReady: false,
+    status: "",
+    stopping: false,
+    killed: false,
+    reported: "",
+  };
+  move.state = { ...move.state, lastNumber: number, generations: [...move.state.generations, generation] };
+  move.effects.push({ type: "spawn", generation: number });
+}
+
+function spawned(move: Move, generation: Generation, pid: number): void {
+  update(move, generation.number, { pid });
+  log(move, "info", `generation ${generation.number} (pid ${pid}) started`);
+  const { ready: mode, readyDelay, startTimeout, stopSignal } = move.config;
+  if (generation.state === "draining") {
+    // A stop came between the decision to start it and its start.
+    if (generation.killed) move.effects.push({ type: "kill", generation: generation.number });
+    else move.effects.push({ type: "signal", generation: generation.number, signal: stopSignal });
+  } else if (mode === "exec") {
+    ready(move, find(move, generation.number));
+  } else if (mode === "delay") {
+    setTimer(move, generation.number, "delay", move.now + readyDelay);
+  } else {
+    setDeadline(move, generation.number, "start-timeout", move.now + startTimeout);
+    setTimer(move, generation.number, "hint", move.now + HINT_AFTER);
+  }
+}
+
+function ready(move: Move, generation: Generation): void {
+  if (generation.state !== "starting" || generation.killed) return;
+  clearTimer(move, generation.number, "start-timeout", "hint", "delay");
+  update(move, generation.number, { state: "settling", wasReady: true });
+  const after = `ready after ${formatTimeSpan(move.now - generation.startedAt)}`;
+  if (serving(move.state) && move.config.settle > 0) {
+    log(move, "info", `${name(generation)} ${after}; settling for ${formatTimeSpan(move.config.settle)}`);
+    setTimer(move, generation.number, "settle", move.now + move.config.settle);
+  } else {
+    promote(move, find(move, generation.number), after);
+  }
+}
+
+function promote(move: Move, generation: Generation, how: string): void {
+  const old = serving(move.state);
+  clearTimer(move, generation.number, "settle");
+  update(move, generation.number, { state: "serving" });
+  log(move, "info", `${name(generation)} serving: ${how}${old ? `. Draining ${name(old)}` : ""}`);
+  // The state that systemd is told has the old one draining; it hears of it only after READY=1 is out.
+  if (old) update(move, old.number, { state: "draining" });
+  const { reload, announced } = move.state;
+  move.state = { ...move.state, announced: true, reload: null, problem: "" };
+  if (reload || !announced) tell(move, "READY=1", `MAINPID=${move.config.pid}`);
+  if (old) drain(move, find(move, old.number));
+  if (reload) move.effects.push({ type: "result", askers: reload.askers, generation: generation.number, error: null });
+  startPending(move);
+}
+
+// ── Reloading ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function requestReload(move: Move, asker: number | null): void {
+  const askers = asker === null ? [] : [asker];
+  if (move.state.phase !== "running") {
+    move.effects.push({ type: "result", askers, generation: null, error: "the service is stopping" });
+  } else if (candidate(move.state)) {
+    // Its code may be older than the request: one more reload follows, for all who ask meanwhile.
+    if (!move.state.pending)
+      log(move, "info", `reload asked for while ${name(candidate(move.state)!)} is starting: one more follows`);
+    move.state = { ...move.state, pending: [...(move.state.pending ?? []), ...askers] };
+  } else {
+    beginReload(move, askers);
+  }
+}
+
+function beginReload(move: Move, askers: readonly number[]): void {
+  clearRestart(move);
+  move.state = { ...move.state, reload: { askers }, problem: "" };
+  startGeneration(move);
+  tell(move, "RELOADING=1", `MONOTONIC_USEC=${Math.floor(move.now)}`);
+}
+
+function startPending(move: Move): void {
+  const { pending } = move.state;
+  if (!pending || move.state.phase !== "running") return;
+  move.state = { ...move.state, pending: null };
+  beginReload(move, pending);
+}
+
+// ── What a generation says ───────────────────────────────────────────────────────────────────────────────────────────
+
+function notified(move: Move, generation: Generation, message: Extract<Event, { type: "notified" }>): void {
+  const { number } = generation;
+  if (message.status !== undefined) update(move, number, { status: message.status });
+  if (message.reported !== undefined) update(move, number, { reported: message.reported });
+  if (message.stopping && !generation.stopping) {
+    update(move, number, { stopping: true });
+    log(move, "info", `${name(generation)} says it is stopping`);
+  }
+  if (message.extend !== undefined) extend(move, generation, message.extend);
+  if (message.ready && move.config.ready === "notify") ready(move, find(move, number));
+}
+
+function extend(move: Move, generation: Generation, microseconds: number): void {
+  const deadline = Math.max(generation.deadline, move.now + microseconds);
+  const ending = move.state.phase === "ending";
+  if (generation.killed || (generation.state !== "starting" && generation.state !== "draining")) return;
+  setDeadline(move, generation.number, generation.state === "starting" ? "start-timeout" : "stop-timeout", deadline);
+  // systemd waits for a start, a reload or a stop; of a generation that drains at leisure it knows nothing.
+  if (ending || (generation.state === "starting" && (move.state.reload || !move.state.announced))) {
+    tell(move, `EXTEND_TIMEOUT_USEC=${microseconds}`);
+  }
+}
+
+// ── Ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function exited(move: Move, generation: Generation, end: End): void {
+  const before =
+    generation.state === "starting"
+      ? " before it was ready"
+      : generation.state === "settling"
+        ? " while it settled"
+        : "";
+  const reported = generation.reported && ` (${generation.reported})`;
+  const failure = { text: `${endText(end)}${before}${reported}`, exitStatus: exitStatusOf(end) };
+  if (generation.killed && generation.state === "starting") {
+    const limit = formatTimeSpan(generation.deadline - generation.startedAt);
+    gone(move, generation, {
+      text: `was not ready within ${limit} and was killed${reported}`,
+      exitStatus: EX_TEMPFAIL,
+    });
+  } else {
+    gone(move, generation, failure, end);
+  }
+}
+
+/** A generation is no more: it ended (`end`) or never came to be. */
+function gone(move: Move, generation: Generation, failure: Failure, end?: End): void {
+  const { number } = generation;
+  move.effects.push({ type: "release", generation: number });
+  move.state = { ...move.state, generations: move.state.generations.filter(other => other.number !== number) };
+  if (generation.state === "draining") drained(move, generation, failure, end);
+  else if (generation.state === "serving") lost(move, generation, failure, end);
+  else candidateFailed(move, generation, failure);
+  if (move.state.phase === "ending" && move.state.generations.length === 0) finish(move);
+}
+
+function drained(move: Move, generation: Generation, failure: Failure, end: End | undefined): void {
+  const clean = endedAsAsked(move.config, end);
+  const how = generation.killed ? "did not stop in time and was killed" : failure.text;
+  log(move, clean ? "info" : "warning", `${name(generation)} ${clean ? `drained and ${how}` : how}`);
+  if (!clean && generation.number === move.state.decisive) {
+    move.state = { ...move.state, exitStatus: failure.exitStatus };
+  }
+}
+
+function candidateFailed(move: Move, generation: Generation, failure: Failure): void {
+  const current = serving(move.state);
+  const { reload, announced } = move.state;
+  const after = `after ${formatTimeSpan(move.now - generation.startedAt)}`;
+  const still = current ? `${capital(name(current))} still serving` : "No generation is serving";
+  if (reload) {
+    const problem = `Reload failed: generation ${generation.number} ${failure.text}`;
+    log(move, "err", `reload failed ${after}: ${name(generation)} ${failure.text}. ${still}`);
+    move.state = { ...move.state, reload: null, problem };
+    tell(move, "READY=1");
+    move.effects.push({ type: "result", askers: reload.askers, generation: null, error: `${problem}. ${still}` });
+  }
+  if (current) {
+    startPending(move);
+  } else if (!announced) {
+    log(move, "err", `start failed ${after}: ${name(generation)} ${failure.text}. Giving up`);
+    end(move, failure.exitStatus, `Start failed: generation ${generation.number} ${failure.text}`);
+  } else {
+    crashed(move, generation, failure);
+  }
+}
+
+/** The current generation ended without being told to. */
+function lost(move: Move, generation: Generation, failure: Failure, exit: End | undefined): void {
+  const heir = candidate(move.state);
+  const text = `${name(generation)} ${failure.text}`;
+  if (heir) {
+    log(move, "err", `${text} while serving. ${capital(name(heir))} is to replace it`);
+    if (heir.state === "settling") promote(move, heir, "the generation before it is gone");
+  } else if (generation.stopping || isSuccess(exit)) {
+    const status = isSuccess(exit) ? 0 : failure.exitStatus;
+    log(move, "info", `${text} on its own: the work is done`);
+    end(move, status, "The work is done");
+  } else {
+    crashed(move, generation, failure);
+  }
+}
+
+/** Nothing serves any more, and nothing starts: start anew, or give up. */
+function crashed(move: Move, generation: Generation, failure: Failure): void {
+  const crashes = [...move.state.crashes.filter(time => move.now - time < CRASH_WINDOW), move.now];
+  const text = `${name(generation)} ${failure.text}`;
+  move.state = { ...move.state, crashes };
+  if (move.config.onCrash === "exit" || crashes.length > MAX_CRASHES) {
+    const why = move.config.onCrash === "exit" ? "--on-crash=exit" : `${crashes.length} crashes within 10s`;
+    log(move, "err", `${text}. Giving up (${why})`);
+    return end(move, failure.exitStatus, `Gave up: generation ${generation.number} ${failure.text}`);
+  }
+  // A reload that was asked for meanwhile may bring the cure: it doesn't wait.
+  const delay = crashes.length === 1 || move.state.pending ? 0 : FIRST_BACKOFF * 2 ** (crashes.length - 2);
+  log(
+    move,
+    "err",
+    `${text}. Starting generation ${move.state.lastNumber + 1} ${delay ? `in ${formatTimeSpan(delay)}` : "at once"}`,
+  );
+  if (move.state.pending) return startPending(move);
+  move.state = { ...move.state, restarting: true, problem: move.state.problem || capital(text) };
+  if (delay === 0) restart(move);
+  else move.effects.push({ type: "set-timer", timer: "restart", generation: 0, at: move.now + delay });
+}
+
+function restart(move: Move): void {
+  if (!move.state.restarting) return;
+  move.state = { ...move.state, restarting: false };
+  startGeneration(move);
+}
+
+function timeUp(move: Move, generation: Generation, timer: TimerName): void {
+  switch (timer) {
+    case "hint":
+      if (generation.state === "starting") log(move, "notice", hintText(generation, move.config, HINT_AFTER));
+      return;
+    case "delay":
+      return ready(move, generation);
+    case "settle":
+      if (generation.state === "settling")
+        promote(move, generation, `settled for ${formatTimeSpan(move.config.settle)}`);
+      return;
+    case "start-timeout":
+      if (generation.state === "starting") kill(move, generation);
+      return;
+    case "stop-timeout":
+      if (generation.state === "draining") kill(move, generation);
+      return;
+  }
+}
+
+// ── Stopping ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function stop(move: Move, signal: string): void {
+  if (move.state.phase === "running") {
+    log(move, "info", `${signal}: stopping`);
+    const decisive = serving(move.state)?.number ?? 0;
+    return end(move, 0, "Stopping", decisive);
+  }
+  // Whoever presses Ctrl-C again has waited long enough; systemd repeats nothing.
+  if (signal === "SIGINT") for (const generation of move.state.generations) kill(move, generation);
+}
+
+/**
+ * From here on nothing is started: every generation drains, and the supervisor exits with the last; with `exitStatus`,
+ * unless the `decisive` generation then ends otherwise than it was asked to.
+ */
+function end(move: Move, exitStatus: number, problem: string, decisive = 0): void {
+  const askers = [...(move.state.reload?.askers ?? []), ...(move.state.pending ?? [])];
+  clearRestart(move);
+  move.state = { ...move.state, phase: "ending", exitStatus, problem, decisive, reload: null, pending: null };
+  if (askers.length > 0) {
+    move.effects.push({ type: "result", askers, generation: null, error: "the service is stopping" });
+  }
+  const running = move.state.generations.filter(({ state }) => state !== "draining");
+  for (const { number } of running) update(move, number, { state: "draining" });
+  tell(move, "STOPPING=1");
+  for (const { number } of running) {
+    clearTimer(move, number, "start-timeout", "hint", "delay", "settle");
+    drain(move, find(move, number));
+  }
+  if (move.state.generations.length === 0) finish(move);
+}
+
+function finish(move: Move): void {
+  if (move.state.phase === "ended") return;
+  move.state = { ...move.state, phase: "ended", told: statusText(move.state) };
+  move.effects.push({ type: "exit", status: move.state.exitStatus });
+}
+
+function drain(move: Move, generation: Generation): void {
+  if (generation.killed) return;
+  sendSignal(move, generation, move.config.stopSignal);
+  setDeadline(move, generation.number, "stop-timeout", move.now + move.config.stopTimeout);
+}
+
+function kill(move: Move, generation: Generation): void {
+  if (generation.killed) return;
+  update(move, generation.number, { killed: true });
+  move.effects.push({ type: "kill", generation: generation.number });
+}
+
+// ── Small parts ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function find(move: Move, number: number): Generation {
+  return move.state.generations.find(generation => generation.number === number)!;
+}
+
+function update(move: Move, number: number, change: Partial<Generation>): void {
+  const generations = move.state.generations.map(other => (other.number === number ? { ...other, ...change } : other));
+  move.state = { ...move.state, generations };
+}
+
+/** To its main process; one that is still to be spawned gets the stop signal then. */
+function sendSignal(move: Move, { number, pid }: Generation, signal: string): void {
+  if (pid !== null) move.effects.push({ type: "signal", generation: number, signal });
+}
+
+function setTimer(move: Move, generation: number, timer: TimerName, at: number): void {
+  move.effects.push({ type: "set-timer", timer, generation, at });
+}
+
+function setDeadline(move: Move, generation: number, timer: TimerName, deadline: number): void {
+  update(move, generation, { deadline });
+  if (deadline === Number.POSITIVE_INFINITY) clearTimer(move, generation, timer);
+  else setTimer(move, generation, timer, deadline);
+}
+
+function clearTimer(move: Move, generation: number, ...timers: TimerName[]): void {
+  for (const timer of timers) move.effects.push({ type: "clear-timer", timer, generation });
+}
+
+function clearRestart(move: Move): void {
+  if (!move.state.restarting) return;
+  move.state = { ...move.state, restarting: false };
+  move.effects.push({ type: "clear-timer", timer: "restart", generation: 0 });
+}
+
+function log(move: Move, priority: Priority, text: string): void {
+  move.effects.push({ type: "log", priority, text });
+}
+
+/** Sends assignments to systemd, always with the STATUS= that goes with them. */
+function tell(move: Move, ...assignments: string[]): void {
+  const told = statusText(move.state);
+  move.state = { ...move.state, told };
+  move.effects.push({ type: "notify", assignments: [...assignments, `STATUS=${told}`] });
+}
+
+/** Exited 0, or died of the very signal that told it to stop. */
+function endedAsAsked(config: Config, end: End | undefined): boolean {
+  return isSuccess(end) || (end !== undefined && "signal" in end && end.name === config.stopSignal);
+}
+
+function isSuccess(end: End | undefined): boolean {
+  return end !== undefined && "status" in end && end.status === 0;
+}
+
+/** What the supervisor exits with for a child's end: its status from 1 to 125, 128 + signal, else EX_UNAVAILABLE. */
+export function exitStatusOf(end: End): number {
+  if ("signal" in end) return 128 + end.signal;
+  return end.status >= 1 && end.status <= 125 ? end.status : EX_UNAVAILABLE;
+}

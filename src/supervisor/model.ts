@@ -1,0 +1,160 @@
+// The vocabulary of the state machine: its state, its events, its effects.
+
+export type ReadyMode = "notify" | "exec" | "delay" | "fd";
+
+/** What of the command line the machine needs. Times are microseconds, `Infinity` for none. */
+export interface Config {
+  /** Our own pid, for MAINPID=. */
+  readonly pid: number;
+  readonly ready: ReadyMode;
+  /** For the mode "delay". */
+  readonly readyDelay: number;
+  readonly startTimeout: number;
+  readonly stopTimeout: number;
+  readonly settle: number;
+  readonly stopSignal: string;
+  readonly onCrash: "restart" | "exit";
+}
+
+/**
+ * starting → settling → serving → draining → gone. The candidate is the one that is starting or settling; the current
+ * one is serving.
+ */
+export type GenerationState = "starting" | "settling" | "serving" | "draining";
+
+export interface Generation {
+  readonly number: number;
+  /** null until it is spawned. */
+  readonly pid: number | null;
+  readonly state: GenerationState;
+  readonly startedAt: number;
+  /** When its start, or its drain, has taken too long. */
+  readonly deadline: number;
+  readonly wasReady: boolean;
+  /** Its last STATUS=. */
+  readonly status: string;
+  /** It said STOPPING=1. */
+  readonly stopping: boolean;
+  /** It was sent SIGKILL. */
+  readonly killed: boolean;
+  /** The ERRNO= or EXIT_STATUS= it sent, in words. */
+  readonly reported: string;
+}
+
+export interface State {
+  /** "ending": nothing is started any more, every generation drains. */
+  readonly phase: "running" | "ending" | "ended";
+  /** Generation 1 has been ready, and systemd knows. */
+  readonly announced: boolean;
+  readonly generations: readonly Generation[];
+  readonly lastNumber: number;
+  /** The reload that runs, which systemd was told of by RELOADING=1. */
+  readonly reload: { readonly askers: readonly number[] } | null;
+  /** Those who asked for a reload since that one began. */
+  readonly pending: readonly number[] | null;
+  /** Nothing serves: the next generation starts when the backoff is over. */
+  readonly restarting: boolean;
+  /** When generations crashed of late. */
+  readonly crashes: readonly number[];
+  /** What went wrong last, or why it ends: part of STATUS=. */
+  readonly problem: string;
+  readonly exitStatus: number;
+  /** The generation whose end may still change that, 0 for none. */
+  readonly decisive: number;
+  /** The STATUS= that systemd was told last. */
+  readonly told: string;
+}
+
+export const initialState: State = {
+  phase: "running",
+  announced: false,
+  generations: [],
+  lastNumber: 0,
+  reload: null,
+  pending: null,
+  restarting: false,
+  crashes: [],
+  problem: "",
+  decisive: 0,
+  exitStatus: 0,
+  told: "",
+};
+
+/** The current generation. */
+export function serving(state: State): Generation | undefined {
+  return state.generations.find(generation => generation.state === "serving");
+}
+
+/** The one that is to take over. */
+export function candidate(state: State): Generation | undefined {
+  return state.generations.find(({ state }) => state === "starting" || state === "settling");
+}
+
+/** How a child ended. */
+export type End = { readonly status: number } | { readonly signal: number; readonly name: string };
+
+export interface Failure {
+  /** What the generation did: "exited with status 1 before it was ready". */
+  readonly text: string;
+  /** What the supervisor exits with, if it comes to that. */
+  readonly exitStatus: number;
+}
+
+export type TimerName = "hint" | "delay" | "start-timeout" | "settle" | "stop-timeout";
+
+/** What one datagram of a generation says. */
+export interface Notification {
+  readonly ready?: boolean;
+  readonly stopping?: boolean;
+  readonly status?: string;
+  /** Microseconds. */
+  readonly extend?: number;
+  readonly reported?: string;
+}
+
+export type Event = { readonly now: number } & (
+  | { readonly type: "start" }
+  /** `asker`: who wants the result; null for a signal. */
+  | { readonly type: "reload"; readonly asker: number | null }
+  | { readonly type: "stop"; readonly signal: string }
+  | { readonly type: "pass"; readonly signal: string }
+  /** The backoff after a crash is over. */
+  | { readonly type: "restart" }
+  | { readonly type: "spawned"; readonly generation: number; readonly pid: number }
+  | { readonly type: "spawn-failed"; readonly generation: number; readonly text: string; readonly exitStatus: number }
+  /** By another way than READY=1. */
+  | { readonly type: "ready"; readonly generation: number }
+  | ({ readonly type: "notified"; readonly generation: number } & Notification)
+  | { readonly type: "exited"; readonly generation: number; readonly end: End }
+  | { readonly type: "timer"; readonly generation: number; readonly timer: TimerName }
+);
+
+export type Priority = "err" | "warning" | "notice" | "info" | "debug";
+
+export type Effect =
+  /** Answered by "spawned" or "spawn-failed". */
+  | { readonly type: "spawn"; readonly generation: number }
+  /** To the main process. */
+  | { readonly type: "signal"; readonly generation: number; readonly signal: string }
+  /** SIGKILL to all processes of the generation. */
+  | { readonly type: "kill"; readonly generation: number }
+  /** The generation is gone: so are its sockets and its timers. */
+  | { readonly type: "release"; readonly generation: number }
+  /** Replaces the timer of that name. "restart" belongs to no generation (0). */
+  | {
+      readonly type: "set-timer";
+      readonly timer: TimerName | "restart";
+      readonly generation: number;
+      readonly at: number;
+    }
+  | { readonly type: "clear-timer"; readonly timer: TimerName | "restart"; readonly generation: number }
+  | { readonly type: "notify"; readonly assignments: readonly string[] }
+  | { readonly type: "log"; readonly priority: Priority; readonly text: string }
+  /** How a reload ended, for those who asked: `generation` serves, or `error` says why not. */
+  | {
+      readonly type: "result";
+      readonly askers: readonly number[];
+      readonly generation: number | null;
+      readonly error: string | null;
+    }
+  | { readonly type: "exit"; readonly status: number };

@@ -1,0 +1,157 @@
+// The machine's shell: carries out its effects and feeds it what happens.
+
+import { rmSync } from "node:fs";
+import type { NativeError } from "../native/index.js";
+import type { Notifier } from "../systemd/notify.js";
+import { GenerationProcess, type Launch } from "./generation.js";
+import type { Log } from "./log.js";
+import { step } from "./machine.js";
+import { type Config, type Effect, type Event, initialState, type TimerName } from "./model.js";
+
+// sysexits.h
+const EX_UNAVAILABLE = 69;
+const EX_OSERR = 71;
+
+/** What the system lacks, as opposed to what is wrong with the command. */
+const LACKING = new Set(["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"]);
+
+/** setTimeout's longest time: 2³¹ − 1 ms. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+export interface SupervisorOptions {
+  readonly config: Config;
+  readonly launch: Launch;
+  readonly notifier: Notifier;
+  readonly log: Log;
+  readonly reloadSignals: readonly NodeJS.Signals[];
+  readonly passSignals: readonly NodeJS.Signals[];
+  /** Called last; ends the process. */
+  readonly exit: (status: number) => void;
+}
+
+export const STOP_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGQUIT"];
+
+export class Supervisor {
+  private state = initialState;
+  private readonly generations = new Map<number, GenerationProcess>();
+  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private readonly queue: Event[] = [];
+  private stepping = false;
+
+  constructor(private readonly options: SupervisorOptions) {}
+
+  start(): void {
+    for (const signal of this.options.reloadSignals)
+      process.on(signal, () => this.happened({ type: "reload", asker: null }));
+    for (const signal of STOP_SIGNALS) process.on(signal, () => this.happened({ type: "stop", signal }));
+    for (const signal of this.options.passSignals) process.on(signal, () => this.happened({ type: "pass", signal }));
+    this.ignoreOtherUserSignals();
+    this.happened({ type: "start" });
+  }
+
+  private happened(event: DistributiveOmit<Event, "now">): void {
+    this.queue.push({ ...event, now: now() });
+    if (this.stepping) return;
+    this.stepping = true;
+    for (let next = this.queue.shift(); next; next = this.queue.shift()) {
+      const [state, effects] = step(this.state, next, this.options.config);
+      this.state = state;
+      for (const effect of effects) this.perform(effect);
+    }
+    this.stepping = false;
+  }
+
+  private perform(effect: Effect): void {
+    switch (effect.type) {
+      case "spawn":
+        return this.spawn(effect.generation);
+      case "signal":
+        return this.generations.get(effect.generation)?.signal(effect.signal as NodeJS.Signals);
+      case "kill":
+        return this.generations.get(effect.generation)?.kill();
+      case "release":
+        return this.release(effect.generation);
+      case "set-timer":
+        return this.setTimer(effect.timer, effect.generation, effect.at);
+      case "clear-timer":
+        return this.clearTimer(effect.timer, effect.generation);
+      case "notify":
+        return this.options.notifier.send(effect.assignments);
+      case "log":
+        return this.options.log(effect.priority, effect.text);
+      case "result":
+        return;
+      case "exit":
+        rmSync(this.options.launch.runtimeDirectory, { recursive: true, force: true });
+        return this.options.exit(effect.status);
+    }
+  }
+
+  private spawn(number: number): void {
+    const about = { generation: number };
+    try {
+      const generation = new GenerationProcess(
+        number,
+        {
+          onMessage: message => this.happened({ type: "notified", ...about, ...message }),
+          onReady: () => this.happened({ type: "ready", ...about }),
+          onExit: end => this.happened({ type: "exited", ...about, end }),
+          onProblem: what => this.options.log("warning", `generation ${number} (pid ${generation.pid}): ${what}`),
+        },
+        this.options.launch,
+      );
+      this.generations.set(number, generation);
+      this.happened({ type: "spawned", ...about, pid: generation.pid });
+    } catch (error) {
+      const { code, message } = error as NativeError;
+      const exitStatus = LACKING.has(code) ? EX_OSERR : EX_UNAVAILABLE;
+      this.happened({ type: "spawn-failed", ...about, text: message, exitStatus });
+    }
+  }
+
+  private release(number: number): void {
+    this.generations.get(number)?.release();
+    this.generations.delete(number);
+    for (const key of this.timers.keys()) {
+      if (key.endsWith(`/${number}`)) this.clear(key);
+    }
+  }
+
+  private setTimer(timer: TimerName | "restart", generation: number, at: number): void {
+    const key = `${timer}/${generation}`;
+    this.clear(key);
+    const wait = Math.min(Math.ceil((at - now()) / 1e3), LONGEST_TIMER);
+    const fire = () => {
+      this.timers.delete(key);
+      if (now() < at) this.setTimer(timer, generation, at);
+      else if (timer === "restart") this.happened({ type: "restart" });
+      else this.happened({ type: "timer", generation, timer });
+    };
+    this.timers.set(key, setTimeout(fire, wait));
+  }
+
+  private clearTimer(timer: TimerName | "restart", generation: number): void {
+    this.clear(`${timer}/${generation}`);
+  }
+
+  private clear(key: string): void {
+    clearTimeout(this.timers.get(key));
+    this.timers.delete(key);
+  }
+
+  /** Left alone, SIGUSR1 would open Node's debugger in the supervisor and SIGUSR2 would end it. */
+  private ignoreOtherUserSignals(): void {
+    const { reloadSignals, passSignals, log } = this.options;
+    for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
+      if (reloadSignals.includes(signal) || passSignals.includes(signal)) continue;
+      process.on(signal, () => log("notice", `${signal} ignored: --pass-signal ${signal} would pass it on to the app`));
+    }
+  }
+}
+
+/** CLOCK_MONOTONIC in microseconds, as MONOTONIC_USEC= wants it. */
+function now(): number {
+  return Number(process.hrtime.bigint() / 1000n);
+}

@@ -1,0 +1,42 @@
+// The words for the log and for STATUS=.
+
+import { formatTimeSpan } from "../systemd/time-span.js";
+import { type Config, candidate, type End, type Generation, type State, serving } from "./model.js";
+
+/** What `systemctl status` shows. */
+export function statusText(state: State): string {
+  const waiting = state.generations.map(name).join(", ");
+  if (state.phase !== "running") return waiting ? `${state.problem}: waiting for ${waiting}` : state.problem;
+  const starting = candidate(state);
+  const current = serving(state);
+  if (starting?.state === "starting") return `Starting generation ${starting.number}`;
+  if (!current) return `${state.problem}. Starting generation ${state.lastNumber + 1}`;
+  if (state.problem) return `${state.problem}. ${capital(name(current))} still serving`;
+  const status = current.status && `: ${current.status}`;
+  const settling = starting ? `; settling: generation ${starting.number}` : "";
+  const draining = state.generations.filter(generation => generation.state === "draining");
+  const rest = draining.length > 0 ? `; draining: generation ${draining.map(({ number }) => number).join(", ")}` : "";
+  return `${capital(name(current))} serving${status}${settling}${rest}`;
+}
+
+/** For whoever put an app here that knows no sd_notify(3). */
+export function hintText(generation: Generation, config: Config, after: number): string {
+  const waits = `after ${formatTimeSpan(after)}; --start-timeout is ${formatTimeSpan(config.startTimeout)}`;
+  if (config.ready === "fd") return `${name(generation)} has not written a newline to $ZERODOWN_READY_FD ${waits}`;
+  return (
+    `${name(generation)} has not sent READY=1 to its $NOTIFY_SOCKET ${waits}. ` +
+    "If it knows no sd_notify(3), use --ready exec, --ready delay:TIME or --ready fd"
+  );
+}
+
+export function name({ number, pid }: Generation): string {
+  return pid === null ? `generation ${number}` : `generation ${number} (pid ${pid})`;
+}
+
+export function endText(end: End): string {
+  return "signal" in end ? `was killed by ${end.name}` : `exited with status ${end.status}`;
+}
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

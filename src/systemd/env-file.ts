@@ -1,0 +1,101 @@
+// Files of environment variables, as EnvironmentFile= in systemd.exec(5) reads them.
+
+type Place =
+  | "line"
+  | "comment"
+  | "comment-escape"
+  | "key"
+  | "before"
+  | "plain"
+  | "escape"
+  | "single"
+  | "double"
+  | "double-escape";
+
+/**
+ * Reads the assignments of such a file: one a line, `#` and `;` begin comments, values may be quoted, a backslash at the
+ * end of a line continues it. Assignments to what is no variable's name are left out, as systemd does.
+ */
+export function parseEnvFile(text: string): Record<string, string> {
+  const variables: Record<string, string> = {};
+  let place: Place = "line";
+  let key = "";
+  let value = "";
+  // How much of an unquoted value stays when the blanks at its end go.
+  let kept = 0;
+
+  const endLine = () => {
+    const name = key.trimEnd();
+    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) variables[name] = place === "plain" ? value.slice(0, kept) : value;
+    key = value = "";
+    kept = 0;
+    place = "line";
+  };
+  const add = (character: string) => {
+    value += character;
+    if (!/\s/.test(character) || place !== "plain") kept = value.length;
+  };
+
+  for (const character of text) {
+    const newline = character === "\n" || character === "\r";
+    switch (place) {
+      case "line":
+        if (character === "#" || character === ";") place = "comment";
+        else if (!/\s/.test(character)) {
+          place = "key";
+          key = character;
+        }
+        break;
+      case "comment":
+        if (newline) place = "line";
+        else if (character === "\\") place = "comment-escape";
+        break;
+      case "comment-escape":
+        // Since systemd 254 a backslash doesn't continue a comment.
+        place = newline ? "line" : "comment";
+        break;
+      case "key":
+        if (newline) {
+          place = "line";
+          key = "";
+        } else if (character === "=") place = "before";
+        else key += character;
+        break;
+      case "before":
+        if (newline) endLine();
+        else if (character === "'") place = "single";
+        else if (character === '"') place = "double";
+        else if (character === "\\") place = "escape";
+        else if (!/\s/.test(character)) {
+          place = "plain";
+          add(character);
+        }
+        break;
+      case "plain":
+        if (newline) endLine();
+        else if (character === "\\") place = "escape";
+        else add(character);
+        break;
+      case "escape":
+        if (!newline) add(character);
+        place = "plain";
+        break;
+      case "single":
+        if (character === "'") place = "before";
+        else add(character);
+        break;
+      case "double":
+        if (character === '"') place = "before";
+        else if (character === "\\") place = "double-escape";
+        else add(character);
+        break;
+      case "double-escape":
+        place = "double";
+        if ('"\\`$'.includes(character)) add(character);
+        else if (!newline) add(`\\${character}`);
+        break;
+    }
+  }
+  if (place !== "line" && place !== "comment" && place !== "comment-escape" && place !== "key") endLine();
+  return variables;
+}

@@ -1,0 +1,79 @@
+// The socket on which one generation notifies us: sd_notify(3), seen from the service manager's side.
+
+import { chmodSync, closeSync, rmSync } from "node:fs";
+import { type Message, native, SOCK_DGRAM } from "../native/index.js";
+import { type NotifyMessage, parseNotifyMessage } from "./notify-message.js";
+
+/** Messages taken in one go, so that a flood leaves the event loop time for all else. */
+const BATCH = 64;
+/** Messages taken when the generation is gone: more than the kernel queues (net.unix.max_dgram_qlen). */
+const LAST_BATCH = 1024;
+
+export class NotifySocket {
+  private readonly fd: number;
+  private readonly stopWatching: () => void;
+  private readonly complaints = new Set<string>();
+
+  /**
+   * @param path where to bind it
+   * @param onMessage called for each well-formed message from a process of our own user or root
+   * @param onDropped called with the reason, once for each, when messages are dropped
+   * @throws {NativeError} when it can't be bound
+   */
+  constructor(
+    readonly path: string,
+    private readonly onMessage: (message: NotifyMessage) => void,
+    private readonly onDropped: (why: string) => void,
+  ) {
+    rmSync(path, { force: true });
+    this.fd = native.bindUnix(SOCK_DGRAM, path);
+    try {
+      chmodSync(path, 0o600);
+      native.passCredentials(this.fd);
+      this.stopWatching = native.watch(this.fd, false, () => this.read(BATCH));
+    } catch (error) {
+      closeSync(this.fd);
+      rmSync(path, { force: true });
+      throw error;
+    }
+  }
+
+  /** Takes what is still queued. */
+  drain(): void {
+    this.read(LAST_BATCH);
+  }
+
+  close(): void {
+    this.stopWatching();
+    closeSync(this.fd);
+    rmSync(this.path, { force: true });
+  }
+
+  private read(limit: number): void {
+    for (let count = 0; count < limit; count++) {
+      const message = native.receive(this.fd);
+      if (message === null) return;
+      this.take(message);
+      // A BARRIER=1 waits for this: what came before it is processed.
+      for (const fd of message.fds) closeSync(fd);
+    }
+  }
+
+  private take(message: Message): void {
+    if (message.uid !== 0 && message.uid !== process.geteuid!()) {
+      return this.drop(`from uid ${message.uid} (pid ${message.pid}), which is neither ours nor root`);
+    }
+    if (message.truncated)
+      return this.drop(`from pid ${message.pid}: longer than 4096 bytes, or with too many descriptors`);
+    const parsed = parseNotifyMessage(message.data);
+    if (parsed === null) return this.drop(`from pid ${message.pid}: not text`);
+    this.onMessage(parsed);
+  }
+
+  private drop(why: string): void {
+    // By kind, not by pid: a flood makes one line.
+    const kind = why.replace(/\d+/g, "");
+    if (!this.complaints.has(kind)) this.onDropped(why);
+    this.complaints.add(kind);
+  }
+}

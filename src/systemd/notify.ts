@@ -1,0 +1,100 @@
+// Telling systemd: sd_notify(3), seen from the service's side.
+
+import { closeSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type NativeError, native, SOCK_DGRAM } from "../native/index.js";
+
+/** Sends one message on the connected socket, or to $NOTIFY_SOCKET; throws EAGAIN when the receiver's queue is full. */
+export type Transport = (fd: number, message: string) => void;
+
+/** The addon's own sender. */
+export const sendByAddon: Transport = (fd, message) => native.send(fd, message, []);
+
+/** libsystemd's, through the package sd-notify; undefined where that isn't installed or doesn't load. */
+export function sendByLibrary(): Transport | undefined {
+  try {
+    const { sendState } = createRequire(import.meta.url)("sd-notify") as { sendState(message: string): void };
+    return (fd, message) => {
+      // It blocks on a full queue, and keeps its errors to itself.
+      if (!native.writable(fd)) throw Object.assign(new Error("the receiver's queue is full"), { code: "EAGAIN" });
+      sendState(message);
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Messages kept while systemd doesn't take any; beyond that the oldest go. */
+const QUEUE_LENGTH = 64;
+
+/** Sends to $NOTIFY_SOCKET, in order, never blocking and never throwing. Without $NOTIFY_SOCKET it does nothing. */
+export class Notifier {
+  private readonly address: string;
+  private transport: Transport | undefined;
+  private readonly queue: string[] = [];
+  /** Open while the queue waits for room at the receiver. */
+  private waiting: { fd: number; stop: () => void } | undefined;
+  private complained = false;
+
+  /**
+   * @param environment NOTIFY_SOCKET is read: a path or an @abstract name
+   * @param onProblem called once, with a line for people, when messages don't get through
+   * @param transport for tests; by default sd-notify where it loads, else the addon
+   */
+  constructor(
+    environment: NodeJS.ProcessEnv,
+    private readonly onProblem: (why: string) => void,
+    transport?: Transport,
+  ) {
+    this.address = environment.NOTIFY_SOCKET ?? "";
+    this.transport = transport;
+  }
+
+  /** Whether anybody listens. */
+  get isConnected(): boolean {
+    return this.address !== "";
+  }
+
+  /** @param assignments e.g. `READY=1`, `STATUS=…`; line feeds in them become spaces */
+  send(assignments: readonly string[]): void {
+    if (!this.isConnected) return;
+    this.queue.push(assignments.map(assignment => assignment.replaceAll("\n", " ")).join("\n"));
+    if (this.queue.length > QUEUE_LENGTH) this.queue.shift();
+    if (!this.waiting) this.flush();
+  }
+
+  private flush(): void {
+    // Loaded when there is something to say, not before: that keeps it off the way to the first child.
+    this.transport ??= sendByLibrary() ?? sendByAddon;
+    let fd = -1;
+    try {
+      fd = this.waiting?.fd ?? native.connectUnix(SOCK_DGRAM, this.address);
+      while (this.queue.length > 0) {
+        this.transport(fd, this.queue[0]!);
+        this.queue.shift();
+      }
+      this.hangUp(fd);
+    } catch (error) {
+      if ((error as NativeError).code === "EAGAIN") return this.waitForRoom(fd);
+      this.queue.length = 0;
+      this.hangUp(fd);
+      this.complain(`systemd can't be notified: NOTIFY_SOCKET=${this.address}: ${(error as Error).message}`);
+    }
+  }
+
+  private waitForRoom(fd: number): void {
+    this.complain(`NOTIFY_SOCKET=${this.address} is full: what is to be said waits until systemd reads`);
+    this.waiting ??= { fd, stop: native.watch(fd, true, () => this.flush()) };
+  }
+
+  private hangUp(fd: number): void {
+    this.waiting?.stop();
+    this.waiting = undefined;
+    if (fd >= 0) closeSync(fd);
+  }
+
+  private complain(why: string): void {
+    if (!this.complained) this.onProblem(why);
+    this.complained = true;
+  }
+}

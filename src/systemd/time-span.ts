@@ -1,0 +1,59 @@
+// Time spans as systemd.time(7) writes them.
+
+const MICROSECONDS: Record<string, number> = {};
+for (const [names, value] of [
+  ["usec us µs μs", 1],
+  ["msec ms", 1e3],
+  ["seconds second sec s", 1e6],
+  ["minutes minute min m", 60e6],
+  ["hours hour hr h", 3600e6],
+  ["days day d", 86400e6],
+  ["weeks week w", 7 * 86400e6],
+  ["months month M", 2629800e6],
+  ["years year y", 31557600e6],
+] as const) {
+  for (const name of names.split(" ")) MICROSECONDS[name] = value;
+}
+
+/**
+ * Reads a time span: "90", "90s", "5min", "1h 30min", "1.5s", "infinity".
+ *
+ * @returns microseconds; `Infinity` for "infinity"
+ * @throws {RangeError} when the text is no time span
+ */
+export function parseTimeSpan(text: string): number {
+  const trimmed = text.trim();
+  if (trimmed === "infinity") return Number.POSITIVE_INFINITY;
+  let total = 0;
+  let rest = trimmed;
+  while (rest !== "") {
+    const [part, number, unit] = /^(\d+(?:\.\d*)?|\.\d+)\s*([a-zµμ]*)\s*/i.exec(rest) ?? [];
+    const factor = unit === "" ? 1e6 : MICROSECONDS[unit ?? ""];
+    if (part === undefined || factor === undefined) break;
+    total += Number(number) * factor;
+    rest = rest.slice(part.length);
+  }
+  if (rest !== "" || trimmed === "")
+    throw new RangeError(`"${text}" is no time span (90, 90s, 5min, 1h 30min, infinity)`);
+  return Math.round(total);
+}
+
+/** Writes a time span for people: "312ms", "1.2s", "5min 3s", "infinity". */
+export function formatTimeSpan(microseconds: number): string {
+  if (microseconds === Number.POSITIVE_INFINITY) return "infinity";
+  if (microseconds < 1e3) return `${Math.round(microseconds)}us`;
+  if (microseconds < 1e6) return `${Math.round(microseconds / 1e3)}ms`;
+  if (microseconds < 60e6) return `${Number((microseconds / 1e6).toFixed(1))}s`;
+  const parts: string[] = [];
+  let rest = Math.round(microseconds / 1e6);
+  for (const [unit, seconds] of [
+    ["d", 86400],
+    ["h", 3600],
+    ["min", 60],
+    ["s", 1],
+  ] as const) {
+    if (rest >= seconds) parts.push(`${Math.floor(rest / seconds)}${unit}`);
+    rest %= seconds;
+  }
+  return parts.join(" ");
+}
