@@ -1,13 +1,14 @@
 // zerodown run: supervise a command.
 
-import { existsSync, statSync, unlinkSync } from "node:fs";
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { NativeError } from "../native/index.js";
 import type { Listen } from "../sockets/address.js";
 import { bindSocket } from "../sockets/bind.js";
 import { describeFd } from "../sockets/describe.js";
+import { removeSocketFile } from "../sockets/remove.js";
 import { createLog } from "../supervisor/log.js";
-import { createRuntimeDirectory } from "../supervisor/runtime-directory.js";
+import { createRuntimeDirectory, removeRuntimeDirectory } from "../supervisor/runtime-directory.js";
 import { STOP_SIGNALS, Supervisor } from "../supervisor/supervisor.js";
 import { ListenFdsError, listenFds, type PassedFd, UNNAMED } from "../systemd/listen-fds.js";
 import { Notifier } from "../systemd/notify.js";
@@ -45,7 +46,7 @@ export function run(args: readonly string[]): void {
     reloadSignals: options.reloadSignals,
     passSignals: options.passSignals,
     exit: status => {
-      removeSocketFiles(options.listen);
+      cleanUp(runtimeDirectory, options.listen);
       process.exit(status);
     },
   });
@@ -95,9 +96,14 @@ function bind(listen: Listen): PassedFd {
   }
 }
 
-function removeSocketFiles(listen: readonly Listen[]): void {
-  for (const { address } of listen) {
-    if (address.family === "unix" && existsSync(address.name)) unlinkSync(address.name);
+/** Nothing that fails here may keep the exit status from systemd. */
+function cleanUp(runtimeDirectory: string, listen: readonly Listen[]): void {
+  try {
+    removeRuntimeDirectory(runtimeDirectory);
+    for (const { address } of listen)
+      if (address.family === "unix" && address.name.startsWith("/")) removeSocketFile(address.name);
+  } catch {
+    // Somebody else was faster: systemd removes RUNTIME_DIRECTORY too.
   }
 }
 

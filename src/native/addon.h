@@ -38,3 +38,4 @@ bool spawn_init(napi_env env, napi_value exports);
 bool watch_init(napi_env env, napi_value exports);
 bool socket_init(napi_env env, napi_value exports);
 bool message_init(napi_env env, napi_value exports);
+bool memory_init(napi_env env, napi_value exports);

@@ -1,7 +1,6 @@
 // One line an event, on stderr: with sd-daemon(3)'s priority prefixes for the journal, in colour for a terminal.
 
-import { fstatSync, writeSync } from "node:fs";
-import { isatty } from "node:tty";
+import { fstatSync, readlinkSync, writeSync } from "node:fs";
 import type { Priority } from "./model.js";
 
 const STDERR = 2;
@@ -26,7 +25,7 @@ export function createLog(environment: NodeJS.ProcessEnv): Log {
 
 function chooseFormat(environment: NodeJS.ProcessEnv): (priority: Priority, text: string) => string | undefined {
   if (isJournal(environment.JOURNAL_STREAM)) return (priority, text) => `<${LEVELS[priority]}>${text}`;
-  const colours = isatty(STDERR) && !environment.NO_COLOR ? COLOURS : {};
+  const colours = isTerminal() && !environment.NO_COLOR ? COLOURS : {};
   return (priority, text) => {
     if (priority === "debug") return undefined;
     const colour = colours[priority];
@@ -40,6 +39,15 @@ function isJournal(stream: string | undefined): boolean {
   try {
     const { dev, ino } = fstatSync(STDERR, { bigint: true });
     return stream === `${dev}:${ino}`;
+  } catch {
+    return false;
+  }
+}
+
+/** node:tty knows too, and would cost every idle supervisor 1.5 MB. */
+function isTerminal(): boolean {
+  try {
+    return /^\/dev\/(?:pts\/|tty|console)/.test(readlinkSync(`/proc/self/fd/${STDERR}`));
   } catch {
     return false;
   }

@@ -90,6 +90,11 @@ export function candidate(state: State): Generation | undefined {
   return state.generations.find(({ state }) => state === "starting" || state === "settling");
 }
 
+/** Nothing is under way: one generation serves, and what comes next comes from outside. */
+export function isIdle({ generations }: State): boolean {
+  return generations.length === 1 && generations[0]!.state === "serving";
+}
+
 /** How a child ended. */
 export type End = { readonly status: number } | { readonly signal: number; readonly name: string };
 

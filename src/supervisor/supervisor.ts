@@ -1,12 +1,11 @@
 // The machine's shell: carries out its effects and feeds it what happens.
 
-import { rmSync } from "node:fs";
-import type { NativeError } from "../native/index.js";
+import { type NativeError, native } from "../native/index.js";
 import type { Notifier } from "../systemd/notify.js";
 import { GenerationProcess, type Launch } from "./generation.js";
 import type { Log } from "./log.js";
 import { step } from "./machine.js";
-import { type Config, type Effect, type Event, initialState, type TimerName } from "./model.js";
+import { type Config, type Effect, type Event, initialState, isIdle, type TimerName } from "./model.js";
 
 // sysexits.h
 const EX_UNAVAILABLE = 69;
@@ -55,12 +54,14 @@ export class Supervisor {
     this.queue.push({ ...event, now: now() });
     if (this.stepping) return;
     this.stepping = true;
+    const wasIdle = isIdle(this.state);
     for (let next = this.queue.shift(); next; next = this.queue.shift()) {
       const [state, effects] = step(this.state, next, this.options.config);
       this.state = state;
       for (const effect of effects) this.perform(effect);
     }
     this.stepping = false;
+    if (isIdle(this.state) && !wasIdle) native.trim();
   }
 
   private perform(effect: Effect): void {
@@ -84,7 +85,6 @@ export class Supervisor {
       case "result":
         return;
       case "exit":
-        rmSync(this.options.launch.runtimeDirectory, { recursive: true, force: true });
         return this.options.exit(effect.status);
     }
   }
@@ -153,5 +153,6 @@ export class Supervisor {
 
 /** CLOCK_MONOTONIC in microseconds, as MONOTONIC_USEC= wants it. */
 function now(): number {
-  return Number(process.hrtime.bigint() / 1000n);
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e6 + Math.floor(nanoseconds / 1e3);
 }

@@ -1,7 +1,8 @@
 // The socket on which one generation notifies us: sd_notify(3), seen from the service manager's side.
 
-import { chmodSync, closeSync, rmSync } from "node:fs";
+import { chmodSync, closeSync } from "node:fs";
 import { type Message, native, SOCK_DGRAM } from "../native/index.js";
+import { removeSocketFile } from "../sockets/remove.js";
 import { type NotifyMessage, parseNotifyMessage } from "./notify-message.js";
 
 /** Messages taken in one go, so that a flood leaves the event loop time for all else. */
@@ -25,7 +26,7 @@ export class NotifySocket {
     private readonly onMessage: (message: NotifyMessage) => void,
     private readonly onDropped: (why: string) => void,
   ) {
-    rmSync(path, { force: true });
+    removeSocketFile(path);
     this.fd = native.bindUnix(SOCK_DGRAM, path);
     try {
       chmodSync(path, 0o600);
@@ -33,7 +34,7 @@ export class NotifySocket {
       this.stopWatching = native.watch(this.fd, false, () => this.read(BATCH));
     } catch (error) {
       closeSync(this.fd);
-      rmSync(path, { force: true });
+      removeSocketFile(path);
       throw error;
     }
   }
@@ -46,7 +47,7 @@ export class NotifySocket {
   close(): void {
     this.stopWatching();
     closeSync(this.fd);
-    rmSync(this.path, { force: true });
+    removeSocketFile(this.path);
   }
 
   private read(limit: number): void {

@@ -27,7 +27,7 @@ export function parseTimeSpan(text: string): number {
   let total = 0;
   let rest = trimmed;
   while (rest !== "") {
-    const [part, number, unit] = /^(\d+(?:\.\d*)?|\.\d+)\s*([a-zµμ]*)\s*/i.exec(rest) ?? [];
+    const [part, number, unit] = /^(\d+(?:\.\d*)?|\.\d+)\s*([a-zA-Zµμ]*)\s*/.exec(rest) ?? [];
     const factor = unit === "" ? 1e6 : MICROSECONDS[unit ?? ""];
     if (part === undefined || factor === undefined) break;
     total += Number(number) * factor;
