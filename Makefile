@@ -39,6 +39,16 @@ dist/zerodown.cjs: node_modules/.package-lock.json build/.stamp src/cli/launcher
 test: lint build
 	test/run
 
+# What the supervisor itself costs: start, memory, wake-ups, reload.
+bench: build
+	node build/test/bench/bench.js
+
+# The main job without systemd, on port 8080.
+demo:
+	@.ci/packages build-essential python3
+	@$(MAKE) --no-print-directory build
+	@docs/examples/demo
+
 lint: node_modules/.package-lock.json
 	$(BIN)/biome check .
 

@@ -1,0 +1,98 @@
+// make bench: what the supervisor itself costs. Ratios to a bare Node in the same run, because machines differ.
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { closeSync, readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { native, SOCK_DGRAM } from "../../src/native/index.js";
+import { APPS, EXAMPLE_APP, TestSupervisor, ZERODOWN } from "../support/supervisor.js";
+
+const RUNS = 15;
+const IDLE_SECONDS = 10;
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+/** ms since 1970, as finely as bash's EPOCHREALTIME. */
+function epoch(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+function report(what: string, value: string, goal: string): void {
+  console.log(`${what.padEnd(58)} ${value.padStart(14)}   ${goal}`);
+}
+
+/** From exec of zerodown to exec of its child (bash's own start included), beside a bare Node's whole run. */
+async function benchStart(): Promise<void> {
+  const ours: number[] = [];
+  const bare: number[] = [];
+  for (let run = 0; run < RUNS; run++) {
+    const start = epoch();
+    const { stdout } = spawnSync(ZERODOWN, ["run", "--ready", "exec", "--", "bash", "-c", "echo $EPOCHREALTIME"]);
+    ours.push(Number(stdout.toString()) * 1e3 - start);
+    const startBare = epoch();
+    spawnSync("node", ["-e", "0"]);
+    bare.push(epoch() - startBare);
+  }
+  report("start: exec of zerodown to exec of the child", `${median(ours).toFixed(1)} ms`, "");
+  report("       beside a bare node -e 0", `× ${(median(ours) / median(bare)).toFixed(2)}`, "goal: at most 1.5");
+}
+
+function privateKilobytes(pid: number): number {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  return [...rollup.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, [, kilobytes]) => sum + Number(kilobytes), 0);
+}
+
+function switches(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => {
+    const status = readFileSync(`/proc/${pid}/task/${task}/status`, "utf8");
+    return sum + Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)![1]);
+  }, 0);
+}
+
+async function benchIdle(child: readonly string[]): Promise<void> {
+  const bare: ChildProcess = spawn("node", ["-e", "setInterval(() => {}, 1e9)"]);
+  // With somebody to notify, because the library for that is part of the cost.
+  const notifySocket = `@zerodown-bench-notify-${process.pid}`;
+  const notifyFd = native.bindUnix(SOCK_DGRAM, notifySocket);
+  const listen = ["--listen", `@zerodown-bench-${process.pid}`, "--ready", "exec"];
+  const supervisor = new TestSupervisor([...listen, "--", ...child], { env: { NOTIFY_SOCKET: notifySocket } });
+  await supervisor.serving(1);
+  await sleep(2000);
+  const before = switches(supervisor.pid);
+  await sleep(IDLE_SECONDS * 1000);
+  const ours = privateKilobytes(supervisor.pid);
+  const resident = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${supervisor.pid}/status`, "utf8"))![1];
+  report(`idle, child ${child[0]}: private memory`, `${ours} kB`, "");
+  report("       beside a bare node", `× ${(ours / privateKilobytes(bare.pid!)).toFixed(2)}`, "goal: at most 1.25");
+  report("       resident", `${resident} kB`, "");
+  report(`       wake-ups in ${IDLE_SECONDS} s, all threads`, String(switches(supervisor.pid) - before), "goal: 0");
+  bare.kill();
+  closeSync(notifyFd);
+  await supervisor.stop();
+}
+
+/** The child's own clock says when it was executed, when it said it was ready, and when it was told to stop. */
+async function benchReload(): Promise<void> {
+  const supervisor = new TestSupervisor(["--ready", "fd", "--", `${APPS}timestamps.sh`]);
+  await supervisor.serving(1);
+  const toExec: number[] = [];
+  const toStop: number[] = [];
+  for (let run = 0; run < RUNS; run++) {
+    const from = supervisor.output.count;
+    const signalled = epoch();
+    supervisor.signal("SIGHUP");
+    const stamp = async (what: string) =>
+      Number((await supervisor.output.next(new RegExp(`^${what} `), from)).split(" ")[1]) * 1e3;
+    toExec.push((await stamp("executed")) - signalled);
+    toStop.push((await stamp("stopped")) - (await stamp("ready")));
+  }
+  report("reload: SIGHUP to the candidate's exec", `${median(toExec).toFixed(1)} ms`, "goal: a few ms");
+  report("        its readiness to the old one's stop signal", `${median(toStop).toFixed(1)} ms`, "goal: a few ms");
+  await supervisor.stop();
+}
+
+await benchStart();
+await benchIdle(["sleep", "infinity"]);
+await benchIdle(["node", EXAMPLE_APP]);
+await benchReload();
