@@ -224,7 +224,7 @@ function gone(move: Move, generation: Generation, failure: Failure, end?: End): 
 
 function drained(move: Move, generation: Generation, failure: Failure, end: End | undefined): void {
   const clean = endedAsAsked(move.config, end);
-  const how = generation.killed ? "did not stop in time and was killed" : failure.text;
+  const how = generation.killed && !clean ? "did not stop in time and was killed" : failure.text;
   log(move, clean ? "info" : "warning", `${name(generation)} ${clean ? `drained and ${how}` : how}`);
   if (!clean && generation.number === move.state.decisive) {
     move.state = { ...move.state, exitStatus: failure.exitStatus };
