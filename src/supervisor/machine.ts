@@ -159,7 +159,7 @@ function beginReload(move: Move, askers: readonly number[]): void {
 
 function startPending(move: Move): void {
   const { pending } = move.state;
-  if (!pending || move.state.phase !== "running") return;
+  if (!pending) return;
   move.state = { ...move.state, pending: null };
   beginReload(move, pending);
 }
@@ -352,7 +352,6 @@ function end(move: Move, exitStatus: number, problem: string, decisive = 0): voi
 }
 
 function finish(move: Move): void {
-  if (move.state.phase === "ended") return;
   move.state = { ...move.state, phase: "ended", told: statusText(move.state) };
   move.effects.push({ type: "exit", status: move.state.exitStatus });
 }
