@@ -152,14 +152,16 @@ function requestReload(move: Move, asker: number | null): void {
 
 function beginReload(move: Move, askers: readonly number[]): void {
   clearRestart(move);
-  move.state = { ...move.state, reload: { askers }, problem: "" };
+  // Why nothing serves is told until something does.
+  const problem = serving(move.state) ? "" : move.state.problem;
+  move.state = { ...move.state, reload: { askers }, problem };
   startGeneration(move);
   tell(move, "RELOADING=1", `MONOTONIC_USEC=${Math.floor(move.now)}`);
 }
 
 function startPending(move: Move): void {
   const { pending } = move.state;
-  if (!pending || move.state.phase !== "running") return;
+  if (!pending) return;
   move.state = { ...move.state, pending: null };
   beginReload(move, pending);
 }
@@ -224,7 +226,7 @@ function gone(move: Move, generation: Generation, failure: Failure, end?: End): 
 
 function drained(move: Move, generation: Generation, failure: Failure, end: End | undefined): void {
   const clean = endedAsAsked(move.config, end);
-  const how = generation.killed ? "did not stop in time and was killed" : failure.text;
+  const how = generation.killed && !clean ? "did not stop in time and was killed" : failure.text;
   log(move, clean ? "info" : "warning", `${name(generation)} ${clean ? `drained and ${how}` : how}`);
   if (!clean && generation.number === move.state.decisive) {
     move.state = { ...move.state, exitStatus: failure.exitStatus };
@@ -235,22 +237,21 @@ function candidateFailed(move: Move, generation: Generation, failure: Failure): 
   const current = serving(move.state);
   const { reload, announced } = move.state;
   const after = `after ${formatTimeSpan(move.now - generation.startedAt)}`;
+  const text = `${name(generation)} ${failure.text}`;
+  if (!announced) {
+    log(move, "err", `start failed ${after}: ${text}. Giving up`);
+    return end(move, failure.exitStatus, `Start failed: generation ${generation.number} ${failure.text}`);
+  }
+  if (!reload) return crashed(move, generation, failure, text, capital(text));
   const still = current ? `${capital(name(current))} still serving` : "No generation is serving";
-  if (reload) {
-    const problem = `Reload failed: generation ${generation.number} ${failure.text}`;
-    log(move, "err", `reload failed ${after}: ${name(generation)} ${failure.text}. ${still}`);
-    move.state = { ...move.state, reload: null, problem };
-    tell(move, "READY=1");
-    move.effects.push({ type: "result", askers: reload.askers, generation: null, error: `${problem}. ${still}` });
-  }
-  if (current) {
-    startPending(move);
-  } else if (!announced) {
-    log(move, "err", `start failed ${after}: ${name(generation)} ${failure.text}. Giving up`);
-    end(move, failure.exitStatus, `Start failed: generation ${generation.number} ${failure.text}`);
-  } else {
-    crashed(move, generation, failure);
-  }
+  const problem = `Reload failed: generation ${generation.number} ${failure.text}`;
+  move.state = { ...move.state, reload: null, problem };
+  tell(move, "READY=1");
+  move.effects.push({ type: "result", askers: reload.askers, generation: null, error: `${problem}. ${still}` });
+  const line = `reload failed ${after}: ${text}. ${still}`;
+  if (!current) return crashed(move, generation, failure, line, problem);
+  log(move, "err", line);
+  startPending(move);
 }
 
 /** The current generation ended without being told to. */
@@ -265,15 +266,14 @@ function lost(move: Move, generation: Generation, failure: Failure, exit: End | 
     log(move, "info", `${text} on its own: the work is done`);
     end(move, status, "The work is done");
   } else {
-    crashed(move, generation, failure);
+    crashed(move, generation, failure, text, capital(text));
   }
 }
 
-/** Nothing serves any more, and nothing starts: start anew, or give up. */
-function crashed(move: Move, generation: Generation, failure: Failure): void {
+/** Nothing serves any more, and nothing starts: start anew, or give up. `text` and `problem` are for log and STATUS=. */
+function crashed(move: Move, generation: Generation, failure: Failure, text: string, problem: string): void {
   const crashes = [...move.state.crashes.filter(time => move.now - time < CRASH_WINDOW), move.now];
-  const text = `${name(generation)} ${failure.text}`;
-  move.state = { ...move.state, crashes };
+  move.state = { ...move.state, crashes, problem };
   if (move.config.onCrash === "exit" || crashes.length > MAX_CRASHES) {
     const why = move.config.onCrash === "exit" ? "--on-crash=exit" : `${crashes.length} crashes within 10s`;
     log(move, "err", `${text}. Giving up (${why})`);
@@ -287,7 +287,7 @@ function crashed(move: Move, generation: Generation, failure: Failure): void {
     `${text}. Starting generation ${move.state.lastNumber + 1} ${delay ? `in ${formatTimeSpan(delay)}` : "at once"}`,
   );
   if (move.state.pending) return startPending(move);
-  move.state = { ...move.state, restarting: true, problem: move.state.problem || capital(text) };
+  move.state = { ...move.state, restarting: true };
   if (delay === 0) restart(move);
   else move.effects.push({ type: "set-timer", timer: "restart", generation: 0, at: move.now + delay });
 }
@@ -352,7 +352,6 @@ function end(move: Move, exitStatus: number, problem: string, decisive = 0): voi
 }
 
 function finish(move: Move): void {
-  if (move.state.phase === "ended") return;
   move.state = { ...move.state, phase: "ended", told: statusText(move.state) };
   move.effects.push({ type: "exit", status: move.state.exitStatus });
 }

@@ -9,9 +9,10 @@ export function statusText(state: State): string {
   if (state.phase !== "running") return waiting ? `${state.problem}: waiting for ${waiting}` : state.problem;
   const starting = candidate(state);
   const current = serving(state);
-  if (starting?.state === "starting") return `Starting generation ${starting.number}`;
-  if (!current) return `${state.problem}. Starting generation ${state.lastNumber + 1}`;
-  if (state.problem) return `${state.problem}. ${capital(name(current))} still serving`;
+  const problem = state.problem && `${state.problem}. `;
+  if (starting?.state === "starting") return `${problem}Starting generation ${starting.number}`;
+  if (!current) return `${problem}Starting generation ${state.lastNumber + 1}`;
+  if (problem) return `${problem}${capital(name(current))} still serving`;
   const status = current.status && `: ${current.status}`;
   const settling = starting ? `; settling: generation ${starting.number}` : "";
   const draining = state.generations.filter(generation => generation.state === "draining");

@@ -1,0 +1,257 @@
+// The rules that always hold: DESIGN.md 3.5, one function each under its number. Each keeps its own memory and is called
+// after every step; it throws where its rule is broken.
+
+import { childEnvironment } from "../../src/supervisor/child-environment.js";
+import type { Config, Effect } from "../../src/supervisor/model.js";
+import { type Life, type Lives, reasonOf, says, tells } from "./lives.js";
+import type { Step } from "./world.js";
+
+/** One step, and what there was before it. */
+export interface Scene {
+  readonly step: Step;
+  readonly config: Config;
+  /** The generation that the event is about, if it was not gone already. */
+  readonly life: Life | undefined;
+  readonly lives: Lives;
+  readonly before: {
+    readonly serving: readonly Life[];
+    readonly candidates: readonly Life[];
+    /** Not told to stop. */
+    readonly untold: readonly Life[];
+    readonly announced: boolean;
+    readonly stopping: boolean;
+    readonly exited: boolean;
+  };
+  /** The timers that are set after it: "timer/generation". */
+  readonly timers: readonly string[];
+  /** By how much they fire late. */
+  readonly lateness: number;
+}
+
+export type Rule = (scene: Scene) => void;
+
+export function check(holds: boolean, otherwise: string): void {
+  if (!holds) throw new Error(otherwise);
+}
+
+/** 1. From the first READY=1 until a stop or a crash, at least one ready generation has not been told to stop. */
+function someoneServes(): Rule {
+  return ({ step, life, lives, before }) => {
+    if (!before.announced && lives.announced) check(lives.serving.length > 0, "READY=1, but nothing serves");
+    const crashed = step.event.type === "exited" && before.serving.includes(life!);
+    if (before.announced && before.serving.length > 0 && !lives.stopping && !crashed)
+      check(lives.serving.length > 0, "nothing serves any more, without a stop or a crash");
+  };
+}
+
+/**
+ * 2. At most one candidate. A generation is told to stop only when a newer one is ready (after --settle), or at a stop.
+ */
+function oneCandidate(): Rule {
+  return ({ step, config, lives, before, lateness }) => {
+    check(lives.candidates.length <= 1, `candidates: ${lives.candidates.map(({ number }) => number)}`);
+    const { now } = step.event;
+    for (const old of before.untold.filter(({ toldAt }) => toldAt !== undefined)) {
+      const heirs = lives.serving.filter(({ number }) => number > old.number);
+      const settled = heirs.some(heir => heir.readyAt! + config.settle <= now);
+      check(lives.stopping || settled, `generation ${old.number} was told to stop too early`);
+    }
+    // And then it is told: two serve at a time only while the newer one settles.
+    const [, heir] = lives.serving;
+    if (heir)
+      check(config.settle > 0 && now <= heir.readyAt! + config.settle + lateness, "two serve, and none settles");
+  };
+}
+
+/** 3. Every RELOADING=1 is followed by exactly one READY=1, or by STOPPING=1, whatever happens in between. */
+function everyReloadEnds(): Rule {
+  let state: "starting" | "ready" | "reloading" | "stopping" = "starting";
+  return ({ step, config, lives }) => {
+    for (const effect of step.effects) {
+      if (effect.type !== "notify") continue;
+      const from: string = state;
+      if (says(effect, "RELOADING=1")) {
+        check(from === "ready", `RELOADING=1 while ${from}`);
+        check(effect.assignments.includes(`MONOTONIC_USEC=${step.event.now}`), "no MONOTONIC_USEC= of now");
+        state = "reloading";
+      } else if (says(effect, "READY=1")) {
+        check(from === "starting" || from === "reloading", `READY=1 while ${from}`);
+        const hasMainPid = effect.assignments.includes(`MAINPID=${config.pid}`);
+        check(hasMainPid || from === "reloading", "the first READY=1 has no MAINPID=");
+        state = "ready";
+      } else if (says(effect, "STOPPING=1")) {
+        check(from !== "stopping", "STOPPING=1 twice");
+        state = "stopping";
+      }
+    }
+    // "Followed", because the reload goes on only for as long as there is a candidate.
+    if (state === "reloading") check(lives.candidates.length === 1, "RELOADING=1, and no candidate that could end it");
+  };
+}
+
+/** 4. A failed candidate is gone, all of its processes, and its reason reaches systemd, the log and whoever asked. */
+function failuresAreExplained(): Rule {
+  let reload: { readonly askers: Set<number> } | undefined;
+  const waiting = new Set<number>();
+  return ({ step: { event, effects }, life, before, lives }) => {
+    if (life && before.candidates.includes(life) && (event.type === "exited" || event.type === "spawn-failed")) {
+      const what = `generation ${life.number} ${reasonOf(event, life)}`;
+      const explains = (text: string) => has(text.replace(/ \(pid \d+\)/g, ""), what) && text.includes(life.reported);
+      check(effects[0]?.type === "release" && effects[0].generation === life.number, "it is not released");
+      const statuses = effects.flatMap(effect => (effect.type === "notify" ? [effect.assignments.at(-1)!] : []));
+      check(statuses.some(explains), `systemd is not told that ${what}`);
+      const errors = effects.flatMap(effect =>
+        effect.type === "log" && effect.priority === "err" ? [effect.text] : [],
+      );
+      check(errors.length === 1, `${errors.length} err lines: ${errors}`);
+      check(explains(errors[0]!), `it is not logged that ${what}`);
+      check(
+        life.pid === undefined || has(errors[0]!, `generation ${life.number} (pid ${life.pid})`),
+        "no pid is logged",
+      );
+      if (reload) {
+        const [serves] = before.serving;
+        const still = serves
+          ? `generation ${serves.number} (pid ${serves.pid}) still serving`
+          : "no generation is serving";
+        check(has(errors[0]!, "reload failed after", still), "the duration, or what serves, is not logged");
+        const told = effects.flatMap(effect =>
+          effect.type === "result" && effect.error !== null && explains(effect.error) ? effect.askers : [],
+        );
+        check(
+          [...reload.askers].every(asker => told.includes(asker)),
+          "an asker does not learn the reason",
+        );
+      }
+    }
+    if (event.type === "reload" && event.asker !== null) waiting.add(event.asker);
+    if (tells({ effects }, "READY=1") || lives.stopping) reload = undefined;
+    if (tells({ effects }, "RELOADING=1")) {
+      reload = { askers: new Set(waiting) };
+      waiting.clear();
+    }
+  };
+}
+
+/**
+ * 5. A reload asked for while one runs is not lost and not run twice: one more follows. Each asker gets the result of a
+ * reload that began after it asked. A stop overtakes everything at once.
+ */
+function reloadsAreKept(): Rule {
+  const askedAt = new Map<number, number>();
+  let wanted = false;
+  let begun = -1;
+  return ({ step, config, lives, before }) => {
+    const { event, effects, index } = step;
+    if (before.exited) return;
+    if (event.type === "reload") {
+      if (event.asker !== null) askedAt.set(event.asker, index);
+      wanted = true;
+    }
+    for (const effect of effects) {
+      if (says(effect, "RELOADING=1")) {
+        check(wanted, "a reload that nobody asked for, or a second one");
+        wanted = false;
+        begun = index;
+      }
+      if (effect.type === "spawn") check(!lives.stopping, "a start after a stop");
+      if (effect.type !== "result") continue;
+      for (const asker of effect.askers) {
+        check(askedAt.has(asker), `asker ${asker} is answered twice`);
+        const served = effect.generation === null ? undefined : lives.all.get(effect.generation);
+        check(lives.stopping || askedAt.get(asker)! <= begun, `asker ${asker} gets the result of an older reload`);
+        if (effect.error === null) {
+          check(served !== undefined && served.born >= askedAt.get(asker)!, `asker ${asker} gets older code`);
+          check(lives.serving.includes(served!), "the generation of the result does not serve");
+        }
+        askedAt.delete(asker);
+      }
+    }
+    if (lives.stopping) {
+      check(askedAt.size === 0, "askers are left without an answer at a stop");
+      wanted = false;
+    }
+    if (wanted) check(lives.candidates.length === 1, "a reload is asked for, and nothing is under way");
+    if (askedAt.size > 0) check(wanted || lives.candidates.length === 1, "an asker waits for nothing");
+    if (event.type === "stop" && !before.stopping) {
+      check(tells(step, "STOPPING=1"), "a stop waits");
+      for (const { number, pid, killedAt } of [...before.serving, ...before.candidates])
+        check(
+          pid === undefined || killedAt !== undefined || isSignalled(effects, number, config.stopSignal),
+          `${number} is not told`,
+        );
+    }
+  };
+}
+
+/** 6. Every generation gets the same fds in the same order with the same names. */
+function sameSockets(): Rule {
+  const sockets = ["web", "admin", "web"].map((name, index) => ({ fd: 3 + index, name }));
+  return ({ step }) => {
+    for (const effect of step.effects) {
+      if (effect.type !== "spawn") continue;
+      // All that the machine says of a start is its number: which sockets it gets is no decision.
+      check(Object.keys(effect).sort().join() === "generation,type", "a spawn says more than its number");
+      const { variables, pidVariables } = childEnvironment(
+        { LISTEN_FDS: "9", LISTEN_PID: "1", LISTEN_FDNAMES: "received" },
+        { LISTEN_FDS: String(effect.generation), LISTEN_FDNAMES: `file-${effect.generation}`, LISTEN_PID: "1" },
+        { generation: effect.generation, supervisorPid: 1, sockets, notifySocket: "/n", readyFd: undefined },
+      );
+      check(variables.LISTEN_FDS === "3" && variables.LISTEN_FDNAMES === "web:admin:web", "other sockets");
+      check(pidVariables.includes("LISTEN_PID") && !("LISTEN_PID" in variables), "LISTEN_PID is another's");
+    }
+  };
+}
+
+/** 7. Every child is waited for; every timer dies with its generation. */
+function nothingIsLeft(): Rule {
+  const open = new Set<number>();
+  let exited = false;
+  return ({ step, lives, timers }) => {
+    for (const effect of step.effects) {
+      check(!exited, "an effect after the exit");
+      if (effect.type === "spawn") open.add(effect.generation);
+      const number = generationOf(effect);
+      if (number > 0) check(open.has(number), `${effect.type} for generation ${number}, which is gone`);
+      if (effect.type === "release") {
+        check(lives.all.get(number)!.end !== undefined, `generation ${number} is released, but it runs`);
+        open.delete(number);
+      }
+      if (effect.type === "exit") {
+        exited = true;
+        check(open.size === 0, `exit, but generations ${[...open]} are not waited for`);
+        check(timers.length === 0, `exit, but timers are set: ${timers}`);
+      }
+    }
+    for (const life of lives.all.values())
+      check(life.released === (life.end !== undefined), `${life.number} is not released`);
+    for (const timer of timers) {
+      const number = Number(timer.split("/")[1]);
+      if (number > 0) check(open.has(number), `timer ${timer} outlives its generation`);
+      else check(timer === "restart/0" && lives.candidates.length === 0, `timer ${timer} has nothing to do`);
+    }
+  };
+}
+
+export const INVARIANTS: Readonly<Record<string, () => Rule>> = {
+  "invariant 1": someoneServes,
+  "invariant 2": oneCandidate,
+  "invariant 3": everyReloadEnds,
+  "invariant 4": failuresAreExplained,
+  "invariant 5": reloadsAreKept,
+  "invariant 6": sameSockets,
+  "invariant 7": nothingIsLeft,
+};
+
+function generationOf(effect: Effect): number {
+  // A result names the generation that serves, which is no effect on it.
+  return "generation" in effect && effect.type !== "result" ? effect.generation : 0;
+}
+
+function isSignalled(effects: readonly Effect[], number: number, signal: string): boolean {
+  return effects.some(effect => effect.type === "signal" && effect.generation === number && effect.signal === signal);
+}
+
+function has(text: string, ...parts: string[]): boolean {
+  return parts.every(part => text.toLowerCase().includes(part.toLowerCase()));
+}

@@ -1,0 +1,150 @@
+// What a bystander knows of each generation, from events and effects alone: the invariants are checked against this, not
+// against what the machine thinks.
+
+import type { Config, Effect, End, Event } from "../../src/supervisor/model.js";
+import type { Step } from "./world.js";
+
+export interface Life {
+  readonly number: number;
+  /** The step that decided to start it. */
+  readonly born: number;
+  pid: number | undefined;
+  /** When it became ready, when it was told to stop, when it was killed. */
+  readyAt: number | undefined;
+  toldAt: number | undefined;
+  killedAt: number | undefined;
+  /** When its start, or its drain, has taken too long. */
+  limit: number;
+  saidStopping: boolean;
+  reported: string;
+  end: End | "not started" | undefined;
+  released: boolean;
+}
+
+export type Ended = Extract<Event, { type: "exited" | "spawn-failed" }>;
+
+export class Lives {
+  readonly all = new Map<number, Life>();
+  /** systemd was told READY=1 once; STOPPING=1. */
+  announced = false;
+  stopping = false;
+  exited = false;
+
+  constructor(private readonly config: Config) {}
+
+  happened(event: Event, index: number, effects: readonly Effect[]): void {
+    this.take(event);
+    for (const effect of effects) this.see(effect, event.now, index);
+  }
+
+  /** Not gone yet, oldest first. */
+  get present(): Life[] {
+    return [...this.all.values()].filter(({ released }) => !released);
+  }
+
+  /** Ready and neither told to stop, nor killed, nor ended: they serve. */
+  get serving(): Life[] {
+    return this.present.filter(life => life.readyAt !== undefined && isWanted(life));
+  }
+
+  /** To take over: not ready yet, or ready beside an older one that serves (settling). */
+  get candidates(): Life[] {
+    const [current] = this.serving;
+    return this.present.filter(
+      life =>
+        life.toldAt === undefined && !life.end && (life.readyAt === undefined || (isWanted(life) && life !== current)),
+    );
+  }
+
+  private take(event: Event): void {
+    const life = "generation" in event ? this.all.get(event.generation) : undefined;
+    if (!life || life.end) return;
+    const { ready, readyDelay: _, startTimeout } = this.config;
+    switch (event.type) {
+      case "spawned":
+        life.pid = event.pid;
+        if (ready === "exec") becomeReady(life, event.now);
+        else if (ready !== "delay" && life.toldAt === undefined) life.limit = event.now + startTimeout;
+        return;
+      case "ready":
+        return becomeReady(life, event.now);
+      case "timer":
+        return event.timer === "delay" ? becomeReady(life, event.now) : undefined;
+      case "notified":
+        if (event.stopping) life.saidStopping = true;
+        if (event.reported) life.reported = event.reported;
+        if (event.extend && (life.readyAt === undefined || life.toldAt !== undefined) && life.killedAt === undefined)
+          life.limit = Math.max(life.limit, event.now + event.extend);
+        return event.ready && ready === "notify" ? becomeReady(life, event.now) : undefined;
+      case "exited":
+        life.end = event.end;
+        return;
+      case "spawn-failed":
+        life.end = "not started";
+        return;
+    }
+  }
+
+  private see(effect: Effect, now: number, index: number): void {
+    const life = "generation" in effect ? this.all.get(effect.generation ?? 0) : undefined;
+    if (effect.type === "spawn") this.all.set(effect.generation, newLife(effect.generation, index));
+    if (effect.type === "release" && life) life.released = true;
+    if (effect.type === "kill" && life) life.killedAt ??= now;
+    if (effect.type === "signal" && effect.signal === this.config.stopSignal && life) this.told(life, now);
+    if (effect.type === "exit") this.exited = true;
+    if (says(effect, "READY=1")) this.announced = true;
+    if (says(effect, "STOPPING=1")) {
+      this.stopping = true;
+      for (const other of this.present) this.told(other, now);
+    }
+  }
+
+  private told(life: Life, now: number): void {
+    if (life.toldAt !== undefined) return;
+    life.toldAt = now;
+    if (life.killedAt === undefined) life.limit = now + this.config.stopTimeout;
+  }
+}
+
+export function says(effect: Effect, assignment: string): boolean {
+  return effect.type === "notify" && effect.assignments.includes(assignment);
+}
+
+/** Whether the step tells systemd this. */
+export function tells({ effects }: Pick<Step, "effects">, assignment: string): boolean {
+  return effects.some(effect => says(effect, assignment));
+}
+
+/** The words for how a generation ended. */
+export function reasonOf(event: Ended, life: Life): string {
+  if (event.type === "spawn-failed") return `could not be started: ${event.text}`;
+  if (life.killedAt !== undefined && life.readyAt === undefined && life.toldAt === undefined)
+    return "was not ready within";
+  return "signal" in event.end ? `was killed by ${event.end.name}` : `exited with status ${event.end.status}`;
+}
+
+function isWanted(life: Life): boolean {
+  return life.toldAt === undefined && life.killedAt === undefined && !life.end;
+}
+
+function becomeReady(life: Life, now: number): void {
+  if (life.readyAt !== undefined || !isWanted(life)) return;
+  life.readyAt = now;
+  life.limit = Number.POSITIVE_INFINITY;
+}
+
+function newLife(number: number, born: number): Life {
+  return {
+    number,
+    born,
+    pid: undefined,
+    readyAt: undefined,
+    toldAt: undefined,
+    killedAt: undefined,
+    limit: Number.POSITIVE_INFINITY,
+    saidStopping: false,
+    reported: "",
+    end: undefined,
+    released: false,
+  };
+}

@@ -1,0 +1,156 @@
+// Drives the state machine by hand, and writes what it does as lines that a table can hold.
+
+import { step } from "../../src/supervisor/machine.js";
+import {
+  type Config,
+  type Effect,
+  type End,
+  type Event,
+  initialState,
+  type Notification,
+} from "../../src/supervisor/model.js";
+import { formatTimeSpan } from "../../src/systemd/time-span.js";
+
+type Happening = Event extends infer E ? (E extends Event ? Omit<E, "now"> : never) : never;
+
+export const SECOND = 1e6;
+
+const CONFIG: Config = {
+  pid: 42,
+  ready: "notify",
+  readyDelay: 0,
+  startTimeout: 600 * SECOND,
+  stopTimeout: 90 * SECOND,
+  settle: 0,
+  stopSignal: "SIGINT",
+  onCrash: "restart",
+};
+
+/** Each method feeds one event in and returns its effects, but those on timers: see `timers`. */
+export class Machine {
+  state = initialState;
+  now = 10 * SECOND;
+  private readonly armed = new Map<string, number>();
+  private readonly config: Config;
+
+  constructor(config: Partial<Config> = {}) {
+    this.config = { ...CONFIG, ...config };
+  }
+
+  /** One whose generation 1 serves since a second after its start. */
+  static serving(config: Partial<Config> = {}): Machine {
+    const machine = new Machine(config);
+    machine.start();
+    machine.spawned(1);
+    machine.now += SECOND;
+    machine.ready(1);
+    return machine;
+  }
+
+  /** Generation 2 is to replace generation 1; asker 1 waits for that. */
+  static reloading(config: Partial<Config> = {}): Machine {
+    const machine = Machine.serving(config);
+    machine.reload(1);
+    machine.spawned(2);
+    return machine;
+  }
+
+  /** Generation 2 serves, generation 1 drains. */
+  static draining(config: Partial<Config> = {}): Machine {
+    const machine = Machine.reloading(config);
+    machine.ready(2);
+    return machine;
+  }
+
+  /** The timers that are set, and in what time each fires: "stop-timeout 1": "90s". */
+  get timers(): Record<string, string> {
+    return Object.fromEntries([...this.armed].map(([timer, at]) => [timer, formatTimeSpan(at - this.now)]));
+  }
+
+  start(): string[] {
+    return this.event({ type: "start" });
+  }
+
+  /** Generation 1 has pid 101, and so on. */
+  spawned(generation: number): string[] {
+    return this.event({ type: "spawned", generation, pid: 100 + generation });
+  }
+
+  spawnFailed(generation: number, text: string, exitStatus: number): string[] {
+    return this.event({ type: "spawn-failed", generation, text, exitStatus });
+  }
+
+  ready(generation: number): string[] {
+    return this.says(generation, { ready: true });
+  }
+
+  says(generation: number, message: Notification): string[] {
+    return this.event({ type: "notified", generation, ...message });
+  }
+
+  exits(generation: number, status: number): string[] {
+    return this.ends(generation, { status });
+  }
+
+  ends(generation: number, end: End): string[] {
+    return this.event({ type: "exited", generation, end });
+  }
+
+  reload(asker: number | null = null): string[] {
+    return this.event({ type: "reload", asker });
+  }
+
+  stop(signal = "SIGTERM"): string[] {
+    return this.event({ type: "stop", signal });
+  }
+
+  pass(signal: string): string[] {
+    return this.event({ type: "pass", signal });
+  }
+
+  /** The clock goes to that timer's time ("stop-timeout 1"), and it fires. */
+  fires(key: string): string[] {
+    const at = this.armed.get(key);
+    if (at === undefined) throw new Error(`no timer ${key} is set: ${[...this.armed.keys()]}`);
+    this.armed.delete(key);
+    this.now = at;
+    const [timer, generation] = key.split(" ");
+    return this.event(
+      (timer === "restart"
+        ? { type: "restart" }
+        : { type: "timer", timer, generation: Number(generation) }) as Happening,
+    );
+  }
+
+  event(happening: Happening): string[] {
+    const [state, effects] = step(this.state, { ...happening, now: this.now } as Event, this.config);
+    this.state = state;
+    return effects.flatMap(effect => this.perform(effect));
+  }
+
+  private perform(effect: Effect): string[] {
+    switch (effect.type) {
+      case "set-timer":
+        this.armed.set(`${effect.timer} ${effect.generation}`, effect.at);
+        return [];
+      case "clear-timer":
+        this.armed.delete(`${effect.timer} ${effect.generation}`);
+        return [];
+      case "release":
+        for (const key of this.armed.keys()) if (key.endsWith(` ${effect.generation}`)) this.armed.delete(key);
+        return [`release ${effect.generation}`];
+      case "notify":
+        return [`systemd: ${effect.assignments.join(" ")}`];
+      case "log":
+        return [`${effect.priority}: ${effect.text}`];
+      case "signal":
+        return [`signal ${effect.generation} ${effect.signal}`];
+      case "result":
+        return [`result for [${effect.askers}]: ${effect.error ?? `generation ${effect.generation}`}`];
+      case "exit":
+        return [`exit ${effect.status}`];
+      default:
+        return [`${effect.type} ${effect.generation}`];
+    }
+  }
+}

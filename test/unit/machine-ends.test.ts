@@ -1,0 +1,295 @@
+// The state machine, rule by rule: how generations end, and the supervisor with them (DESIGN.md 3.6).
+
+import { describe, expect, test } from "@jest/globals";
+import { exitStatusOf } from "../../src/supervisor/machine.js";
+import { Machine, SECOND } from "../support/machine.js";
+
+const SIGKILL = { signal: 9, name: "SIGKILL" };
+
+describe("generation 1 fails", () => {
+  test.each([
+    ["exits with 3", (machine: Machine) => machine.exits(1, 3), "exited with status 3 before it was ready", 3],
+    ["exits with 0", (machine: Machine) => machine.exits(1, 0), "exited with status 0 before it was ready", 69],
+    ["is killed", (machine: Machine) => machine.ends(1, SIGKILL), "was killed by SIGKILL before it was ready", 137],
+  ])("the supervisor says why and exits: it %s", (_, fail, reason, status) => {
+    const machine = new Machine();
+    machine.start();
+    machine.spawned(1);
+    machine.now += SECOND;
+    expect(fail(machine)).toEqual([
+      "release 1",
+      `err: start failed after 1s: generation 1 (pid 101) ${reason}. Giving up`,
+      `systemd: STOPPING=1 STATUS=Start failed: generation 1 ${reason}`,
+      `exit ${status}`,
+    ]);
+    expect(machine.timers).toEqual({});
+  });
+
+  test("one that can't be spawned gives the exit status that goes with it", () => {
+    const machine = new Machine();
+    machine.start();
+    expect(machine.spawnFailed(1, "EAGAIN: no room, clone 'app'", 71)).toEqual([
+      "release 1",
+      "err: start failed after 0us: generation 1 could not be started: EAGAIN: no room, clone 'app'. Giving up",
+      "systemd: STOPPING=1 STATUS=Start failed: generation 1 could not be started: EAGAIN: no room, clone 'app'",
+      "exit 71",
+    ]);
+  });
+
+  test("one that is not ready in time is killed, and the exit status is 75", () => {
+    const machine = new Machine({ startTimeout: 2 * SECOND });
+    machine.start();
+    machine.spawned(1);
+    expect(machine.fires("start-timeout 1")).toEqual(["kill 1"]);
+    expect(machine.ends(1, SIGKILL).at(-1)).toBe("exit 75");
+  });
+
+  test("those who asked for a reload meanwhile learn that there will be none", () => {
+    const machine = new Machine();
+    machine.start();
+    machine.reload(1);
+    expect(machine.spawnFailed(1, "ENOENT", 69)).toContain("result for [1]: the service is stopping");
+  });
+});
+
+test.each([
+  [{ status: 1 }, 1],
+  [{ status: 125 }, 125],
+  [{ status: 126 }, 69],
+  [{ status: 255 }, 69],
+  [{ status: 0 }, 69],
+  [{ signal: 15, name: "SIGTERM" }, 143],
+])("the exit status for %j is %d", (end, status) => {
+  expect(exitStatusOf(end)).toBe(status);
+});
+
+describe("a candidate fails", () => {
+  const failed = (reason: string) => `Reload failed: generation 2 ${reason}. Generation 1 (pid 101) still serving`;
+
+  test("one that can't be spawned leaves the old one serving", () => {
+    const machine = Machine.serving();
+    machine.reload(1);
+    const reason = "could not be started: EACCES: permission denied, execve 'app'";
+    expect(machine.spawnFailed(2, "EACCES: permission denied, execve 'app'", 69)).toEqual([
+      "release 2",
+      `systemd: READY=1 STATUS=${failed(reason)}`,
+      `result for [1]: ${failed(reason)}`,
+      `err: reload failed after 0us: generation 2 ${reason}. Generation 1 (pid 101) still serving`,
+    ]);
+  });
+
+  test("one beyond --start-timeout is killed, whole, and READY=1 comes too late then", () => {
+    const machine = Machine.reloading({ startTimeout: 30 * SECOND });
+    expect(machine.fires("start-timeout 2")).toEqual(["kill 2"]);
+    expect(machine.ready(2)).toEqual([]);
+    expect(machine.says(2, { extend: SECOND })).toEqual([]);
+    const reason = "was not ready within 30s and was killed";
+    expect(machine.ends(2, SIGKILL)).toContain(`systemd: READY=1 STATUS=${failed(reason)}`);
+  });
+
+  test("what it reported is the reason, too", () => {
+    const machine = Machine.reloading();
+    machine.says(2, { reported: "it reported ERRNO=98, EADDRINUSE" });
+    expect(machine.exits(2, 1)).toContain(
+      `systemd: READY=1 STATUS=${failed("exited with status 1 before it was ready (it reported ERRNO=98, EADDRINUSE)")}`,
+    );
+  });
+
+  test("STOPPING=1 makes no success of it", () => {
+    const machine = Machine.reloading();
+    machine.says(2, { stopping: true });
+    expect(machine.exits(2, 0)).toContain(
+      `systemd: READY=1 STATUS=${failed("exited with status 0 before it was ready")}`,
+    );
+  });
+});
+
+describe("the current one ends on its own", () => {
+  test("with 0 and no candidate: the work is done, exit 0", () => {
+    expect(Machine.serving().exits(1, 0)).toEqual([
+      "release 1",
+      "info: generation 1 (pid 101) exited with status 0 on its own: the work is done",
+      "systemd: STOPPING=1 STATUS=The work is done",
+      "exit 0",
+    ]);
+  });
+
+  test("with 0 while another drains: exit 0 when that has ended, however it ends", () => {
+    const machine = Machine.draining();
+    expect(machine.exits(2, 0)).toContain(
+      "systemd: STOPPING=1 STATUS=The work is done: waiting for generation 1 (pid 101)",
+    );
+    expect(machine.ends(1, SIGKILL)).toEqual([
+      "release 1",
+      "warning: generation 1 (pid 101) was killed by SIGKILL",
+      "exit 0",
+    ]);
+  });
+
+  test("with 0 while a candidate starts: the candidate goes on", () => {
+    const machine = Machine.reloading();
+    expect(machine.exits(1, 0)).toEqual([
+      "release 1",
+      "err: generation 1 (pid 101) exited with status 0 while serving. Generation 2 (pid 102) is to replace it",
+    ]);
+    expect(machine.ready(2)).toContain("systemd: READY=1 MAINPID=42 STATUS=Generation 2 (pid 102) serving");
+  });
+
+  test("with a failure after STOPPING=1: that is no crash, it exits with its status", () => {
+    const machine = Machine.serving();
+    machine.says(1, { stopping: true });
+    const lines = machine.exits(1, 3);
+    expect(lines).toContainEqual(expect.stringMatching(/^systemd: STOPPING=1 /));
+    expect(lines.at(-1)).toBe("exit 3");
+  });
+});
+
+describe("the current one crashes", () => {
+  test("it is started anew at once, and systemd is told why, but no READY=1", () => {
+    const machine = Machine.serving();
+    expect(machine.ends(1, { signal: 11, name: "SIGSEGV" })).toEqual([
+      "release 1",
+      "err: generation 1 (pid 101) was killed by SIGSEGV. Starting generation 2 at once",
+      "spawn 2",
+      "systemd: STATUS=Generation 1 (pid 101) was killed by SIGSEGV. Starting generation 2",
+    ]);
+    machine.spawned(2);
+    expect(machine.ready(2)).toEqual([
+      "info: generation 2 (pid 102) serving: ready after 0us",
+      "systemd: STATUS=Generation 2 (pid 102) serving",
+    ]);
+  });
+
+  test("again and again: after a backoff that doubles, and more than 5 times in 10s it gives up", () => {
+    const machine = Machine.serving();
+    const delays: (string | undefined)[] = [];
+    for (let number = 1; number <= 5; number++) {
+      machine.exits(number, 1);
+      delays.push(machine.timers["restart 0"]);
+      if (number > 1) expect(machine.fires("restart 0")[0]).toBe(`spawn ${number + 1}`);
+      machine.spawned(number + 1);
+      machine.ready(number + 1);
+    }
+    expect(delays).toEqual([undefined, "100ms", "200ms", "400ms", "800ms"]);
+    expect(machine.exits(6, 9)).toEqual([
+      "release 6",
+      "err: generation 6 (pid 106) exited with status 9. Giving up (6 crashes within 10s)",
+      "systemd: STOPPING=1 STATUS=Gave up: generation 6 exited with status 9",
+      "exit 9",
+    ]);
+  });
+
+  test("again after 10s: that is a first time", () => {
+    const machine = Machine.serving();
+    machine.exits(1, 1);
+    machine.spawned(2);
+    machine.ready(2);
+    machine.now += 10 * SECOND;
+    expect(machine.exits(2, 1)).toContain(
+      "err: generation 2 (pid 102) exited with status 1. Starting generation 3 at once",
+    );
+  });
+
+  test("and the one started anew fails: its reason is told, it counts as a crash, and systemd hears no READY=1", () => {
+    const machine = Machine.serving();
+    machine.exits(1, 1);
+    expect(machine.spawnFailed(2, "ENOENT: no such file, execve 'app'", 69)).toEqual([
+      "release 2",
+      "err: generation 2 could not be started: ENOENT: no such file, execve 'app'. Starting generation 3 in 100ms",
+      "systemd: STATUS=Generation 2 could not be started: ENOENT: no such file, execve 'app'. Starting generation 3",
+    ]);
+  });
+
+  test("with --on-crash=exit it gives up at the first", () => {
+    const machine = Machine.serving({ onCrash: "exit" });
+    expect(machine.ends(1, SIGKILL)).toEqual([
+      "release 1",
+      "err: generation 1 (pid 101) was killed by SIGKILL. Giving up (--on-crash=exit)",
+      "systemd: STOPPING=1 STATUS=Gave up: generation 1 was killed by SIGKILL",
+      "exit 137",
+    ]);
+  });
+
+  test("after a reload failed: STATUS= tells of the crash, not of the reload", () => {
+    const machine = Machine.reloading();
+    machine.exits(2, 1);
+    expect(machine.exits(1, 4).at(-1)).toBe(
+      "systemd: STATUS=Generation 1 (pid 101) exited with status 4. Starting generation 3",
+    );
+  });
+
+  test("while a candidate starts, which then fails: one err line tells both, and a new one starts", () => {
+    const machine = Machine.reloading({ onCrash: "restart" });
+    expect(machine.exits(1, 1)).toHaveLength(2);
+    const failed = "Reload failed: generation 2 exited with status 2 before it was ready";
+    expect(machine.exits(2, 2)).toEqual([
+      "release 2",
+      `systemd: READY=1 STATUS=${failed}. Starting generation 3`,
+      `result for [1]: ${failed}. No generation is serving`,
+      "err: reload failed after 0us: generation 2 (pid 102) exited with status 2 before it was ready. " +
+        "No generation is serving. Starting generation 3 at once",
+      "spawn 3",
+    ]);
+  });
+
+  test("a reload asked for in the backoff starts at once, and the backoff is over", () => {
+    const machine = Machine.serving();
+    machine.exits(1, 1);
+    machine.spawned(2);
+    machine.exits(2, 1);
+    expect(machine.timers).toEqual({ "restart 0": "100ms" });
+    expect(machine.reload(1)).toEqual([
+      "spawn 3",
+      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} ` +
+        "STATUS=Generation 2 (pid 102) exited with status 1 before it was ready. Starting generation 3",
+    ]);
+    expect(machine.timers).toEqual({});
+    expect(machine.event({ type: "restart" })).toEqual([]);
+    machine.spawned(3);
+    expect(machine.ready(3)).toContain("result for [1]: generation 3");
+  });
+
+  test("a reload asked for while the one started anew starts follows at once when that fails", () => {
+    const machine = Machine.serving();
+    machine.exits(1, 1);
+    machine.spawned(2);
+    machine.reload(1);
+    expect(machine.exits(2, 1).slice(1)).toEqual([
+      "err: generation 2 (pid 102) exited with status 1 before it was ready. Starting generation 3 at once",
+      "spawn 3",
+      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} ` +
+        "STATUS=Generation 2 (pid 102) exited with status 1 before it was ready. Starting generation 3",
+    ]);
+  });
+});
+
+describe("draining", () => {
+  test("beyond --stop-timeout it is killed, whole", () => {
+    const machine = Machine.draining({ stopTimeout: 5 * SECOND });
+    expect(machine.fires("stop-timeout 1")).toEqual(["kill 1"]);
+    expect(machine.ends(1, SIGKILL)).toEqual([
+      "release 1",
+      "warning: generation 1 (pid 101) did not stop in time and was killed",
+      "systemd: STATUS=Generation 2 (pid 102) serving",
+    ]);
+  });
+
+  test("an infinite --stop-timeout sets no timer", () => {
+    expect(Machine.draining({ stopTimeout: Number.POSITIVE_INFINITY }).timers).toEqual({});
+  });
+
+  test.each([
+    [{ status: 0 }, "info: generation 1 (pid 101) drained and exited with status 0"],
+    [{ signal: 2, name: "SIGINT" }, "info: generation 1 (pid 101) drained and was killed by SIGINT"],
+    [{ signal: 15, name: "SIGTERM" }, "warning: generation 1 (pid 101) was killed by SIGTERM"],
+    [{ status: 1 }, "warning: generation 1 (pid 101) exited with status 1"],
+  ])("its end is fine, or a warning: %j", (end, line) => {
+    expect(Machine.draining().ends(1, end)).toContain(line);
+  });
+
+  test("one that exits with 0 just when it is killed has drained", () => {
+    const machine = Machine.draining();
+    machine.fires("stop-timeout 1");
+    expect(machine.exits(1, 0)).toContain("info: generation 1 (pid 101) drained and exited with status 0");
+  });
+});
