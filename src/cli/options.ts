@@ -47,3 +47,14 @@ export function choiceOption<T extends string>(option: string, value: string, ch
   if (choice === undefined) throw new UsageError(`--${option}: "${value}" is none of ${choices.join(", ")}`);
   return choice;
 }
+
+/** Calls Node's parseArgs, whose complaints become ours. */
+export function parseArguments<T>(command: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    // Node's text goes on to explain "--".
+    const [first = ""] = (error as Error).message.split(/\.\s|\.?\n/);
+    throw new UsageError(`${first.charAt(0).toLowerCase()}${first.slice(1)}; see zerodown ${command} --help`);
+  }
+}

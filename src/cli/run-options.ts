@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 import { type Listen, parseListen, type SocketType } from "../sockets/address.js";
 import type { ReadyMode } from "../supervisor/model.js";
-import { choiceOption, parseValue, signalOption, timeOption, UsageError } from "./options.js";
+import { choiceOption, parseArguments, parseValue, signalOption, timeOption, UsageError } from "./options.js";
 
 export interface RunOptions {
   readonly command: readonly string[];
@@ -91,7 +91,9 @@ const OPTIONS = {
  * @throws {UsageError}
  */
 export function parseRunOptions(args: readonly string[]): RunOptions | null {
-  const { values, tokens, positionals } = parse(args);
+  const { values, tokens, positionals } = parseArguments("run", () =>
+    parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, tokens: true }),
+  );
   if (values.help) return null;
   const dashes = tokens.find(token => token.kind === "option-terminator");
   const command = dashes ? args.slice(dashes.index + 1) : [];
@@ -131,14 +133,4 @@ export function parseRunOptions(args: readonly string[]): RunOptions | null {
     if (value === Number.POSITIVE_INFINITY) throw new UsageError(`--${option}: with infinity no reload would ever end`);
   }
   return options;
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, tokens: true });
-  } catch (error) {
-    // Node's text goes on to explain "--", which here begins the command.
-    const [first = ""] = (error as Error).message.split(/\.\s|\.?\n/);
-    throw new UsageError(`${first.charAt(0).toLowerCase()}${first.slice(1)}; see zerodown run --help`);
-  }
 }

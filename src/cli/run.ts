@@ -8,10 +8,10 @@ import { bindSocket } from "../sockets/bind.js";
 import { describeFd } from "../sockets/describe.js";
 import { removeSocketFile } from "../sockets/remove.js";
 import { createLog } from "../supervisor/log.js";
-import { createRuntimeDirectory, removeRuntimeDirectory } from "../supervisor/runtime-directory.js";
 import { STOP_SIGNALS, Supervisor } from "../supervisor/supervisor.js";
 import { ListenFdsError, listenFds, type PassedFd, UNNAMED } from "../systemd/listen-fds.js";
 import { Notifier } from "../systemd/notify.js";
+import { createRuntimeDirectory, removeRuntimeDirectory } from "../systemd/runtime-directory.js";
 import { CommandError, UsageError } from "./options.js";
 import { parseRunOptions, RUN_HELP, type RunOptions } from "./run-options.js";
 

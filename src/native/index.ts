@@ -79,6 +79,8 @@ interface Native {
   bindInet(type: number, family: number, host: string, interfaceName: string, port: number): number;
   /** A new non-blocking socket, connected to a path or an @abstract name. */
   connectUnix(type: number, name: string): number;
+  /** The next client of a listening unix socket, non-blocking, and who it is; null when none waits. */
+  accept(fd: number): { fd: number; pid: number; uid: number } | null;
   /** What a descriptor is; null when it isn't a socket. */
   describeSocket(fd: number): SocketDescription | null;
   /** A pipe, close-on-exec: the end to read and the end to write. */

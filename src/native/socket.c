@@ -98,6 +98,26 @@ static napi_value connect_unix(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// accept(fd) → {fd, pid, uid} of the next client of a unix socket, non-blocking; null when none waits
+static napi_value accept_client(napi_env env, napi_callback_info info) {
+  napi_value argument, object;
+  int fd;
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  if (!get_arguments(env, info, 1, &argument) || !get_int(env, argument, "fd", &fd)) return NULL;
+  int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (client < 0 && (errno == EAGAIN || errno == ECONNABORTED))
+    return napi_get_null(env, &object) == napi_ok ? object : NULL;
+  if (client < 0) return throw_errno(env, errno, "accept4", NULL);
+  if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+    throw_errno(env, errno, "getsockopt", NULL);
+  else if (napi_create_object(env, &object) == napi_ok && set_int(env, object, "fd", client) &&
+           set_int(env, object, "pid", peer.pid) && set_int(env, object, "uid", peer.uid))
+    return object;
+  close(client);
+  return NULL;
+}
+
 static const char *family_name(int family) {
   return family == AF_INET    ? "inet"
          : family == AF_INET6 ? "inet6"
@@ -165,6 +185,7 @@ static napi_value make_pipe(napi_env env, napi_callback_info info) {
 bool socket_init(napi_env env, napi_value exports) {
   return export_function(env, exports, "bindUnix", bind_unix) && export_function(env, exports, "bindInet", bind_inet) &&
          export_function(env, exports, "connectUnix", connect_unix) &&
+         export_function(env, exports, "accept", accept_client) &&
          export_function(env, exports, "describeSocket", describe_socket) &&
          export_function(env, exports, "writable", writable) && export_function(env, exports, "pipe", make_pipe);
 }

@@ -16,19 +16,20 @@ const TYPES = { stream: SOCK_STREAM, datagram: SOCK_DGRAM, seqpacket: SOCK_SEQPA
 
 /**
  * Binds, and for streams and seqpackets listens. A socket file that nobody serves any more is replaced; one that is
- * alive is not. Its mode is 0666, as SocketMode= has it.
+ * alive is not.
  *
+ * @param mode of a socket's file; the default is that of SocketMode=
  * @returns the descriptor, close-on-exec
  * @throws {NativeError} e.g. EADDRINUSE, EACCES, EADDRNOTAVAIL
  */
-export function bindSocket(listen: Listen): number {
+export function bindSocket(listen: Listen, mode = 0o666): number {
   const { address } = listen;
   const type = TYPES[listen.type];
   if (address.family !== "unix") return bindInet(type, address);
   const isFile = address.name.startsWith("/");
   if (isFile && isStale(type, address.name)) unlinkSync(address.name);
   const fd = native.bindUnix(type, address.name);
-  if (isFile) chmodSync(address.name, 0o666);
+  if (isFile) chmodSync(address.name, mode);
   return fd;
 }
 

@@ -5,20 +5,32 @@ import { tmpdir } from "node:os";
 import { removeSocketFile } from "../sockets/remove.js";
 
 /**
- * Makes a directory that only this user can enter: in $RUNTIME_DIRECTORY, else $XDG_RUNTIME_DIR, else /run, else the
- * directory for temporary files.
+ * The directories that a supervisor with this environment may choose for its runtime directory, best first:
+ * $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR, /run, the directory for temporary files.
+ */
+export function runtimePlaces({ RUNTIME_DIRECTORY, XDG_RUNTIME_DIR }: NodeJS.ProcessEnv): string[] {
+  const [inUnit] = (RUNTIME_DIRECTORY ?? "").split(":");
+  return [inUnit, XDG_RUNTIME_DIR, "/run", tmpdir()].filter(place => place !== undefined && place !== "") as string[];
+}
+
+/** The runtime directory of the supervisor with this pid, in one of those places. */
+export function runtimeDirectoryIn(place: string, pid: number): string {
+  return `${place}/zerodown-${pid}`;
+}
+
+/**
+ * Makes a directory that only this user can enter, in the first of those places that is writable.
  *
  * @throws {Error} when none of these is writable
  */
 export function createRuntimeDirectory(environment: NodeJS.ProcessEnv): string {
-  const [inUnit] = (environment.RUNTIME_DIRECTORY ?? "").split(":");
-  const places = [inUnit, environment.XDG_RUNTIME_DIR, "/run", tmpdir()].filter(place => place);
+  const places = runtimePlaces(environment);
   const place = places.find(isWritable);
   if (!place) {
     throw new Error(`no directory for sockets is writable (${places.join(", ")}): set RuntimeDirectory= in the unit`);
   }
   // Named by the pid, so that what a killed supervisor left behind is found when the pid comes around again.
-  const directory = `${place}/zerodown-${process.pid}`;
+  const directory = runtimeDirectoryIn(place, process.pid);
   if (existsSync(directory)) removeRuntimeDirectory(directory);
   mkdirSync(directory, { mode: 0o700 });
   return directory;
@@ -30,9 +42,9 @@ export function removeRuntimeDirectory(directory: string): void {
   rmdirSync(directory);
 }
 
-function isWritable(directory: string | undefined): boolean {
+function isWritable(directory: string): boolean {
   try {
-    accessSync(directory!, constants.W_OK | constants.X_OK);
+    accessSync(directory, constants.W_OK | constants.X_OK);
     return true;
   } catch {
     return false;

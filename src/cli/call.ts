@@ -1,0 +1,29 @@
+// A call to a supervisor on behalf of a command: what goes wrong becomes one line and an exit status.
+
+import { ConnectionLost, callSupervisor } from "../control/client.js";
+import { VarlinkError } from "../control/varlink.js";
+import { CommandError } from "./options.js";
+import { EX_NOPERM, EX_UNAVAILABLE } from "./target.js";
+
+// sysexits.h
+const EX_PROTOCOL = 76;
+
+/**
+ * @throws {CommandError} when the supervisor can't be reached or goes away
+ * @throws {VarlinkError} for the errors of our own interface, which only the command can explain
+ */
+export async function call(...args: Parameters<typeof callSupervisor>): Promise<Record<string, unknown>> {
+  const [path, method] = args;
+  try {
+    return await callSupervisor(...args);
+  } catch (error) {
+    if (error instanceof ConnectionLost) throw new CommandError(`${path}: ${error.message}`, EX_UNAVAILABLE);
+    if (error instanceof VarlinkError) {
+      if (error.error.startsWith("tech.fornaxian.zerodown.")) throw error;
+      throw new CommandError(`${path}: ${method} was refused: ${error.error}`, EX_PROTOCOL);
+    }
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "EACCES" || code === "EPERM") throw new CommandError(`no permission to use ${path}`, EX_NOPERM);
+    throw new CommandError(`no supervisor behind ${path}: ${message}`, EX_UNAVAILABLE);
+  }
+}

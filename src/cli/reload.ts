@@ -1,0 +1,155 @@
+// zerodown reload: put what is on disk now into service, and wait for the outcome.
+
+import { parseArgs } from "node:util";
+import type { ReloadFailure, ReloadReport, StatusReport } from "../control/types.js";
+import { VarlinkError } from "../control/varlink.js";
+import { formatTimeSpan } from "../systemd/time-span.js";
+import { call } from "./call.js";
+import { candidateOutput } from "./candidate-output.js";
+import { CommandError, parseArguments, timeOption } from "./options.js";
+import { EX_NOPERM, EX_UNAVAILABLE, findTarget, readNamed, TARGET_OPTIONS, type UnitTarget } from "./target.js";
+import { Progress } from "./terminal.js";
+
+// sysexits.h
+const EX_TEMPFAIL = 75;
+
+export const RELOAD_HELP = `Usage: zerodown reload [options] [UNIT]
+
+Starts the next generation from what is on disk now, and waits. Exit status 0 says that a generation which was started
+after this command serves; else the old one still does, and the reason is printed.
+
+Without UNIT, --pid or --control it is for ExecReload= in the unit itself. With UNIT it asks systemd, as
+systemctl reload does.
+
+  --user, --system  whose manager UNIT is of (default: --system)
+  --pid PID         the supervisor with this pid
+  --control PATH    the supervisor with this control socket
+  --replace         abort a candidate that is still starting
+  --timeout TIME    don't wait longer; the reload goes on (default: infinity)
+  --help            this text
+
+Exit status: 0 the new generation serves, 1 the reload failed, 64 wrong usage, 69 no such unit, bus or supervisor, or it
+went away, 75 timeout, 76 what answered is no supervisor, 77 no permission
+
+Example
+  zerodown reload app.service
+  ExecReload=/usr/bin/zerodown reload
+`;
+
+const OPTIONS = {
+  ...TARGET_OPTIONS,
+  replace: { type: "boolean" },
+  timeout: { type: "string", default: "infinity" },
+  help: { type: "boolean", short: "h" },
+} as const;
+
+export async function reload(args: readonly string[]): Promise<number> {
+  // When it was wanted: at the start of this process, not when all of it is loaded.
+  const since = Math.round(monotonic() - performance.now() * 1e3);
+  const { values, positionals } = parseArguments("reload", () =>
+    parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true }),
+  );
+  if (values.help) {
+    process.stdout.write(RELOAD_HELP);
+    return 0;
+  }
+  const timeout = timeOption("timeout", values.timeout);
+  const target = await findTarget(readNamed(values, positionals));
+  const progress = new Progress();
+  const end = new AbortController();
+  const timer = Number.isFinite(timeout)
+    ? setTimeout(() => end.abort(), Math.min(timeout / 1e3, 2 ** 31 - 1))
+    : undefined;
+  const request = { path: target.control, since, replace: values.replace ?? false, progress, signal: end.signal };
+  try {
+    const result = await (target.unit ? reloadUnit(target.unit, request) : reloadSupervisor(request));
+    progress.end();
+    // In the unit itself the supervisor's own log says it all.
+    if (!target.isOwnUnit) process.stdout.write(`${result}\n`);
+    return 0;
+  } catch (error) {
+    progress.end();
+    if (end.signal.aborted) {
+      throw new CommandError(`no outcome within ${formatTimeSpan(timeout)}; the reload goes on`, EX_TEMPFAIL);
+    }
+    if (error instanceof VarlinkError) throw await failure(error, target.control, target.isOwnUnit);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    target.unit?.manager.close();
+  }
+}
+
+interface Request {
+  readonly path: string;
+  readonly since: number;
+  readonly replace: boolean;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+async function reloadSupervisor({ path, since, replace, progress, signal }: Request): Promise<string> {
+  const onReply = (part: Record<string, unknown>) => progress.show(describe(part as unknown as ReloadReport));
+  const report = (await call(path, "Reload", { since, replace }, { onReply, signal })) as unknown as ReloadReport;
+  return describe(report);
+}
+
+/** systemd runs the reload and has the last word; its supervisor shows how it goes, and what came of it. */
+async function reloadUnit(
+  { name, manager }: UnitTarget,
+  { path, since, replace, progress, signal }: Request,
+): Promise<string> {
+  const { ManagerError } = await import("../systemd/manager.js");
+  const follow = new AbortController();
+  const onReply = (part: Record<string, unknown>) => progress.show(describe(part as unknown as ReloadReport));
+  // What goes wrong with the view must not hide what comes of the reload.
+  const view = call(path, "Status", {}, { onReply, signal: follow.signal }).catch(() => {});
+  try {
+    if (replace) await call(path, "Cancel", {}, { signal }).catch(ignoreNoCandidate);
+    const aborted = new Promise<never>((_, reject) =>
+      signal.addEventListener("abort", () => reject(new Error("aborted"))),
+    );
+    const result = await Promise.race([manager.reloadUnit(name), aborted]);
+    const status = (await call(path, "Status", {}, { signal })) as unknown as StatusReport;
+    const serving = status.generations.find(({ state }) => state === "serving");
+    if (result !== "done") throw new CommandError(`${name}: ${status.status} (systemd says: ${result})`, 1);
+    if (serving && serving.startedAt >= since) return describe(status);
+    throw new CommandError(
+      `${name}: systemd is done, but no generation that started since serves: its ExecReload= doesn't wait. See zerodown check ${name}`,
+      1,
+    );
+  } catch (error) {
+    if (error instanceof ManagerError) {
+      throw new CommandError(`${name}: ${error.message}`, error.isPermission ? EX_NOPERM : EX_UNAVAILABLE);
+    }
+    throw error;
+  } finally {
+    follow.abort();
+    await view;
+  }
+}
+
+function ignoreNoCandidate(error: unknown): void {
+  if (!(error instanceof VarlinkError && error.error.endsWith(".NoCandidate"))) throw error;
+}
+
+async function failure(error: VarlinkError, path: string, isOwnUnit: boolean): Promise<CommandError> {
+  const { reason = error.error, pid } = error.parameters as Partial<ReloadFailure>;
+  if (pid === undefined || isOwnUnit) return new CommandError(reason, 1);
+  const status = (await call(path, "Status", {}).catch(() => undefined)) as StatusReport | undefined;
+  const lines = status ? candidateOutput(status.pid, pid) : [];
+  return new CommandError([reason, ...lines.map(line => `  ${line}`)].join("\n"), 1);
+}
+
+/** "generation 4 (pid 901) serving, generation 3 (pid 812) draining" */
+function describe({ generations }: ReloadReport | StatusReport): string {
+  return generations
+    .filter(({ state }) => state !== "ended")
+    .sort((a, b) => b.number - a.number)
+    .map(({ number, pid, state }) => `generation ${number}${pid === undefined ? "" : ` (pid ${pid})`} ${state}`)
+    .join(", ");
+}
+
+function monotonic(): number {
+  return Number(process.hrtime.bigint() / 1000n);
+}

@@ -1,0 +1,125 @@
+// Which supervisor a command is about: of a unit, of a pid, behind a control socket, or of the unit it runs in.
+
+import { readFileSync } from "node:fs";
+import { locateControl } from "../control/locate.js";
+import type { Manager, Scope, UnitProperties } from "../systemd/manager.js";
+import { CommandError, UsageError } from "./options.js";
+
+// sysexits.h
+export const EX_UNAVAILABLE = 69;
+export const EX_NOPERM = 77;
+
+/** How the command line names it. */
+export interface Named {
+  readonly unit: string | undefined;
+  readonly pid: string | undefined;
+  readonly control: string | undefined;
+  readonly scope: Scope;
+}
+
+export interface UnitTarget {
+  readonly name: string;
+  readonly manager: Manager;
+  readonly properties: UnitProperties;
+}
+
+export interface Target {
+  readonly control: string;
+  /** Set when it was found through a unit's name. */
+  readonly unit?: UnitTarget;
+  /** Nothing was named: we are the ExecReload= of the supervisor's unit. */
+  readonly isOwnUnit: boolean;
+}
+
+/** The options that name a target, for parseArgs. */
+export const TARGET_OPTIONS = {
+  pid: { type: "string" },
+  control: { type: "string" },
+  user: { type: "boolean" },
+  system: { type: "boolean" },
+} as const;
+
+/** Reads the options above and the positional UNIT. */
+export function readNamed(
+  values: { pid?: string; control?: string; user?: boolean; system?: boolean },
+  positionals: readonly string[],
+): Named {
+  const [unit, ...others] = positionals;
+  if (others.length > 0) throw new UsageError(`one unit at a time: "${others[0]}" is too many`);
+  if ([unit, values.pid, values.control].filter(value => value !== undefined).length > 1) {
+    throw new UsageError("give one of UNIT, --pid and --control");
+  }
+  if (values.user && values.system) throw new UsageError("give one of --user and --system");
+  return {
+    unit: unit && unitName(unit),
+    pid: values.pid,
+    control: values.control,
+    scope: values.user ? "user" : "system",
+  };
+}
+
+/** As systemctl does: without a suffix it is a service. */
+function unitName(unit: string): string {
+  return /\.[a-z]+$/.test(unit) ? unit : `${unit}.service`;
+}
+
+/** @throws {CommandError} saying why there is no supervisor to talk to */
+export async function findTarget(named: Named): Promise<Target> {
+  if (named.unit !== undefined) return findUnit(named.unit, named.scope);
+  if (named.control !== undefined) return { control: named.control, isOwnUnit: false };
+  const pid = named.pid ?? process.env.MAINPID;
+  if (pid === undefined) {
+    throw new UsageError("which service? Give UNIT, --pid or --control (in a unit's ExecReload= nothing is needed)");
+  }
+  if (!/^[1-9]\d*$/.test(pid)) throw new UsageError(`"${pid}" is no pid`);
+  return { control: controlOf(Number(pid), `pid ${pid}`), isOwnUnit: named.pid === undefined };
+}
+
+async function findUnit(name: string, scope: Scope): Promise<Target> {
+  const { manager, properties } = await loadUnit(name, scope);
+  const pid = Number(properties.MainPID ?? 0);
+  if (pid === 0) {
+    manager.close();
+    throw new CommandError(`${name} is ${properties.ActiveState}: it has no main process`, EX_UNAVAILABLE);
+  }
+  try {
+    return { control: controlOf(pid, name), unit: { name, manager, properties }, isOwnUnit: false };
+  } catch (error) {
+    manager.close();
+    throw error;
+  }
+}
+
+/** @throws {CommandError} when there is no bus, no permission or no such unit */
+export async function loadUnit(name: string, scope: Scope): Promise<UnitTarget> {
+  // The D-Bus library is large: only what is about a unit pays for it.
+  const { Manager, ManagerError } = await import("../systemd/manager.js");
+  try {
+    const manager = await Manager.connect(scope);
+    const properties = await manager.unitProperties(name);
+    if (properties.LoadState !== "not-found") return { name, manager, properties };
+    manager.close();
+  } catch (error) {
+    if (!(error instanceof ManagerError)) throw error;
+    throw new CommandError(error.message, error.isPermission ? EX_NOPERM : EX_UNAVAILABLE);
+  }
+  const other = scope === "system" ? " (units of your own manager need --user)" : "";
+  throw new CommandError(`there is no unit ${name}${other}`, EX_UNAVAILABLE);
+}
+
+function controlOf(pid: number, whose: string): string {
+  const path = locateControl(pid);
+  if (path !== undefined) return path;
+  throw new CommandError(
+    `${whose}: ${describeProcess(pid)} has no control socket that can be found. Is it zerodown?`,
+    EX_UNAVAILABLE,
+  );
+}
+
+function describeProcess(pid: number): string {
+  try {
+    return `${readFileSync(`/proc/${pid}/comm`, "utf8").trim()} (pid ${pid})`;
+  } catch {
+    return `pid ${pid}, which is gone,`;
+  }
+}

@@ -1,0 +1,63 @@
+// Varlink's messages: JSON objects, each ended by a NUL byte (varlink.org).
+
+/** The longest message that is taken, bytes. Ours are far shorter. */
+export const MESSAGE_BYTES = 64 * 1024;
+
+export interface Call {
+  readonly method: string;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  /** The caller takes several replies. */
+  readonly more?: boolean;
+  /** The caller wants no reply. */
+  readonly oneway?: boolean;
+}
+
+export interface Reply {
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  /** More replies follow. */
+  readonly continues?: boolean;
+  /** The qualified name of an error, in place of a result. */
+  readonly error?: string;
+}
+
+/** An error that goes to the caller by its name, with its parameters. */
+export class VarlinkError extends Error {
+  constructor(
+    /** e.g. "org.varlink.service.InvalidParameter" */
+    readonly error: string,
+    readonly parameters: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(error);
+  }
+}
+
+export function encode(message: Call | Reply): string {
+  return `${JSON.stringify(message)}\0`;
+}
+
+/** Collects bytes and gives out the messages in them. */
+export class Decoder {
+  private rest: Buffer = Buffer.alloc(0);
+
+  /**
+   * @returns the messages that are complete now
+   * @throws {RangeError | SyntaxError} when a message is too long, or no JSON object; the stream is unusable then
+   */
+  take(data: Buffer): unknown[] {
+    this.rest = Buffer.concat([this.rest, data]);
+    const messages: unknown[] = [];
+    for (let end = this.rest.indexOf(0); end >= 0; end = this.rest.indexOf(0)) {
+      if (end > MESSAGE_BYTES) break;
+      messages.push(parseObject(this.rest.subarray(0, end)));
+      this.rest = this.rest.subarray(end + 1);
+    }
+    if (this.rest.length > MESSAGE_BYTES) throw new RangeError(`a message is longer than ${MESSAGE_BYTES} bytes`);
+    return messages;
+  }
+}
+
+function parseObject(bytes: Buffer): object {
+  const value: unknown = JSON.parse(bytes.toString("utf8"));
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new SyntaxError("not a JSON object");
+  return value;
+}

@@ -1,0 +1,126 @@
+// systemd's manager over D-Bus: org.freedesktop.systemd1(5).
+
+import { type DBusError, Message, type MessageBus, sessionBus, systemBus, type Variant } from "dbus-next";
+
+const NAME = "org.freedesktop.systemd1";
+const PATH = "/org/freedesktop/systemd1";
+
+export type Scope = "system" | "user";
+
+/** The properties of a unit, of all its interfaces. Numbers of 64 bits are bigint. */
+export type UnitProperties = Readonly<Record<string, unknown>>;
+
+/** What systemd, polkit or the bus said no to. */
+export class ManagerError extends Error {
+  override name = "ManagerError";
+
+  /** @param code the D-Bus error's name, or the errno's of a bus that can't be reached */
+  constructor(
+    message: string,
+    readonly code: string,
+  ) {
+    super(message);
+  }
+
+  /** Polkit or the bus refused. */
+  get isPermission(): boolean {
+    return /AccessDenied|InteractiveAuthorizationRequired|EACCES|EPERM/.test(this.code);
+  }
+}
+
+export class Manager {
+  private constructor(private readonly bus: MessageBus) {}
+
+  /** @throws {ManagerError} when there is no bus */
+  static async connect(scope: Scope): Promise<Manager> {
+    const address = process.env.DBUS_SESSION_BUS_ADDRESS ?? `unix:path=${process.env.XDG_RUNTIME_DIR}/bus`;
+    const bus = scope === "system" ? systemBus() : sessionBus({ busAddress: address });
+    await new Promise<void>((resolve, reject) => {
+      bus.once("connect", resolve);
+      bus.once("error", (error: NodeJS.ErrnoException) => {
+        reject(new ManagerError(`the ${scope} bus can't be reached: ${error.message}`, error.code ?? ""));
+      });
+    });
+    // Lost later: the call under way never ends, which whoever waits for it must notice.
+    bus.on("error", () => {});
+    return new Manager(bus);
+  }
+
+  close(): void {
+    this.bus.disconnect();
+  }
+
+  /** Loads the unit, and reads all that systemd knows of it. A unit that there is none of has LoadState not-found. */
+  async unitProperties(unit: string): Promise<UnitProperties> {
+    const [path] = await this.call(PATH, "Manager", "LoadUnit", "s", [unit]);
+    const [properties] = await this.call(String(path), "org.freedesktop.DBus.Properties", "GetAll", "s", [""]);
+    return Object.fromEntries(
+      Object.entries(properties as Record<string, Variant>).map(([name, { value }]) => [name, value as unknown]),
+    );
+  }
+
+  /** systemd's version, e.g. "252.38-1~deb12u1". */
+  async version(): Promise<string> {
+    const [variant] = await this.call(PATH, "org.freedesktop.DBus.Properties", "Get", "ss", [
+      `${NAME}.Manager`,
+      "Version",
+    ]);
+    return String((variant as Variant).value);
+  }
+
+  /**
+   * Queues a reload, as `systemctl reload` does, and waits for the job.
+   *
+   * @returns the job's result: "done", "failed", "timeout", "canceled", …
+   */
+  async reloadUnit(unit: string): Promise<string> {
+    await this.call(PATH, "Manager", "Subscribe", "", []);
+    await this.callBus("AddMatch", [`type='signal',sender='${NAME}',interface='${NAME}.Manager',member='JobRemoved'`]);
+    // The job may be over before we know its name.
+    const removed: Map<string, string> = new Map();
+    let wanted: string | undefined;
+    let found: (result: string) => void = () => {};
+    this.bus.on("message", (message: Message) => {
+      if (message.member !== "JobRemoved") return;
+      const [, job, , result] = message.body as [number, string, string, string];
+      removed.set(job, result);
+      if (job === wanted) found(result);
+    });
+    const [job] = await this.call(PATH, "Manager", "ReloadUnit", "ss", [unit, "replace"]);
+    wanted = String(job);
+    return removed.get(wanted) ?? new Promise(resolve => (found = resolve));
+  }
+
+  private async call(
+    path: string,
+    iface: string,
+    member: string,
+    signature: string,
+    body: unknown[],
+  ): Promise<unknown[]> {
+    const full = iface.includes(".") ? iface : `${NAME}.${iface}`;
+    return this.send({ destination: NAME, path, interface: full, member, signature, body });
+  }
+
+  private async callBus(member: string, body: unknown[]): Promise<unknown[]> {
+    const name = "org.freedesktop.DBus";
+    return this.send({
+      destination: name,
+      path: "/org/freedesktop/DBus",
+      interface: name,
+      member,
+      signature: "s",
+      body,
+    });
+  }
+
+  private async send(message: ConstructorParameters<typeof Message>[0]): Promise<unknown[]> {
+    try {
+      const reply = await this.bus.call(new Message(message));
+      return reply?.body ?? [];
+    } catch (error) {
+      const { type, message: text } = error as DBusError;
+      throw new ManagerError(text, type);
+    }
+  }
+}
