@@ -7,6 +7,7 @@ SHELL := /bin/bash
 ARCH := $(shell node -p process.arch)
 ADDON := dist/zerodown-$(ARCH).node
 SOURCES := $(shell find src test -name '*.ts')
+VARLINK := docs/tech.fornaxian.zerodown.varlink src/control/org.varlink.service.varlink
 BIN := node_modules/.bin
 # Headers that came with this Node spare node-gyp a download.
 NODE_HOME := $(shell node -p 'require("path").resolve(process.execPath, "../..")')
@@ -29,12 +30,21 @@ build/.stamp: node_modules/.package-lock.json tsconfig.json $(SOURCES)
 	$(BIN)/tsc -p .
 	touch $@
 
-# The bundle is a shell script too: src/cli/launcher.sh is its second line.
-dist/zerodown.cjs: node_modules/.package-lock.json build/.stamp src/cli/launcher.sh
-	$(BIN)/esbuild src/cli/main.ts --bundle --platform=node --target=node20 --format=cjs --outfile=$@ \
-	  --define:import.meta.url=__filename --define:VERSION='"$(shell node -p 'require("./package.json").version')"' \
-	  --banner:js="$$(cat src/cli/launcher.sh)" --log-level=warning
+# `zerodown` is one bundle with all that `run` needs, and a shell script too: src/cli/launcher.sh is its second line. The
+# other commands are modules beside it, so that what they load costs only them.
+COMMANDS := reload
+ESBUILD := $(BIN)/esbuild --bundle --platform=node --target=node20 --log-level=warning \
+  --define:VERSION='"$(shell node -p 'require("./package.json").version')"'
+
+dist/zerodown.cjs: build/.stamp src/cli/launcher.sh $(VARLINK)
+	mkdir -p dist build/src/control
+	$(ESBUILD) src/cli/main.ts --format=cjs --outfile=$@ --define:import.meta.url=__filename \
+	  --banner:js="$$(cat src/cli/launcher.sh)" $(COMMANDS:%=--external:./%.js)
 	chmod +x $@
+	$(ESBUILD) $(COMMANDS:%=src/cli/%.ts) --format=esm --splitting --outdir=dist --external:usocket --external:x11 \
+	  --banner:js='import { createRequire as cr } from "node:module"; const require = cr(import.meta.url);'
+	cp $(VARLINK) dist/
+	cp $(VARLINK) build/src/control/
 
 test: lint build
 	test/run

@@ -1,7 +1,7 @@
 #!/bin/sh
 // The command `zerodown`: finds the subcommand. The build puts a line of shell above this (see src/cli/launcher.sh).
 
-import { CommandError } from "./options.js";
+import { isCommandError, UsageError } from "./options.js";
 import { run } from "./run.js";
 
 declare const VERSION: string;
@@ -10,7 +10,8 @@ const HELP = `Usage: zerodown COMMAND
 
 Swaps the code of a service without losing a request.
 
-  run      supervise a command, and start it anew on SIGHUP
+  run      supervise a command
+  reload   start the next generation, and wait until it serves
 
   --help, --version; zerodown COMMAND --help
 
@@ -18,10 +19,13 @@ Example
   zerodown run --listen 8080 -- node server.js
 `;
 
-function main([command, ...args]: readonly string[]): void {
+async function main([command, ...args]: readonly string[]): Promise<number | undefined> {
   switch (command) {
     case "run":
-      return run(args);
+      run(args);
+      return;
+    case "reload":
+      return (await import("./reload.js")).reload(args);
     case "--help":
     case "-h":
       process.stdout.write(HELP);
@@ -29,17 +33,24 @@ function main([command, ...args]: readonly string[]): void {
     case "--version":
       process.stdout.write(`zerodown ${VERSION}\n`);
       return;
-    case undefined:
-      throw new CommandError("no command: run. See zerodown --help", 64);
     default:
-      throw new CommandError(`unknown command "${command}": run. See zerodown --help`, 64);
+      throw new UsageError(
+        `${command === undefined ? "no command" : `unknown command "${command}"`}: run, reload. See zerodown --help`,
+      );
   }
 }
 
-try {
-  main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof CommandError)) throw error;
-  process.stderr.write(`zerodown: ${error.message}\n`);
-  process.exitCode = error.exitStatus;
-}
+// A command that waits for what never comes (a bus that went away) ends with this, not with 0.
+const EX_UNAVAILABLE = 69;
+
+process.exitCode = EX_UNAVAILABLE;
+main(process.argv.slice(2)).then(
+  status => {
+    process.exitCode = status ?? 0;
+  },
+  error => {
+    if (!isCommandError(error)) throw error;
+    process.stderr.write(`zerodown: ${error.message}\n`);
+    process.exitCode = error.exitStatus;
+  },
+);

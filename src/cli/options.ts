@@ -13,6 +13,11 @@ export class CommandError extends Error {
   }
 }
 
+/** Told by its shape: each command is a bundle of its own, with a class of its own. */
+export function isCommandError(error: unknown): error is CommandError {
+  return error instanceof Error && typeof (error as CommandError).exitStatus === "number";
+}
+
 export class UsageError extends CommandError {
   constructor(message: string) {
     super(message, 64);

@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly onCrash: "restart" | "exit";
   readonly envFile: string | undefined;
   readonly workingDirectory: string | undefined;
+  /** The control socket's path; undefined for the usual place. */
+  readonly control: string | undefined;
 }
 
 export const RUN_HELP = `Usage: zerodown run [options] -- COMMAND [ARG…]
@@ -53,6 +55,10 @@ Read anew for each generation
   --env-file FILE          variables for COMMAND, as EnvironmentFile= has them
   --working-directory DIR  where COMMAND starts; symbolic links are followed each time
 
+Control
+  --control PATH|none      the socket for zerodown reload and status
+                           (default: in $RUNTIME_DIRECTORY, else in $XDG_RUNTIME_DIR, /run or $TMPDIR)
+
   --help                   this text
 
 Example
@@ -81,6 +87,7 @@ const OPTIONS = {
   "on-crash": { ...one, default: "restart" },
   "env-file": one,
   "working-directory": one,
+  control: one,
   help: { type: "boolean", short: "h" },
 } as const;
 
@@ -125,6 +132,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions | null {
     onCrash: choiceOption("on-crash", values["on-crash"], ["restart", "exit"]),
     envFile: values["env-file"],
     workingDirectory: values["working-directory"],
+    control: values.control,
   };
   for (const [option, value] of [
     ["ready", options.readyDelay],

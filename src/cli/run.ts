@@ -2,12 +2,14 @@
 
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
+import { ControlListener } from "../control/listener.js";
+import { CONTROL_NAME } from "../control/locate.js";
 import type { NativeError } from "../native/index.js";
 import type { Listen } from "../sockets/address.js";
 import { bindSocket } from "../sockets/bind.js";
 import { describeFd } from "../sockets/describe.js";
 import { removeSocketFile } from "../sockets/remove.js";
-import { createLog } from "../supervisor/log.js";
+import { createLog, type Log } from "../supervisor/log.js";
 import { STOP_SIGNALS, Supervisor } from "../supervisor/supervisor.js";
 import { ListenFdsError, listenFds, type PassedFd, UNNAMED } from "../systemd/listen-fds.js";
 import { Notifier } from "../systemd/notify.js";
@@ -20,6 +22,8 @@ const EX_OSERR = 71;
 const EX_CANTCREAT = 73;
 const EX_NOPERM = 77;
 const EX_CONFIG = 78;
+
+declare const VERSION: string;
 
 export function run(args: readonly string[]): void {
   const options = parseRunOptions(args);
@@ -46,10 +50,12 @@ export function run(args: readonly string[]): void {
     reloadSignals: options.reloadSignals,
     passSignals: options.passSignals,
     exit: status => {
+      control?.close();
       cleanUp(runtimeDirectory, options.listen);
       process.exit(status);
     },
   });
+  const control = openControl(options.control ?? `${runtimeDirectory}/${CONTROL_NAME}`, { supervisor, sockets }, log);
   log("info", sockets.length > 0 ? `sockets: ${sockets.map(describe).join(", ")}` : NO_SOCKETS);
   supervisor.start();
   // Whatever goes wrong in here, the generations that serve go on serving.
@@ -93,6 +99,17 @@ function bind(listen: Listen): PassedFd {
   } catch (error) {
     const { code, message } = error as NativeError;
     throw new CommandError(`--listen ${listen.text}: ${message}`, /^E(ACCES|PERM)$/.test(code) ? EX_NOPERM : EX_OSERR);
+  }
+}
+
+function openControl(path: string, served: { supervisor: Supervisor; sockets: readonly PassedFd[] }, log: Log) {
+  if (path === "none") return undefined;
+  // Loaded with the first client: a supervisor that nobody asks anything does without.
+  const methods = async () => (await import("../control/service.js")).controlMethods({ ...served, version: VERSION });
+  try {
+    return new ControlListener(resolve(path), methods, what => log("warning", what));
+  } catch (error) {
+    throw new CommandError(`--control ${path}: ${(error as NativeError).message}`, EX_CANTCREAT);
   }
 }
 

@@ -76,6 +76,9 @@ export class ControlListener {
 
   private async serve(fd: number): Promise<void> {
     const [{ Connection }, methods] = await Promise.all([import("./connection.js"), this.methods()]);
-    new Connection(fd, methods, () => this.connections--);
+    new Connection(fd, methods, () => {
+      this.connections--;
+      if (this.connections === 0) native.trim();
+    });
   }
 }

@@ -4,26 +4,39 @@
 // Times are microseconds of CLOCK_MONOTONIC.
 
 import { formatTimeSpan } from "../systemd/time-span.js";
-import type { Config, Effect, End, Event, Failure, Generation, Priority, State, TimerName } from "./model.js";
+import type { Config, Effect, End, Event, Failure, Generation, ReloadRequest, State, TimerName } from "./model.js";
 import { candidate, serving } from "./model.js";
-import { capital, endText, hintText, name, statusText } from "./texts.js";
+import {
+  clearRestart,
+  clearTimer,
+  find,
+  log,
+  type Move,
+  sendSignal,
+  setDeadline,
+  setTimer,
+  tell,
+  update,
+} from "./move.js";
+import { capital, failureText, hintText, name, statusText } from "./texts.js";
 
 const MAX_CRASHES = 5;
 const CRASH_WINDOW = 10e6;
 const FIRST_BACKOFF = 0.1e6;
 const HINT_AFTER = 5e6;
+/** Ends that are remembered. */
+const MAX_ENDED = 5;
+/**
+ * With Type=notify-reload systemd (253 to 258) sends the reload signal and then starts ExecReload=. By the kernel's clock
+ * for process starts, of 10 ms, that command may seem to be older than the generation the signal started.
+ */
+const SAME_REQUEST = 0.05e6;
+/** What systemd is asked to wait beyond our own limits. */
+const MARGIN = 5e6;
 
 // sysexits.h
 const EX_UNAVAILABLE = 69;
 const EX_TEMPFAIL = 75;
-
-/** One step under way: helpers replace its state and append to its effects. */
-interface Move {
-  state: State;
-  readonly effects: Effect[];
-  readonly config: Config;
-  readonly now: number;
-}
 
 export function step(state: State, event: Event, config: Config): [State, readonly Effect[]] {
   if (state.phase === "ended") return [state, []];
@@ -36,9 +49,12 @@ export function step(state: State, event: Event, config: Config): [State, readon
 function handle(move: Move, event: Event): void {
   switch (event.type) {
     case "start":
-      return startGeneration(move);
+      startGeneration(move, "start");
+      return tell(move, extension(startLimit(move.config)));
     case "reload":
-      return requestReload(move, event.asker);
+      return requestReload(move, event);
+    case "cancel":
+      return cancel(move);
     case "stop":
       return stop(move, event.signal);
     case "pass":
@@ -70,7 +86,7 @@ function handle(move: Move, event: Event): void {
 
 // ── Starting ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function startGeneration(move: Move): void {
+function startGeneration(move: Move, cause: Generation["cause"]): void {
   const number = move.state.lastNumber + 1;
   const generation: Generation = {
     number,
@@ -82,6 +98,8 @@ function startGeneration(move: Move): void {
     status: "",
     stopping: false,
     killed: false,
+    cancelled: false,
+    cause,
     reported: "",
   };
   move.state = { ...move.state, lastNumber: number, generations: [...move.state.generations, generation] };
@@ -130,40 +148,74 @@ function promote(move: Move, generation: Generation, how: string): void {
   move.state = { ...move.state, announced: true, reload: null, problem: "" };
   if (reload || !announced) tell(move, "READY=1", `MAINPID=${move.config.pid}`);
   if (old) drain(move, find(move, old.number));
-  if (reload) move.effects.push({ type: "result", askers: reload.askers, generation: generation.number, error: null });
+  if (reload)
+    move.effects.push({
+      type: "result",
+      askers: reload.askers,
+      generation: find(move, generation.number),
+      error: null,
+    });
   startPending(move);
 }
 
 // ── Reloading ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function requestReload(move: Move, asker: number | null): void {
+function requestReload(move: Move, { asker, since, replace }: ReloadRequest): void {
   const askers = asker === null ? [] : [asker];
+  const starting = candidate(move.state);
   if (move.state.phase !== "running") {
     move.effects.push({ type: "result", askers, generation: null, error: "the service is stopping" });
-  } else if (candidate(move.state)) {
+  } else if (since !== null && isAnswered(move, askers, since)) {
+    log(move, "debug", "reload asked for by signal and by command at once: it is one reload");
+  } else if (starting) {
     // Its code may be older than the request: one more reload follows, for all who ask meanwhile.
     if (!move.state.pending)
-      log(move, "info", `reload asked for while ${name(candidate(move.state)!)} is starting: one more follows`);
+      log(move, "info", `reload asked for while ${name(starting)} is starting: one more follows`);
     move.state = { ...move.state, pending: [...(move.state.pending ?? []), ...askers] };
+    if (replace) cancel(move);
   } else {
-    beginReload(move, askers);
+    beginReload(move, askers, asker === null ? "signal" : "command");
   }
 }
 
-function beginReload(move: Move, askers: readonly number[]): void {
+/** Whether a generation that was started since answers the request: then it has, or will have, that one's result. */
+function isAnswered(move: Move, askers: readonly number[], since: number): boolean {
+  const { reload, generations, ended } = move.state;
+  const answers = ({ cause, startedAt }: Generation) =>
+    (cause === "signal" && startedAt >= since - SAME_REQUEST) || (cause === "command" && startedAt >= since);
+  const answer = generations.findLast(answers);
+  const past = ended.findLast(answers);
+  if (answer && answer === candidate(move.state)) {
+    move.state = { ...move.state, reload: { askers: [...(reload?.askers ?? []), ...askers] } };
+  } else if (answer) {
+    move.effects.push({ type: "result", askers, generation: answer, error: null });
+  } else if (past) {
+    move.effects.push({ type: "result", askers, generation: past, error: past.failure });
+  }
+  return answer !== undefined || past !== undefined;
+}
+
+function beginReload(move: Move, askers: readonly number[], cause: Generation["cause"]): void {
   clearRestart(move);
   // Why nothing serves is told until something does.
   const problem = serving(move.state) ? "" : move.state.problem;
   move.state = { ...move.state, reload: { askers }, problem };
-  startGeneration(move);
-  tell(move, "RELOADING=1", `MONOTONIC_USEC=${Math.floor(move.now)}`);
+  startGeneration(move, cause);
+  tell(move, "RELOADING=1", `MONOTONIC_USEC=${Math.floor(move.now)}`, extension(startLimit(move.config)));
+}
+
+function cancel(move: Move): void {
+  const starting = candidate(move.state);
+  if (!starting) return;
+  update(move, starting.number, { cancelled: true });
+  kill(move, find(move, starting.number));
 }
 
 function startPending(move: Move): void {
   const { pending } = move.state;
   if (!pending) return;
   move.state = { ...move.state, pending: null };
-  beginReload(move, pending);
+  beginReload(move, pending, pending.length > 0 ? "command" : "signal");
 }
 
 // ── What a generation says ───────────────────────────────────────────────────────────────────────────────────────────
@@ -187,37 +239,25 @@ function extend(move: Move, generation: Generation, microseconds: number): void 
   setDeadline(move, generation.number, generation.state === "starting" ? "start-timeout" : "stop-timeout", deadline);
   // systemd waits for a start, a reload or a stop; of a generation that drains at leisure it knows nothing.
   if (ending || (generation.state === "starting" && (move.state.reload || !move.state.announced))) {
-    tell(move, `EXTEND_TIMEOUT_USEC=${microseconds}`);
+    tell(move, extension(microseconds));
   }
 }
 
 // ── Ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function exited(move: Move, generation: Generation, end: End): void {
-  const before =
-    generation.state === "starting"
-      ? " before it was ready"
-      : generation.state === "settling"
-        ? " while it settled"
-        : "";
-  const reported = generation.reported && ` (${generation.reported})`;
-  const failure = { text: `${endText(end)}${before}${reported}`, exitStatus: exitStatusOf(end) };
-  if (generation.killed && generation.state === "starting") {
-    const limit = formatTimeSpan(generation.deadline - generation.startedAt);
-    gone(move, generation, {
-      text: `was not ready within ${limit} and was killed${reported}`,
-      exitStatus: EX_TEMPFAIL,
-    });
-  } else {
-    gone(move, generation, failure, end);
-  }
+  const timedOut = generation.killed && generation.state === "starting";
+  const text = failureText(generation, end, endedAsAsked(move.config, end));
+  gone(move, generation, { text, exitStatus: timedOut ? EX_TEMPFAIL : exitStatusOf(end) }, end);
 }
 
 /** A generation is no more: it ended (`end`) or never came to be. */
 function gone(move: Move, generation: Generation, failure: Failure, end?: End): void {
   const { number } = generation;
   move.effects.push({ type: "release", generation: number });
-  move.state = { ...move.state, generations: move.state.generations.filter(other => other.number !== number) };
+  const ended = [...move.state.ended, { ...generation, endedAt: move.now, end: failure.text, failure: null }];
+  const generations = move.state.generations.filter(other => other.number !== number);
+  move.state = { ...move.state, generations, ended: ended.slice(-MAX_ENDED) };
   if (generation.state === "draining") drained(move, generation, failure, end);
   else if (generation.state === "serving") lost(move, generation, failure, end);
   else candidateFailed(move, generation, failure);
@@ -226,8 +266,7 @@ function gone(move: Move, generation: Generation, failure: Failure, end?: End): 
 
 function drained(move: Move, generation: Generation, failure: Failure, end: End | undefined): void {
   const clean = endedAsAsked(move.config, end);
-  const how = generation.killed && !clean ? "did not stop in time and was killed" : failure.text;
-  log(move, clean ? "info" : "warning", `${name(generation)} ${clean ? `drained and ${how}` : how}`);
+  log(move, clean ? "info" : "warning", `${name(generation)} ${clean ? "drained and " : ""}${failure.text}`);
   if (!clean && generation.number === move.state.decisive) {
     move.state = { ...move.state, exitStatus: failure.exitStatus };
   }
@@ -247,7 +286,10 @@ function candidateFailed(move: Move, generation: Generation, failure: Failure): 
   const problem = `Reload failed: generation ${generation.number} ${failure.text}`;
   move.state = { ...move.state, reload: null, problem };
   tell(move, "READY=1");
-  move.effects.push({ type: "result", askers: reload.askers, generation: null, error: `${problem}. ${still}` });
+  const error = `${problem}. ${still}`;
+  const ended = move.state.ended.with(-1, { ...move.state.ended.at(-1)!, failure: error });
+  move.state = { ...move.state, ended };
+  move.effects.push({ type: "result", askers: reload.askers, generation, error });
   const line = `reload failed ${after}: ${text}. ${still}`;
   if (!current) return crashed(move, generation, failure, line, problem);
   log(move, "err", line);
@@ -295,7 +337,7 @@ function crashed(move: Move, generation: Generation, failure: Failure, text: str
 function restart(move: Move): void {
   if (!move.state.restarting) return;
   move.state = { ...move.state, restarting: false };
-  startGeneration(move);
+  startGeneration(move, "crash");
 }
 
 function timeUp(move: Move, generation: Generation, timer: TimerName): void {
@@ -343,7 +385,7 @@ function end(move: Move, exitStatus: number, problem: string, decisive = 0): voi
   }
   const running = move.state.generations.filter(({ state }) => state !== "draining");
   for (const { number } of running) update(move, number, { state: "draining" });
-  tell(move, "STOPPING=1");
+  tell(move, "STOPPING=1", ...(move.state.generations.length > 0 ? [extension(move.config.stopTimeout)] : []));
   for (const { number } of running) {
     clearTimer(move, number, "start-timeout", "hint", "delay", "settle");
     drain(move, find(move, number));
@@ -370,49 +412,13 @@ function kill(move: Move, generation: Generation): void {
 
 // ── Small parts ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function find(move: Move, number: number): Generation {
-  return move.state.generations.find(generation => generation.number === number)!;
+/** Asks systemd to be patient for that long: its own limits may be shorter than ours. */
+function extension(microseconds: number): string {
+  return `EXTEND_TIMEOUT_USEC=${Math.min(microseconds + MARGIN, Number.MAX_SAFE_INTEGER)}`;
 }
 
-function update(move: Move, number: number, change: Partial<Generation>): void {
-  const generations = move.state.generations.map(other => (other.number === number ? { ...other, ...change } : other));
-  move.state = { ...move.state, generations };
-}
-
-/** To its main process; one that is still to be spawned gets the stop signal then. */
-function sendSignal(move: Move, { number, pid }: Generation, signal: string): void {
-  if (pid !== null) move.effects.push({ type: "signal", generation: number, signal });
-}
-
-function setTimer(move: Move, generation: number, timer: TimerName, at: number): void {
-  move.effects.push({ type: "set-timer", timer, generation, at });
-}
-
-function setDeadline(move: Move, generation: number, timer: TimerName, deadline: number): void {
-  update(move, generation, { deadline });
-  if (deadline === Number.POSITIVE_INFINITY) clearTimer(move, generation, timer);
-  else setTimer(move, generation, timer, deadline);
-}
-
-function clearTimer(move: Move, generation: number, ...timers: TimerName[]): void {
-  for (const timer of timers) move.effects.push({ type: "clear-timer", timer, generation });
-}
-
-function clearRestart(move: Move): void {
-  if (!move.state.restarting) return;
-  move.state = { ...move.state, restarting: false };
-  move.effects.push({ type: "clear-timer", timer: "restart", generation: 0 });
-}
-
-function log(move: Move, priority: Priority, text: string): void {
-  move.effects.push({ type: "log", priority, text });
-}
-
-/** Sends assignments to systemd, always with the STATUS= that goes with them. */
-function tell(move: Move, ...assignments: string[]): void {
-  const told = statusText(move.state);
-  move.state = { ...move.state, told };
-  move.effects.push({ type: "notify", assignments: [...assignments, `STATUS=${told}`] });
+function startLimit({ ready: mode, readyDelay, startTimeout, settle }: Config): number {
+  return settle + (mode === "exec" ? 0 : mode === "delay" ? readyDelay : startTimeout);
 }
 
 /** Exited 0, or died of the very signal that told it to stop. */

@@ -37,8 +37,21 @@ export interface Generation {
   readonly stopping: boolean;
   /** It was sent SIGKILL. */
   readonly killed: boolean;
+  /** An operator aborted it. */
+  readonly cancelled: boolean;
+  /** What started it: for a reload, who asked. */
+  readonly cause: "start" | "crash" | "signal" | "command";
   /** The ERRNO= or EXIT_STATUS= it sent, in words. */
   readonly reported: string;
+}
+
+/** A generation that is no more. */
+export interface Ended extends Generation {
+  readonly endedAt: number;
+  /** How, and why: "exited with status 1 before it was ready". */
+  readonly end: string;
+  /** Why its reload failed, if that is how it ended. */
+  readonly failure: string | null;
 }
 
 export interface State {
@@ -47,6 +60,8 @@ export interface State {
   /** Generation 1 has been ready, and systemd knows. */
   readonly announced: boolean;
   readonly generations: readonly Generation[];
+  /** The last few that ended, the newest last. */
+  readonly ended: readonly Ended[];
   readonly lastNumber: number;
   /** The reload that runs, which systemd was told of by RELOADING=1. */
   readonly reload: { readonly askers: readonly number[] } | null;
@@ -69,6 +84,7 @@ export const initialState: State = {
   phase: "running",
   announced: false,
   generations: [],
+  ended: [],
   lastNumber: 0,
   reload: null,
   pending: null,
@@ -117,10 +133,20 @@ export interface Notification {
   readonly reported?: string;
 }
 
+export interface ReloadRequest {
+  /** Who wants the result; null for a signal. */
+  readonly asker: number | null;
+  /** When it was wanted, where that is known: before it got here. */
+  readonly since: number | null;
+  /** A candidate that is in the way is aborted. */
+  readonly replace: boolean;
+}
+
 export type Event = { readonly now: number } & (
   | { readonly type: "start" }
-  /** `asker`: who wants the result; null for a signal. */
-  | { readonly type: "reload"; readonly asker: number | null }
+  | ({ readonly type: "reload" } & ReloadRequest)
+  /** Aborts the candidate. */
+  | { readonly type: "cancel" }
   | { readonly type: "stop"; readonly signal: string }
   | { readonly type: "pass"; readonly signal: string }
   /** The backoff after a crash is over. */
@@ -155,11 +181,11 @@ export type Effect =
   | { readonly type: "clear-timer"; readonly timer: TimerName | "restart"; readonly generation: number }
   | { readonly type: "notify"; readonly assignments: readonly string[] }
   | { readonly type: "log"; readonly priority: Priority; readonly text: string }
-  /** How a reload ended, for those who asked: `generation` serves, or `error` says why not. */
+  /** How a reload ended, for those who asked: `generation` serves, or `error` says why not, and which one failed. */
   | {
       readonly type: "result";
       readonly askers: readonly number[];
-      readonly generation: number | null;
+      readonly generation: Generation | null;
       readonly error: string | null;
     }
   | { readonly type: "exit"; readonly status: number };

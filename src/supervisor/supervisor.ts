@@ -5,7 +5,17 @@ import type { Notifier } from "../systemd/notify.js";
 import { GenerationProcess, type Launch } from "./generation.js";
 import type { Log } from "./log.js";
 import { step } from "./machine.js";
-import { type Config, type Effect, type Event, initialState, isIdle, type TimerName } from "./model.js";
+import {
+  type Config,
+  candidate,
+  type Effect,
+  type Event,
+  type Generation,
+  initialState,
+  isIdle,
+  type State,
+  type TimerName,
+} from "./model.js";
 
 // sysexits.h
 const EX_UNAVAILABLE = 69;
@@ -30,38 +40,90 @@ export interface SupervisorOptions {
   readonly exit: (status: number) => void;
 }
 
+/** `generation` serves, or `error` says why not. */
+export interface ReloadResult {
+  readonly generation: Generation | null;
+  readonly error: string | null;
+}
+
 export const STOP_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGQUIT"];
 
 export class Supervisor {
-  private state = initialState;
+  private current = initialState;
   private readonly generations = new Map<number, GenerationProcess>();
   private readonly timers = new Map<string, NodeJS.Timeout>();
   private readonly queue: Event[] = [];
   private stepping = false;
+  private readonly followers = new Set<() => void>();
+  private readonly askers = new Map<number, (result: ReloadResult) => void>();
+  private lastAsker = 0;
 
   constructor(private readonly options: SupervisorOptions) {}
 
   start(): void {
     for (const signal of this.options.reloadSignals)
-      process.on(signal, () => this.happened({ type: "reload", asker: null }));
+      process.on(signal, () => this.happened({ type: "reload", asker: null, since: null, replace: false }));
     for (const signal of STOP_SIGNALS) process.on(signal, () => this.happened({ type: "stop", signal }));
     for (const signal of this.options.passSignals) process.on(signal, () => this.happened({ type: "pass", signal }));
     this.ignoreOtherUserSignals();
     this.happened({ type: "start" });
   }
 
+  get state(): State {
+    return this.current;
+  }
+
+  /** The clock of all times in the state: µs of CLOCK_MONOTONIC. */
+  now(): number {
+    return now();
+  }
+
+  /**
+   * Starts the next generation.
+   *
+   * @param since when that was wanted, null for now: see ReloadRequest
+   * @param replace whether to abort a candidate that is in the way
+   * @returns its outcome, when there is one
+   */
+  reload(since: number | null, replace: boolean): Promise<ReloadResult> {
+    const asker = ++this.lastAsker;
+    return new Promise(resolve => {
+      this.askers.set(asker, resolve);
+      this.happened({ type: "reload", asker, since, replace });
+    });
+  }
+
+  /** Aborts the candidate. @returns its number, undefined when there is none */
+  cancel(): number | undefined {
+    const number = candidate(this.current)?.number;
+    if (number !== undefined) this.happened({ type: "cancel" });
+    return number;
+  }
+
+  stop(): void {
+    this.happened({ type: "stop", signal: "Stop" });
+  }
+
+  /** Calls back after every change. @returns what ends that */
+  follow(callback: () => void): () => void {
+    this.followers.add(callback);
+    return () => this.followers.delete(callback);
+  }
+
   private happened(event: DistributiveOmit<Event, "now">): void {
     this.queue.push({ ...event, now: now() });
     if (this.stepping) return;
     this.stepping = true;
-    const wasIdle = isIdle(this.state);
+    const wasIdle = isIdle(this.current);
     for (let next = this.queue.shift(); next; next = this.queue.shift()) {
-      const [state, effects] = step(this.state, next, this.options.config);
-      this.state = state;
+      const before = this.current;
+      const [state, effects] = step(before, next, this.options.config);
+      this.current = state;
       for (const effect of effects) this.perform(effect);
+      if (state !== before) for (const callback of this.followers) callback();
     }
     this.stepping = false;
-    if (isIdle(this.state) && !wasIdle) native.trim();
+    if (isIdle(this.current) && !wasIdle) native.trim();
   }
 
   private perform(effect: Effect): void {
@@ -83,7 +145,7 @@ export class Supervisor {
       case "log":
         return this.options.log(effect.priority, effect.text);
       case "result":
-        return;
+        return this.answer(effect);
       case "exit":
         return this.options.exit(effect.status);
     }
@@ -108,6 +170,13 @@ export class Supervisor {
       const { code, message } = error as NativeError;
       const exitStatus = LACKING.has(code) ? EX_OSERR : EX_UNAVAILABLE;
       this.happened({ type: "spawn-failed", ...about, text: message, exitStatus });
+    }
+  }
+
+  private answer({ askers, generation, error }: Extract<Effect, { type: "result" }>): void {
+    for (const asker of askers) {
+      this.askers.get(asker)?.({ generation, error });
+      this.askers.delete(asker);
     }
   }
 

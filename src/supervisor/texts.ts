@@ -34,7 +34,20 @@ export function name({ number, pid }: Generation): string {
   return pid === null ? `generation ${number}` : `generation ${number} (pid ${pid})`;
 }
 
-export function endText(end: End): string {
+/** What a generation did when it ended: "exited with status 1 before it was ready". */
+export function failureText(generation: Generation, end: End, asAsked: boolean): string {
+  const { state, killed, cancelled, deadline, startedAt } = generation;
+  const reported = generation.reported && ` (${generation.reported})`;
+  if (cancelled) return `was aborted${reported}`;
+  if (killed && state === "starting") {
+    return `was not ready within ${formatTimeSpan(deadline - startedAt)} and was killed${reported}`;
+  }
+  if (killed && !asAsked) return `did not stop in time and was killed${reported}`;
+  const when = { starting: " before it was ready", settling: " while it settled", serving: "", draining: "" }[state];
+  return `${endText(end)}${when}${reported}`;
+}
+
+function endText(end: End): string {
   return "signal" in end ? `was killed by ${end.name}` : `exited with status ${end.status}`;
 }
 

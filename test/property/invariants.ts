@@ -158,7 +158,7 @@ function reloadsAreKept(): Rule {
       if (effect.type !== "result") continue;
       for (const asker of effect.askers) {
         check(askedAt.has(asker), `asker ${asker} is answered twice`);
-        const served = effect.generation === null ? undefined : lives.all.get(effect.generation);
+        const served = effect.generation === null ? undefined : lives.all.get(effect.generation.number);
         check(lives.stopping || askedAt.get(asker)! <= begun, `asker ${asker} gets the result of an older reload`);
         if (effect.error === null) {
           check(served !== undefined && served.born >= askedAt.get(asker)!, `asker ${asker} gets older code`);

@@ -86,7 +86,7 @@ export class Lives {
   }
 
   private see(effect: Effect, now: number, index: number): void {
-    const life = "generation" in effect ? this.all.get(effect.generation ?? 0) : undefined;
+    const life = "generation" in effect && effect.type !== "result" ? this.all.get(effect.generation) : undefined;
     if (effect.type === "spawn") this.all.set(effect.generation, newLife(effect.generation, index));
     if (effect.type === "release" && life) life.released = true;
     if (effect.type === "kill" && life) life.killedAt ??= now;

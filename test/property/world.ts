@@ -107,7 +107,12 @@ export class World {
       case "obey":
         return this.obey(this.pick(action.who, ({ ending }) => ending !== undefined));
       case "reload":
-        return this.happen({ type: "reload", asker: action.asks ? ++this.lastAsker : null });
+        return this.happen({
+          type: "reload",
+          since: null,
+          replace: false,
+          asker: action.asks ? ++this.lastAsker : null,
+        });
       case "stop":
         return this.happen({ type: "stop", signal: action.signal });
       case "pass":

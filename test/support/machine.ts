@@ -97,7 +97,7 @@ export class Machine {
   }
 
   reload(asker: number | null = null): string[] {
-    return this.event({ type: "reload", asker });
+    return this.event({ type: "reload", since: null, replace: false, asker });
   }
 
   stop(signal = "SIGTERM"): string[] {
@@ -146,7 +146,7 @@ export class Machine {
       case "signal":
         return [`signal ${effect.generation} ${effect.signal}`];
       case "result":
-        return [`result for [${effect.askers}]: ${effect.error ?? `generation ${effect.generation}`}`];
+        return [`result for [${effect.askers}]: ${effect.error ?? `generation ${effect.generation!.number}`}`];
       case "exit":
         return [`exit ${effect.status}`];
       default:

@@ -117,7 +117,7 @@ describe("the current one ends on its own", () => {
   test("with 0 while another drains: exit 0 when that has ended, however it ends", () => {
     const machine = Machine.draining();
     expect(machine.exits(2, 0)).toContain(
-      "systemd: STOPPING=1 STATUS=The work is done: waiting for generation 1 (pid 101)",
+      "systemd: STOPPING=1 EXTEND_TIMEOUT_USEC=95000000 STATUS=The work is done: waiting for generation 1 (pid 101)",
     );
     expect(machine.ends(1, SIGKILL)).toEqual([
       "release 1",
@@ -240,7 +240,7 @@ describe("the current one crashes", () => {
     expect(machine.timers).toEqual({ "restart 0": "100ms" });
     expect(machine.reload(1)).toEqual([
       "spawn 3",
-      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} ` +
+      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} EXTEND_TIMEOUT_USEC=605000000 ` +
         "STATUS=Generation 2 (pid 102) exited with status 1 before it was ready. Starting generation 3",
     ]);
     expect(machine.timers).toEqual({});
@@ -257,7 +257,7 @@ describe("the current one crashes", () => {
     expect(machine.exits(2, 1).slice(1)).toEqual([
       "err: generation 2 (pid 102) exited with status 1 before it was ready. Starting generation 3 at once",
       "spawn 3",
-      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} ` +
+      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} EXTEND_TIMEOUT_USEC=605000000 ` +
         "STATUS=Generation 2 (pid 102) exited with status 1 before it was ready. Starting generation 3",
     ]);
   });

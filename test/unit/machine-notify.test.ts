@@ -41,7 +41,7 @@ describe("what a generation says", () => {
     machine.spawned(1);
     machine.now += 9 * SECOND;
     expect(machine.says(1, { extend: 5 * SECOND })).toEqual([
-      "systemd: EXTEND_TIMEOUT_USEC=5000000 STATUS=Starting generation 1",
+      "systemd: EXTEND_TIMEOUT_USEC=10000000 STATUS=Starting generation 1",
     ]);
     expect(machine.timers["start-timeout 1"]).toBe("5s");
     machine.says(1, { extend: 2 * SECOND });
@@ -55,7 +55,7 @@ describe("what a generation says", () => {
     machine.reload();
     machine.spawned(2);
     expect(machine.says(2, { extend: 20 * SECOND })).toEqual([
-      "systemd: EXTEND_TIMEOUT_USEC=20000000 STATUS=Starting generation 2",
+      "systemd: EXTEND_TIMEOUT_USEC=25000000 STATUS=Starting generation 2",
     ]);
     expect(machine.timers["start-timeout 2"]).toBe("20s");
     machine.ready(2);

@@ -10,7 +10,7 @@ describe("a stop", () => {
     const machine = Machine.draining();
     expect(machine.stop()).toEqual([
       "info: SIGTERM: stopping",
-      "systemd: STOPPING=1 STATUS=Stopping: waiting for generation 1 (pid 101), generation 2 (pid 102)",
+      "systemd: STOPPING=1 EXTEND_TIMEOUT_USEC=95000000 STATUS=Stopping: waiting for generation 1 (pid 101), generation 2 (pid 102)",
       "signal 2 SIGINT",
     ]);
     expect(machine.timers).toEqual({ "stop-timeout 1": "1min 30s", "stop-timeout 2": "1min 30s" });
@@ -39,7 +39,7 @@ describe("a stop", () => {
     expect(machine.stop("SIGQUIT")).toEqual([
       "info: SIGQUIT: stopping",
       "result for [1,2]: the service is stopping",
-      "systemd: STOPPING=1 STATUS=Stopping: waiting for generation 1 (pid 101), generation 2 (pid 102)",
+      "systemd: STOPPING=1 EXTEND_TIMEOUT_USEC=95000000 STATUS=Stopping: waiting for generation 1 (pid 101), generation 2 (pid 102)",
       "signal 1 SIGINT",
       "signal 2 SIGINT",
     ]);
@@ -64,7 +64,7 @@ describe("a stop", () => {
     machine.start();
     expect(machine.stop()).toEqual([
       "info: SIGTERM: stopping",
-      "systemd: STOPPING=1 STATUS=Stopping: waiting for generation 1",
+      "systemd: STOPPING=1 EXTEND_TIMEOUT_USEC=95000000 STATUS=Stopping: waiting for generation 1",
     ]);
     expect(machine.spawned(1)).toEqual([
       "info: generation 1 (pid 101) started",
@@ -90,7 +90,7 @@ describe("a stop", () => {
     const machine = Machine.serving({ stopTimeout: 5 * SECOND });
     machine.stop();
     expect(machine.says(1, { extend: 60 * SECOND })).toEqual([
-      "systemd: EXTEND_TIMEOUT_USEC=60000000 STATUS=Stopping: waiting for generation 1 (pid 101)",
+      "systemd: EXTEND_TIMEOUT_USEC=65000000 STATUS=Stopping: waiting for generation 1 (pid 101)",
     ]);
     expect(machine.timers).toEqual({ "stop-timeout 1": "1min" });
   });

@@ -6,7 +6,7 @@ import { Machine, SECOND } from "../support/machine.js";
 describe("the first start", () => {
   test("READY=1 goes up with the main pid when generation 1 says it is ready", () => {
     const machine = new Machine();
-    expect(machine.start()).toEqual(["spawn 1", "systemd: STATUS=Starting generation 1"]);
+    expect(machine.start()).toEqual(["spawn 1", "systemd: EXTEND_TIMEOUT_USEC=605000000 STATUS=Starting generation 1"]);
     expect(machine.spawned(1)).toEqual(["info: generation 1 (pid 101) started"]);
     expect(machine.timers).toEqual({ "start-timeout 1": "10min", "hint 1": "5s" });
     machine.now += 1.2 * SECOND;
@@ -79,7 +79,7 @@ describe("a reload", () => {
     const machine = Machine.serving();
     expect(machine.reload()).toEqual([
       "spawn 2",
-      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} STATUS=Starting generation 2`,
+      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} EXTEND_TIMEOUT_USEC=605000000 STATUS=Starting generation 2`,
     ]);
     machine.spawned(2);
     machine.now += 0.25 * SECOND;
@@ -101,7 +101,7 @@ describe("a reload", () => {
   test("MONOTONIC_USEC= is a whole number", () => {
     const machine = Machine.serving();
     machine.now = 12_345_678.9;
-    expect(machine.reload()).toContain("systemd: RELOADING=1 MONOTONIC_USEC=12345678 STATUS=Starting generation 2");
+    expect(machine.reload()).toContain("systemd: RELOADING=1 MONOTONIC_USEC=12345678 EXTEND_TIMEOUT_USEC=605000000 STATUS=Starting generation 2");
   });
 
   test("names every generation that still drains", () => {
@@ -138,7 +138,7 @@ describe("a reload", () => {
     machine.spawned(2);
     machine.exits(2, 1);
     expect(machine.reload()).toContain(
-      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} STATUS=Starting generation 3`,
+      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} EXTEND_TIMEOUT_USEC=605000000 STATUS=Starting generation 3`,
     );
     machine.spawned(3);
     machine.ready(3);
@@ -162,7 +162,7 @@ describe("a reload asked for while one runs", () => {
       "signal 1 SIGINT",
       "result for [1]: generation 2",
       "spawn 3",
-      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} STATUS=Starting generation 3`,
+      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} EXTEND_TIMEOUT_USEC=605000000 STATUS=Starting generation 3`,
     ]);
     machine.spawned(3);
     expect(machine.ready(3)).toContain("result for [2,3]: generation 3");
@@ -179,7 +179,7 @@ describe("a reload asked for while one runs", () => {
     ]);
     expect(lines.slice(-2)).toEqual([
       "spawn 3",
-      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} STATUS=Starting generation 3`,
+      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} EXTEND_TIMEOUT_USEC=605000000 STATUS=Starting generation 3`,
     ]);
   });
 
@@ -191,7 +191,7 @@ describe("a reload asked for while one runs", () => {
     expect(machine.ready(1).slice(1)).toEqual([
       "systemd: READY=1 MAINPID=42 STATUS=Generation 1 (pid 101) serving",
       "spawn 2",
-      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} STATUS=Starting generation 2`,
+      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} EXTEND_TIMEOUT_USEC=605000000 STATUS=Starting generation 2`,
     ]);
   });
 });

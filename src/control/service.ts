@@ -1,0 +1,126 @@
+// What the control socket offers: the methods of tech.fornaxian.zerodown, on a supervisor.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { describeFd } from "../sockets/describe.js";
+import type { Ended, Generation, State } from "../supervisor/model.js";
+import type { Supervisor } from "../supervisor/supervisor.js";
+import { LISTEN_FDS_START, type PassedFd } from "../systemd/listen-fds.js";
+import type { Method } from "./connection.js";
+import type { GenerationReport, ReloadReport, SocketReport, StatusReport } from "./types.js";
+import { VarlinkError } from "./varlink.js";
+
+const NAME = "tech.fornaxian.zerodown";
+
+interface Served {
+  readonly supervisor: Supervisor;
+  readonly sockets: readonly PassedFd[];
+  readonly version: string;
+}
+
+/** The methods by their qualified names, those of org.varlink.service included. */
+export function controlMethods({ supervisor, sockets, version }: Served): ReadonlyMap<string, Method> {
+  const status = (): Record<string, unknown> & StatusReport => ({
+    version,
+    pid: process.pid,
+    now: supervisor.now(),
+    status: supervisor.state.told,
+    generations: reportGenerations(supervisor.state),
+    sockets: sockets.map(reportSocket),
+  });
+  const progress = (): Record<string, unknown> & ReloadReport => ({ generations: reportGenerations(supervisor.state) });
+
+  return new Map<string, Method>([
+    [
+      `${NAME}.Reload`,
+      async (parameters, reply, signal) => {
+        const since = optional(parameters, "since", "number") as number | undefined;
+        const replace = optional(parameters, "replace", "boolean") as boolean | undefined;
+        const unfollow = reply && supervisor.follow(() => reply(progress()));
+        if (unfollow) signal.addEventListener("abort", unfollow);
+        const result = await supervisor.reload(since ?? null, replace ?? false);
+        unfollow?.();
+        if (result.error === null) return { generation: result.generation?.number, ...progress() };
+        const { number: generation, pid } = result.generation ?? {};
+        throw new VarlinkError(`${NAME}.ReloadFailed`, { reason: result.error, generation, pid: pid ?? undefined });
+      },
+    ],
+    [
+      `${NAME}.Status`,
+      (_, reply, signal) => {
+        if (!reply) return status();
+        reply(status());
+        const unfollow = supervisor.follow(() => reply(status()));
+        return new Promise(resolve => {
+          signal.addEventListener("abort", () => {
+            unfollow();
+            resolve({});
+          });
+        });
+      },
+    ],
+    [
+      `${NAME}.Cancel`,
+      () => {
+        const generation = supervisor.cancel();
+        if (generation === undefined) throw new VarlinkError(`${NAME}.NoCandidate`);
+        return { generation };
+      },
+    ],
+    [
+      `${NAME}.Stop`,
+      () => {
+        supervisor.stop();
+        return {};
+      },
+    ],
+    [
+      "org.varlink.service.GetInfo",
+      () => ({
+        vendor: "Zerodown",
+        product: "zerodown",
+        version,
+        url: "https://github.com/Fornaxian/zerodown",
+        interfaces: ["org.varlink.service", NAME],
+      }),
+    ],
+    [
+      "org.varlink.service.GetInterfaceDescription",
+      parameters => {
+        const description = interfaceDescription(optional(parameters, "interface", "string") as string | undefined);
+        return { description };
+      },
+    ],
+  ]);
+}
+
+function reportGenerations({ ended, generations }: State): GenerationReport[] {
+  return [...ended, ...generations].map(reportGeneration);
+}
+
+function reportGeneration(generation: Generation | Ended): GenerationReport {
+  const { number, pid, state, startedAt, status } = generation;
+  const report = { number, startedAt, status, ...(pid === null ? {} : { pid }) };
+  if (!("endedAt" in generation)) return { ...report, state };
+  return { ...report, state: "ended", endedAt: generation.endedAt, end: generation.end };
+}
+
+function reportSocket({ fd, name }: PassedFd, index: number): SocketReport {
+  return { fd: LISTEN_FDS_START + index, name, address: describeFd(fd) };
+}
+
+/** @throws {VarlinkError} when it is there, but of another type */
+function optional(parameters: Readonly<Record<string, unknown>>, name: string, type: string): unknown {
+  const value = parameters[name] ?? undefined;
+  if (value === undefined || typeof value === type) return value;
+  throw new VarlinkError("org.varlink.service.InvalidParameter", { parameter: name });
+}
+
+function interfaceDescription(name: string | undefined): string {
+  if (name === undefined) throw new VarlinkError("org.varlink.service.InvalidParameter", { parameter: "interface" });
+  if (name !== NAME && name !== "org.varlink.service") {
+    throw new VarlinkError("org.varlink.service.InterfaceNotFound", { interface: name });
+  }
+  // The build puts them beside this file.
+  return readFileSync(createRequire(import.meta.url).resolve(`./${name}.varlink`), "utf8");
+}
