@@ -1,8 +1,8 @@
-# make build, make test, make demo, make bench, make lint. Everything else is a step on the way.
+# make build, make test, make demo, make bench, make lint, make asan. Everything else is a step on the way.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build test lint demo bench clean
+.PHONY: build test lint demo bench asan clean
 
 ARCH := $(shell node -p process.arch)
 ADDON := dist/zerodown-$(ARCH).node
@@ -61,6 +61,9 @@ demo:
 
 lint: node_modules/.package-lock.json
 	$(BIN)/biome check .
+
+asan: build
+	test/asan $(NODEDIR)
 
 clean:
 	rm -rf build dist src/native/build

@@ -23,6 +23,7 @@ int unix_address(const char *name, struct sockaddr_un *address, socklen_t *lengt
 int inet_address(int family, const char *host, const char *interface, int port, struct sockaddr_storage *address,
                  socklen_t *length) {
   memset(address, 0, sizeof *address);
+  if (port < 0 || port > UINT16_MAX) return EINVAL;
   if (family == AF_INET) {
     struct sockaddr_in *in = (struct sockaddr_in *)address;
     in->sin_family = AF_INET;

@@ -7,14 +7,36 @@
 #include <string.h>
 #include <uv.h>
 
+// What execve, chdir and waitid may say and libuv has no words for.
+static const struct {
+  int error;
+  const char *name, *text;
+} others[] = {
+    {ENOEXEC, "ENOEXEC", "exec format error"},
+    {ELIBBAD, "ELIBBAD", "accessing a corrupted shared library"},
+    {ESTALE, "ESTALE", "stale file handle"},
+    {ECHILD, "ECHILD", "no child processes"},
+};
+
+static void describe_error(int error, char name[static 32], char text[static 128]) {
+  // Not uv_err_name and uv_strerror, which leak what they make up for a number that they don't know.
+  uv_err_name_r(-error, name, 32);
+  uv_strerror_r(-error, text, 128);
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    if (others[i].error != error) continue;
+    snprintf(name, 32, "%s", others[i].name);
+    snprintf(text, 128, "%s", others[i].text);
+  }
+}
+
 // The same shape as the errors of Node's own fs and net: "ENOENT: no such file or directory, execve 'app'".
 napi_value throw_errno(napi_env env, int error, const char *syscall, const char *subject) {
-  char text[1024];
-  const char *code = uv_err_name(-error);
+  char text[1024], code[32], explanation[128];
+  describe_error(error, code, explanation);
   if (subject)
-    snprintf(text, sizeof text, "%s: %s, %s '%s'", code, uv_strerror(-error), syscall, subject);
+    snprintf(text, sizeof text, "%s: %s, %s '%s'", code, explanation, syscall, subject);
   else
-    snprintf(text, sizeof text, "%s: %s, %s", code, uv_strerror(-error), syscall);
+    snprintf(text, sizeof text, "%s: %s, %s", code, explanation, syscall);
 
   napi_value message, code_value, object;
   if (napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &message) != napi_ok ||
@@ -48,8 +70,10 @@ bool get_arguments(napi_env env, napi_callback_info info, size_t count, napi_val
 }
 
 bool get_int(napi_env env, napi_value value, const char *name, int *result) {
-  int64_t number;
-  if (napi_get_value_int64(env, value, &number) != napi_ok || number < INT32_MIN || number > INT32_MAX) {
+  double number;
+  // Only a number in the range may be cast; NaN is in none.
+  if (napi_get_value_double(env, value, &number) != napi_ok || !(number >= INT32_MIN && number <= INT32_MAX) ||
+      number != (int)number) {
     throw_expected(env, name, "an integer");
     return false;
   }
@@ -106,6 +130,7 @@ bool get_int_array(napi_env env, napi_value value, const char *name, int **resul
     napi_value element;
     if (napi_get_element(env, value, i, &element) != napi_ok || !get_int(env, element, name, &(*result)[i])) {
       free(*result);
+      *result = NULL;
       return false;
     }
   }

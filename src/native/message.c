@@ -74,6 +74,9 @@ static void read_ancillary(struct msghdr *message, struct ancillary *ancillary) 
   }
 }
 
+// uid_t and gid_t are unsigned; −1 is nobody's.
+static int64_t id_number(unsigned id) { return id == (unsigned)-1 ? -1 : (int64_t)id; }
+
 static napi_value message_object(napi_env env, const char *bytes, size_t length, bool truncated,
                                  const struct ancillary *ancillary) {
   napi_value object, data, fds;
@@ -87,7 +90,8 @@ static napi_value message_object(napi_env env, const char *bytes, size_t length,
   bool ok = napi_set_named_property(env, object, "data", data) == napi_ok &&
             napi_set_named_property(env, object, "fds", fds) == napi_ok &&
             set_bool(env, object, "truncated", truncated) && set_int(env, object, "pid", ancillary->sender.pid) &&
-            set_int(env, object, "uid", ancillary->sender.uid) && set_int(env, object, "gid", ancillary->sender.gid);
+            set_int(env, object, "uid", id_number(ancillary->sender.uid)) &&
+            set_int(env, object, "gid", id_number(ancillary->sender.gid));
   return ok ? object : NULL;
 }
 

@@ -13,7 +13,9 @@
 static int bind_socket(int fd, const struct sockaddr *address, socklen_t length, bool listening, const char **step) {
   int on = 1;
   *step = "setsockopt";
-  if (address->sa_family != AF_UNIX && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) return errno;
+  // For the connections of a predecessor that have not quite ended. Datagram sockets have none, and would share the port.
+  if (listening && address->sa_family != AF_UNIX && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+    return errno;
   *step = "bind";
   if (bind(fd, address, length) < 0) return errno;
   *step = "listen";

@@ -103,10 +103,10 @@ static int execute(struct plan *plan) {
   int error = ENOENT;
   for (char **path = plan->paths; *path; path++) {
     execve(*path, plan->argv, plan->environment);
-    if (errno == EACCES)
-      error = EACCES;
-    else if (errno != ENOENT && errno != ENOTDIR)
-      return fail(plan, "execve");
+    bool is_elsewhere = errno == ENOENT || errno == ENOTDIR || errno == EACCES;
+    bool is_only = path == plan->paths && !path[1];
+    if (!is_elsewhere || is_only) return fail(plan, "execve");
+    if (errno == EACCES) error = EACCES;
   }
   errno = error;
   return fail(plan, "execve");
@@ -114,9 +114,12 @@ static int execute(struct plan *plan) {
 
 __attribute__((no_sanitize("address"))) static int child(void *argument) {
   struct plan *plan = argument;
-  // Every signal is blocked here. Node ignores SIGPIPE and handles others: the program is to find none of that.
+  // Every signal is blocked here. Node ignores SIGPIPE and handles others: the program is to find none of that. The raw
+  // call, because glibc's leaves out two signals of its own, which posix_spawn(3) had our own parent ignore. All zero is
+  // SIG_DFL with no flags.
+  const char defaults[64] = {0};
   for (int number = 1; number <= KERNEL_SIGNALS; number++)
-    if (number != SIGKILL && number != SIGSTOP) signal(number, SIG_DFL);
+    syscall(SYS_rt_sigaction, number, defaults, NULL, KERNEL_SIGNALS / 8);  // SIGKILL and SIGSTOP have no other
   if (setpgid(0, 0) < 0) return fail(plan, "setpgid");
   if (prctl(PR_SET_PDEATHSIG, plan->death_signal) < 0) return fail(plan, "prctl");
   if (getppid() != plan->parent) return -1;  // it died before the line above
@@ -217,6 +220,13 @@ static pid_t start(struct plan *plan, int *pidfd) {
   return pid;
 }
 
+// Ends and collects a child that nobody will know of. One that failed is ending by itself.
+static void discard(pid_t pid, int pidfd) {
+  kill(pid, SIGKILL);
+  while (waitpid(pid, NULL, 0) < 0 && errno == EINTR);
+  close(pidfd);
+}
+
 // spawn({paths, argv, environment, pidVariables, directory, fds, deathSignal, fileLimit}) → {pid, pidfd}
 static napi_value spawn(napi_env env, napi_callback_info info) {
   struct plan plan = {.parent = getpid()};
@@ -228,11 +238,11 @@ static napi_value spawn(napi_env env, napi_callback_info info) {
   if (pid < 0) {
     throw_errno(env, errno, "clone", plan.argv[0]);
   } else if (plan.error) {
-    waitpid(pid, NULL, 0);
-    close(pidfd);
+    discard(pid, pidfd);
     throw_errno(env, plan.error, plan.syscall, strcmp(plan.syscall, "chdir") ? plan.argv[0] : plan.directory);
   } else if (napi_create_object(env, &result) != napi_ok || !set_int(env, result, "pid", pid) ||
              !set_int(env, result, "pidfd", pidfd)) {
+    discard(pid, pidfd);
     result = NULL;
   }
 out:

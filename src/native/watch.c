@@ -12,7 +12,12 @@ struct watcher {
   napi_async_context context;
   napi_async_cleanup_hook_handle cleanup;
   bool closing;
+  int owners;  // the poll handle and the stop function; the last to go frees it
 };
+
+static void release(struct watcher *watcher) {
+  if (--watcher->owners == 0) free(watcher);
+}
 
 static void on_event(uv_poll_t *poll, int status, int events) {
   struct watcher *watcher = poll->data;
@@ -38,7 +43,7 @@ static void on_closed(uv_handle_t *handle) {
     napi_close_handle_scope(watcher->env, scope);
   }
   napi_remove_async_cleanup_hook(watcher->cleanup);
-  free(watcher);
+  release(watcher);
 }
 
 static void stop(struct watcher *watcher) {
@@ -50,7 +55,9 @@ static void stop(struct watcher *watcher) {
 
 static void on_environment_exit(napi_async_cleanup_hook_handle hook, void *data) { stop(data); }
 
-// The function that watch() returned was called. It may be called once: the watcher is gone then.
+static void on_collected(napi_env env, void *watcher, void *hint) { release(watcher); }
+
+// The function that watch() returned was called, perhaps not for the first time.
 static napi_value unwatch(napi_env env, napi_callback_info info) {
   void *watcher;
   size_t none = 0;
@@ -65,8 +72,11 @@ static napi_value watch(napi_env env, napi_callback_info info) {
   int fd;
   bool writable;
   uv_loop_t *loop;
+  napi_valuetype type;
   if (!get_arguments(env, info, 3, arguments) || !get_int(env, arguments[0], "fd", &fd)) return NULL;
   if (napi_get_value_bool(env, arguments[1], &writable) != napi_ok) return throw_type(env, "writable must be boolean");
+  if (napi_typeof(env, arguments[2], &type) != napi_ok || type != napi_function)
+    return throw_type(env, "callback must be a function");
   if (napi_get_uv_event_loop(env, &loop) != napi_ok) return throw_type(env, "no event loop");
 
   struct watcher *watcher = calloc(1, sizeof *watcher);
@@ -78,14 +88,17 @@ static napi_value watch(napi_env env, napi_callback_info info) {
     return throw_errno(env, -error, "epoll_ctl", NULL);
   }
   watcher->poll.data = watcher;
+  watcher->owners = 1;
   if (napi_add_async_cleanup_hook(env, on_environment_exit, watcher, &watcher->cleanup) != napi_ok ||
       napi_create_string_utf8(env, "zerodown.watch", NAPI_AUTO_LENGTH, &name) != napi_ok ||
       napi_async_init(env, NULL, name, &watcher->context) != napi_ok ||
       napi_create_reference(env, arguments[2], 1, &watcher->callback) != napi_ok ||
-      napi_create_function(env, "stop", NAPI_AUTO_LENGTH, unwatch, watcher, &result) != napi_ok) {
+      napi_create_function(env, "stop", NAPI_AUTO_LENGTH, unwatch, watcher, &result) != napi_ok ||
+      napi_add_finalizer(env, result, watcher, on_collected, NULL, NULL) != napi_ok) {
     stop(watcher);
-    return throw_type(env, "callback must be a function");
+    return throw_errno(env, ENOMEM, "watch", NULL);
   }
+  watcher->owners = 2;
   error = uv_poll_start(&watcher->poll, writable ? UV_WRITABLE : UV_READABLE, on_event);
   if (error) {
     stop(watcher);
