@@ -4,6 +4,7 @@ import { closeSync } from "node:fs";
 import { type NativeError, native } from "../native/index.js";
 import { bindSocket } from "../sockets/bind.js";
 import { removeSocketFile } from "../sockets/remove.js";
+import { releaseMemory } from "../supervisor/memory.js";
 import type { Method } from "./connection.js";
 
 /** Clients served at a time; further ones are turned away. */
@@ -78,7 +79,7 @@ export class ControlListener {
     const [{ Connection }, methods] = await Promise.all([import("./connection.js"), this.methods()]);
     new Connection(fd, methods, () => {
       this.connections--;
-      if (this.connections === 0) native.trim();
+      if (this.connections === 0) releaseMemory();
     });
   }
 }

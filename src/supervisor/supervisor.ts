@@ -1,10 +1,11 @@
 // The machine's shell: carries out its effects and feeds it what happens.
 
-import { type NativeError, native } from "../native/index.js";
+import type { NativeError } from "../native/index.js";
 import type { Notifier } from "../systemd/notify.js";
 import { GenerationProcess, type Launch } from "./generation.js";
 import type { Log } from "./log.js";
 import { step } from "./machine.js";
+import { releaseMemory } from "./memory.js";
 import {
   type Config,
   candidate,
@@ -123,7 +124,7 @@ export class Supervisor {
       if (state !== before) for (const callback of this.followers) callback();
     }
     this.stepping = false;
-    if (isIdle(this.current) && !wasIdle) native.trim();
+    if (isIdle(this.current) && !wasIdle) releaseMemory();
   }
 
   private perform(effect: Effect): void {

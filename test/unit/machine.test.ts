@@ -101,7 +101,9 @@ describe("a reload", () => {
   test("MONOTONIC_USEC= is a whole number", () => {
     const machine = Machine.serving();
     machine.now = 12_345_678.9;
-    expect(machine.reload()).toContain("systemd: RELOADING=1 MONOTONIC_USEC=12345678 EXTEND_TIMEOUT_USEC=605000000 STATUS=Starting generation 2");
+    expect(machine.reload()).toContain(
+      "systemd: RELOADING=1 MONOTONIC_USEC=12345678 EXTEND_TIMEOUT_USEC=605000000 STATUS=Starting generation 2",
+    );
   });
 
   test("names every generation that still drains", () => {
