@@ -124,7 +124,8 @@ export class Supervisor {
       if (state !== before) for (const callback of this.followers) callback();
     }
     this.stepping = false;
-    if (isIdle(this.current) && !wasIdle) releaseMemory();
+    // Not before what called us is done, too.
+    if (isIdle(this.current) && !wasIdle) setImmediate(releaseMemory);
   }
 
   private perform(effect: Effect): void {

@@ -50,12 +50,12 @@ function switches(pid: number): number {
   }, 0);
 }
 
-async function benchIdle(child: readonly string[]): Promise<void> {
+async function benchIdle(ready: string, child: readonly string[]): Promise<void> {
   const bare: ChildProcess = spawn("node", ["-e", "setInterval(() => {}, 1e9)"]);
   // With somebody to notify, because the library for that is part of the cost.
   const notifySocket = `@zerodown-bench-notify-${process.pid}`;
   const notifyFd = native.bindUnix(SOCK_DGRAM, notifySocket);
-  const listen = ["--listen", `@zerodown-bench-${process.pid}`, "--ready", "exec"];
+  const listen = ["--listen", `@zerodown-bench-${process.pid}`, "--ready", ready];
   const supervisor = new TestSupervisor([...listen, "--", ...child], { env: { NOTIFY_SOCKET: notifySocket } });
   await supervisor.serving(1);
   await sleep(2000);
@@ -93,6 +93,6 @@ async function benchReload(): Promise<void> {
 }
 
 await benchStart();
-await benchIdle(["sleep", "infinity"]);
-await benchIdle(["node", EXAMPLE_APP]);
+await benchIdle("exec", ["sleep", "infinity"]);
+await benchIdle("notify", ["node", EXAMPLE_APP]);
 await benchReload();
