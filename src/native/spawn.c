@@ -73,6 +73,8 @@ static void write_pid(struct plan *plan) {
 // Puts fds[i] at descriptor 3 + i and closes all above. Those that stand where another one goes move out of the way
 // first; a supervisor under systemd finds each at its place already and needs no spare descriptor.
 static int place_fds(struct plan *plan) {
+  // Node marks whatever it inherits close-on-exec, these too.
+  for (int fd = 0; fd < FIRST_FD; fd++) fcntl(fd, F_SETFD, 0);
   int end = FIRST_FD + plan->fd_count;
   for (uint32_t i = 0; i < plan->fd_count; i++) {
     if (plan->fds[i] == FIRST_FD + (int)i || plan->fds[i] >= end) continue;
