@@ -9,7 +9,8 @@ export class CommandError extends Error {
     message: string,
     readonly exitStatus: number,
   ) {
-    super(message);
+    // What was given may hold line feeds.
+    super(message.replace(/\s*\n\s*/g, " "));
   }
 }
 
