@@ -50,7 +50,7 @@ main(process.argv.slice(2)).then(
   },
   error => {
     if (!isCommandError(error)) throw error;
-    process.stderr.write(`zerodown: ${error.message}\n`);
+    process.stderr.write([`zerodown: ${error.message}`, ...error.details.map(line => `  ${line}`), ""].join("\n"));
     process.exitCode = error.exitStatus;
   },
 );

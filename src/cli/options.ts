@@ -8,8 +8,11 @@ export class CommandError extends Error {
   constructor(
     message: string,
     readonly exitStatus: number,
+    /** Lines that say more, printed below. */
+    readonly details: readonly string[] = [],
   ) {
-    super(message);
+    // What was given may hold line feeds.
+    super(message.replace(/\s*\n\s*/g, " "));
   }
 }
 
@@ -60,6 +63,7 @@ export function parseArguments<T>(command: string, parse: () => T): T {
   } catch (error) {
     // Node's text goes on to explain "--".
     const [first = ""] = (error as Error).message.split(/\.\s|\.?\n/);
-    throw new UsageError(`${first.charAt(0).toLowerCase()}${first.slice(1)}; see zerodown ${command} --help`);
+    const text = first.replace(/ is ambiguous$/, " is missing; one that begins with a dash comes after an equals sign");
+    throw new UsageError(`${text.charAt(0).toLowerCase()}${text.slice(1)}; see zerodown ${command} --help`);
   }
 }

@@ -138,7 +138,7 @@ async function failure(error: VarlinkError, path: string, isOwnUnit: boolean): P
   if (pid === undefined || isOwnUnit) return new CommandError(reason, 1);
   const status = (await call(path, "Status", {}).catch(() => undefined)) as StatusReport | undefined;
   const lines = status ? candidateOutput(status.pid, pid) : [];
-  return new CommandError([reason, ...lines.map(line => `  ${line}`)].join("\n"), 1);
+  return new CommandError(reason, 1, lines);
 }
 
 /** "generation 4 (pid 901) serving, generation 3 (pid 812) draining" */

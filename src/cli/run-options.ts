@@ -44,7 +44,7 @@ A generation's life (TIME: 90, 90s, 5min, 1h 30min, infinity)
   --start-timeout TIME     until it must be ready (default: 10min)
   --settle TIME            for how long old and new serve together after that (default: 0)
   --stop-timeout TIME      until it must have ended after the stop signal; then SIGKILL (default: 90s)
-  --on-crash restart|exit  when the serving one crashes (default: restart, and exit after 5 crashes within 10s)
+  --on-crash restart|exit  when the serving one crashes (default: restart; beyond 5 crashes within 10s it exits)
 
 Signals
   --stop-signal SIG        tells a generation to finish and exit (default: SIGINT)
@@ -118,6 +118,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions | null {
     return [parseValue(token.name, token.value ?? "", value => parseListen(type, value))];
   });
   const [, mode = values.ready, delay] = /^(delay):(.*)$/.exec(values.ready) ?? [];
+  if (mode === "delay" && !delay) throw new UsageError(`--ready: "${values.ready}" lacks its time, as in delay:5s`);
   const options = {
     command,
     listen,

@@ -28,7 +28,8 @@ export function parseAddress(text: string): Address {
     return { family: "unix", name: text };
   }
   const [, host6, port6, interfaceName = ""] = /^\[(.+)\]:(\d+)(?:%(.+))?$/.exec(text) ?? [];
-  if (host6 !== undefined && isIPv6(host6)) {
+  // isIPv6() takes "fe80::1%eth0"; here the interface stands at the end.
+  if (host6 !== undefined && isIPv6(host6) && !host6.includes("%")) {
     return { family: "inet6", host: host6, interface: interfaceName, port: parsePort(port6, text) };
   }
   const [, host4, port4] = /^(?:([\d.]+):)?(\d+)$/.exec(text) ?? [];
@@ -49,15 +50,17 @@ function parsePort(text: string | undefined, address: string): number {
 
 /**
  * Reads the value of a `--listen` option: an address, or NAME=address. A name is what FileDescriptorName= takes: up to
- * 255 characters, no ":" and no control characters.
+ * 255 ASCII characters, no ":" and no control characters.
  *
  * @throws {RangeError} when it is neither
  */
 export function parseListen(type: SocketType, text: string): Listen {
   // A path or an abstract name may hold "=" itself.
   const [, name, address = text] = /^([^/@[=]*)=(.*)$/s.exec(text) ?? [];
-  if (name !== undefined && !/^[^:\x00-\x1f\x7f]{1,255}$/.test(name)) {
-    throw new RangeError(`"${name}" is no name for a socket (1 to 255 characters, no ":" and no control characters)`);
+  if (name !== undefined && !/^[\x20-\x39\x3b-\x7e]{1,255}$/.test(name)) {
+    throw new RangeError(
+      `"${name}" is no name for a socket (1 to 255 ASCII characters, no ":" and no control characters)`,
+    );
   }
   return { type, name, address: parseAddress(address), text: address };
 }

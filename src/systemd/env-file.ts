@@ -12,6 +12,9 @@ type Place =
   | "double"
   | "double-escape";
 
+/** What systemd takes for blank: fewer characters than \s. */
+const BLANK = " \t\n\r";
+
 /**
  * Reads the assignments of such a file: one a line, `#` and `;` begin comments, values may be quoted, a backslash at the
  * end of a line continues it. Assignments to what is no variable's name are left out, as systemd does.
@@ -25,7 +28,7 @@ export function parseEnvFile(text: string): Record<string, string> {
   let kept = 0;
 
   const endLine = () => {
-    const name = key.trimEnd();
+    const name = key.replace(/[ \t]+$/, "");
     if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) variables[name] = place === "plain" ? value.slice(0, kept) : value;
     key = value = "";
     kept = 0;
@@ -33,7 +36,7 @@ export function parseEnvFile(text: string): Record<string, string> {
   };
   const add = (character: string) => {
     value += character;
-    if (!/\s/.test(character) || place !== "plain") kept = value.length;
+    if (!BLANK.includes(character) || place !== "plain") kept = value.length;
   };
 
   for (const character of text) {
@@ -41,7 +44,7 @@ export function parseEnvFile(text: string): Record<string, string> {
     switch (place) {
       case "line":
         if (character === "#" || character === ";") place = "comment";
-        else if (!/\s/.test(character)) {
+        else if (!BLANK.includes(character)) {
           place = "key";
           key = character;
         }
@@ -66,15 +69,18 @@ export function parseEnvFile(text: string): Record<string, string> {
         else if (character === "'") place = "single";
         else if (character === '"') place = "double";
         else if (character === "\\") place = "escape";
-        else if (!/\s/.test(character)) {
+        else if (!BLANK.includes(character)) {
           place = "plain";
           add(character);
         }
         break;
       case "plain":
         if (newline) endLine();
-        else if (character === "\\") place = "escape";
-        else add(character);
+        else if (character === "\\") {
+          place = "escape";
+          // Blanks before a backslash are not at the end, whatever follows.
+          kept = value.length;
+        } else add(character);
         break;
       case "escape":
         if (!newline) add(character);
@@ -92,7 +98,7 @@ export function parseEnvFile(text: string): Record<string, string> {
       case "double-escape":
         place = "double";
         if ('"\\`$'.includes(character)) add(character);
-        else if (!newline) add(`\\${character}`);
+        else if (character !== "\n") add(`\\${character}`);
         break;
     }
   }

@@ -1,6 +1,9 @@
 // Time spans as systemd.time(7) writes them.
 
-const MICROSECONDS: Record<string, number> = {};
+/** systemd counts in 64 bits. */
+const LIMIT = 2 ** 64;
+
+const MICROSECONDS = new Map<string, number>();
 for (const [names, value] of [
   ["usec us µs μs", 1],
   ["msec ms", 1e3],
@@ -12,7 +15,7 @@ for (const [names, value] of [
   ["months month M", 2629800e6],
   ["years year y", 31557600e6],
 ] as const) {
-  for (const name of names.split(" ")) MICROSECONDS[name] = value;
+  for (const name of names.split(" ")) MICROSECONDS.set(name, value);
 }
 
 /**
@@ -27,13 +30,14 @@ export function parseTimeSpan(text: string): number {
   let total = 0;
   let rest = trimmed;
   while (rest !== "") {
-    const [part, number, unit] = /^(\d+(?:\.\d*)?|\.\d+)\s*([a-zA-Zµμ]*)\s*/.exec(rest) ?? [];
-    const factor = unit === "" ? 1e6 : MICROSECONDS[unit ?? ""];
+    // Without a unit, a blank or the end must follow: "1.2.3" is nothing.
+    const [part, number, unit = "s"] = /^(\d+(?:\.\d+)?|\.\d+)(?:\s*([a-zA-Zµμ]+)|(?=\s|$))\s*/.exec(rest) ?? [];
+    const factor = MICROSECONDS.get(unit);
     if (part === undefined || factor === undefined) break;
     total += Number(number) * factor;
     rest = rest.slice(part.length);
   }
-  if (rest !== "" || trimmed === "")
+  if (rest !== "" || trimmed === "" || total >= LIMIT)
     throw new RangeError(`"${text}" is no time span (90, 90s, 5min, 1h 30min, infinity)`);
   return Math.round(total);
 }
@@ -42,8 +46,8 @@ export function parseTimeSpan(text: string): number {
 export function formatTimeSpan(microseconds: number): string {
   if (microseconds === Number.POSITIVE_INFINITY) return "infinity";
   if (microseconds < 1e3) return `${Math.round(microseconds)}us`;
-  if (microseconds < 1e6) return `${Math.round(microseconds / 1e3)}ms`;
-  if (microseconds < 60e6) return `${Number((microseconds / 1e6).toFixed(1))}s`;
+  if (microseconds < 999_500) return `${Math.round(microseconds / 1e3)}ms`;
+  if (microseconds < 59_950_000) return `${Number((microseconds / 1e6).toFixed(1))}s`;
   const parts: string[] = [];
   let rest = Math.round(microseconds / 1e6);
   for (const [unit, seconds] of [

@@ -139,6 +139,7 @@ function failuresAreExplained(): Rule {
  */
 function reloadsAreKept(): Rule {
   const askedAt = new Map<number, number>();
+  const signalled = new Set<number>();
   let wanted = false;
   let begun = -1;
   return ({ step, config, lives, before }) => {
@@ -154,6 +155,7 @@ function reloadsAreKept(): Rule {
         wanted = false;
         begun = index;
       }
+      if (effect.type === "signal" && effect.signal === config.stopSignal) signalled.add(effect.generation);
       if (effect.type === "spawn") check(!lives.stopping, "a start after a stop");
       if (effect.type !== "result") continue;
       for (const asker of effect.askers) {
@@ -173,13 +175,10 @@ function reloadsAreKept(): Rule {
     }
     if (wanted) check(lives.candidates.length === 1, "a reload is asked for, and nothing is under way");
     if (askedAt.size > 0) check(wanted || lives.candidates.length === 1, "an asker waits for nothing");
-    if (event.type === "stop" && !before.stopping) {
-      check(tells(step, "STOPPING=1"), "a stop waits");
-      for (const { number, pid, killedAt } of [...before.serving, ...before.candidates])
-        check(
-          pid === undefined || killedAt !== undefined || isSignalled(effects, number, config.stopSignal),
-          `${number} is not told`,
-        );
+    if (event.type === "stop") check(lives.stopping, "a stop waits");
+    for (const { number, toldAt, pid, killedAt } of lives.present) {
+      const isTold = pid === undefined || toldAt === undefined || killedAt !== undefined || signalled.has(number);
+      check(isTold, `generation ${number} is to stop, and does not know it`);
     }
   };
 }
@@ -226,9 +225,10 @@ function nothingIsLeft(): Rule {
     for (const life of lives.all.values())
       check(life.released === (life.end !== undefined), `${life.number} is not released`);
     for (const timer of timers) {
-      const number = Number(timer.split("/")[1]);
-      if (number > 0) check(open.has(number), `timer ${timer} outlives its generation`);
-      else check(timer === "restart/0" && lives.candidates.length === 0, `timer ${timer} has nothing to do`);
+      const [name, number] = timer.split("/");
+      const life = lives.all.get(Number(number));
+      if (life) check(open.has(life.number), `timer ${timer} outlives its generation`);
+      check(hasPurpose(name!, life, lives), `timer ${timer} has nothing to do any more`);
     }
   };
 }
@@ -248,8 +248,10 @@ function generationOf(effect: Effect): number {
   return "generation" in effect && effect.type !== "result" ? effect.generation : 0;
 }
 
-function isSignalled(effects: readonly Effect[], number: number, signal: string): boolean {
-  return effects.some(effect => effect.type === "signal" && effect.generation === number && effect.signal === signal);
+function hasPurpose(timer: string, life: Life | undefined, { candidates }: Lives): boolean {
+  if (!life) return timer === "restart" && candidates.length === 0;
+  if (timer === "stop-timeout") return life.toldAt !== undefined;
+  return candidates.includes(life) && (timer === "settle") === (life.readyAt !== undefined);
 }
 
 function has(text: string, ...parts: string[]): boolean {

@@ -141,12 +141,22 @@ function tellsItsStatus({ step: { after, effects } }: Scene): void {
   check(after.told === statusText(after), "systemd does not know the status");
 }
 
+/** Every line that speaks of a generation names its number and, once it has one, its pid. */
+function logsNames({ step: { effects }, lives }: Scene): void {
+  for (const effect of effects) {
+    if (effect.type !== "log") continue;
+    for (const [, number, pid] of effect.text.matchAll(/generation (\d+)(?: \(pid (\d+)\))?/gi))
+      check(pid === lives.all.get(Number(number))?.pid?.toString(), `the log says "${effect.text}"`);
+  }
+}
+
 /** Plays a sequence, and at its end makes every deadline pass: the machine must reach its exit. */
 function play({ config, fates, lateness, actions, stops, calm }: Sequence, observe: (step: Step) => void): void {
   const rules: [string, Rule][] = [
     ...Object.entries({ ...INVARIANTS, ...ENDS }).map(([name, make]): [string, Rule] => [name, make()]),
     ["purity", isPure],
     ["STATUS", tellsItsStatus],
+    ["the log", logsNames],
   ];
   const lives = new Lives(config);
   const before = () => ({

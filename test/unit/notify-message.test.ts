@@ -1,0 +1,83 @@
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { parseNotifyMessage } from "../../src/systemd/notify-message.js";
+
+const parse = (text: string) => parseNotifyMessage(Buffer.from(text));
+
+describe("a datagram says", () => {
+  test.each([
+    ["READY=1", { ready: true }],
+    ["READY=1\n", { ready: true }],
+    ["READY=1\0", { ready: true }],
+    ["READY=0", {}],
+    ["READY=", {}],
+    ["READY", {}],
+    ["ready=1", {}],
+    ["=READY=1", {}],
+    ["STOPPING=1", { stopping: true }],
+    ["STOPPING=yes", {}],
+    ["STATUS=12 clients, é=1", { status: "12 clients, é=1" }],
+    ["STATUS=", { status: "" }],
+    ["STATUS=a\tb\x1b[1m\x7f", { status: "a b [1m " }],
+    ["STATUS=old\nSTATUS=new", { status: "new" }],
+    ["EXTEND_TIMEOUT_USEC=5000000", { extend: 5e6 }],
+    ["EXTEND_TIMEOUT_USEC=99999999999999999999", { extend: Number.MAX_SAFE_INTEGER }],
+    ["EXTEND_TIMEOUT_USEC=-1", {}],
+    ["EXTEND_TIMEOUT_USEC=5s", {}],
+    ["EXTEND_TIMEOUT_USEC=", {}],
+    ["ERRNO=2", { reported: "it reported ERRNO=2, ENOENT" }],
+    ["ERRNO=0", {}],
+    ["ERRNO=-2", {}],
+    ["ERRNO=12345", {}],
+    ["EXIT_STATUS=3", { reported: "it reported EXIT_STATUS=3" }],
+    ["EXIT_STATUS=-3", {}],
+    ["EXIT_STATUS=1234", {}],
+    ["READY=1\nSTATUS=up\nX_MINE=1\nMAINPID=1\n\nEXTEND_TIMEOUT_USEC=1", { ready: true, status: "up", extend: 1 }],
+    ["READY=1\r\nSTOPPING=1", { stopping: true }],
+    ["", {}],
+    ["garbage", {}],
+  ])("%j", (text, message) => {
+    expect(parse(text)).toEqual(message);
+  });
+});
+
+test("an errno without a name is shown as a number", () => {
+  expect(parse("ERRNO=4000")!.reported).toMatch(/^it reported ERRNO=4000, .*4000/);
+});
+
+test("of a long STATUS= as much is kept as fits, with ours around it, into a message to systemd", () => {
+  const { status } = parse(`STATUS=${"\u20ac".repeat(1300)}`)!;
+  expect(status).toBe("\u20ac".repeat(1024));
+  expect(Buffer.byteLength(status!)).toBeLessThan(4096 - 512);
+});
+
+test.each([
+  ["NUL bytes inside", Buffer.from("READY=1\0STATUS=x")],
+  ["two NUL bytes at the end", Buffer.from("READY=1\0\0")],
+  ["not UTF-8", Buffer.from([0x53, 0x3d, 0xff, 0xfe])],
+  ["cut UTF-8", Buffer.from("STATUS=é").subarray(0, -1)],
+])("is malformed: %s", (_, data) => {
+  expect(parseNotifyMessage(data)).toBeNull();
+});
+
+test("random bytes and random assignments never throw, and what they say is well-formed", () => {
+  const assignment = fc
+    .tuple(
+      fc.constantFrom("READY", "STATUS", "EXTEND_TIMEOUT_USEC", "ERRNO", "EXIT_STATUS", "STOPPING"),
+      fc.oneof(fc.string({ unit: "binary" }), fc.nat().map(String)),
+    )
+    .map(pair => pair.join("="));
+  const datagram = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }).map(bytes => Buffer.from(bytes)),
+    fc.array(assignment).map(lines => Buffer.from(lines.join("\n"))),
+  );
+  fc.assert(
+    fc.property(datagram, data => {
+      const { extend = 0, status = "", reported = "", ...rest } = parseNotifyMessage(data) ?? {};
+      expect(extend >= 0 && Number.isSafeInteger(extend)).toBe(true);
+      expect(`${status}${reported}`).not.toMatch(/[\x00-\x1f]/);
+      expect(Object.values(rest).every(value => value === true)).toBe(true);
+    }),
+    { numRuns: 2000 },
+  );
+});
