@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { callSupervisor } from "../../src/control/client.js";
 import { encode, type VarlinkError } from "../../src/control/varlink.js";
@@ -21,7 +21,9 @@ afterEach(async () => {
 
 /** What the next generation runs. */
 function deploy(script: string): void {
-  writeFileSync(`${directory.path}/app`, `#!/bin/bash\n${script}\n`, { mode: 0o755 });
+  // At once, because bash reads a script as it goes.
+  writeFileSync(`${directory.path}/new`, `#!/bin/bash\n${script}\n`, { mode: 0o755 });
+  renameSync(`${directory.path}/new`, `${directory.path}/app`);
 }
 
 async function started(...options: string[]): Promise<TestSupervisor> {
