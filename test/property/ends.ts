@@ -119,7 +119,7 @@ function isSuccess({ end }: Life): boolean {
 }
 
 function endedAsAsked(end: End, config: Config): boolean {
-  return "status" in end ? end.status === 0 : end.name === config.stopSignal;
+  return "status" in end ? end.status === 0 : [config.stopSignal, "SIGTERM"].includes(end.name);
 }
 
 /** The child's own status from 1 to 125; 128 + signal; 75 beyond --start-timeout; else 69. */

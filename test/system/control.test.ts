@@ -69,9 +69,9 @@ describe("Reload", () => {
 
   test("that replaces aborts the candidate in its way: that one's asker fails, this one succeeds", async () => {
     const supervisor = await started();
-    deploy("exec sleep infinity");
+    deploy("echo candidate; exec sleep infinity");
     const first = failure(reloadBy(supervisor));
-    await supervisor.log.next(/generation 2 .* started/);
+    await supervisor.output.next(/candidate/);
     deploy("echo >&$ZERODOWN_READY_FD; exec sleep infinity");
     expect((await reloadBy(supervisor, { replace: true })).generation).toBe(3);
     expect((await first).parameters.reason).toMatch(/generation 2 was aborted/);
