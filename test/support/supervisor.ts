@@ -30,9 +30,12 @@ export class TestSupervisor {
 
   constructor(
     args: readonly string[],
-    options: { env?: NodeJS.ProcessEnv; cwd?: string; uid?: number; gid?: number } = {},
+    {
+      zerodown = ZERODOWN,
+      ...options
+    }: { zerodown?: string; env?: NodeJS.ProcessEnv; cwd?: string; uid?: number; gid?: number } = {},
   ) {
-    this.child = spawn(ZERODOWN, ["run", ...args], {
+    this.child = spawn(zerodown, ["run", ...args], {
       ...options,
       env: { ...process.env, ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
