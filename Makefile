@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build test lint demo bench asan clean
+.PHONY: build test test-systemd lint demo bench asan clean
 
 ARCH := $(shell node -p process.arch)
 ADDON := dist/zerodown-$(ARCH).node
@@ -48,6 +48,12 @@ dist/zerodown.cjs: build/.stamp src/cli/launcher.sh $(VARLINK)
 
 test: lint build
 	test/run
+
+# The tests on systemd once more, on that of another Debian release: make test-systemd RELEASE=trixie
+RELEASE ?= trixie
+test-systemd: build
+	@.ci/packages debootstrap
+	ROOT=$$(test/system/release $(RELEASE)) test/run build/test/system
 
 # What the supervisor itself costs: start, memory, wake-ups, reload.
 bench: build

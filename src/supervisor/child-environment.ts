@@ -53,8 +53,9 @@ export function childEnvironment(
   return { variables, pidVariables };
 }
 
-/** Undoes what the launcher at the top of the command did: it keeps NODE_OPTIONS, meant for the app, from our own Node. */
+/** Undoes what the launcher at the top of the command did: it keeps from our own Node what is meant for the app's. */
 function originalEnvironment(received: NodeJS.ProcessEnv): Record<string, string> {
-  const { ZERODOWN_FILE_LIMIT: _, ZERODOWN_NODE_OPTIONS: nodeOptions, ...rest } = received;
-  return { ...rest, ...(nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions }) } as Record<string, string>;
+  const { ZERODOWN_FILE_LIMIT: _, ...rest } = received;
+  const entries = Object.entries(rest).map(([name, value]) => [name.replace(/^ZERODOWN_(?=NODE_)/, ""), value]);
+  return Object.fromEntries(entries);
 }

@@ -421,9 +421,9 @@ function startLimit({ ready: mode, readyDelay, startTimeout, settle }: Config): 
   return settle + (mode === "exec" ? 0 : mode === "delay" ? readyDelay : startTimeout);
 }
 
-/** Exited 0, or died of the very signal that told it to stop. */
+/** Exited 0, or died of a signal that told it to stop: ours, or systemd's own, which KillMode=control-group sends to all. */
 function endedAsAsked(config: Config, end: End | undefined): boolean {
-  return isSuccess(end) || (end !== undefined && "signal" in end && end.name === config.stopSignal);
+  return isSuccess(end) || (end !== undefined && "signal" in end && [config.stopSignal, "SIGTERM"].includes(end.name));
 }
 
 function isSuccess(end: End | undefined): boolean {

@@ -120,12 +120,21 @@ export class Supervisor {
       const before = this.current;
       const [state, effects] = step(before, next, this.options.config);
       this.current = state;
-      for (const effect of effects) this.perform(effect);
+      for (const effect of effects) this.tryTo(effect);
       if (state !== before) for (const callback of this.followers) callback();
     }
     this.stepping = false;
     // Not before what called us is done, too.
     if (isIdle(this.current) && !wasIdle) setImmediate(releaseMemory);
+  }
+
+  /** What one effect runs into must keep neither the others nor the next event from being handled. */
+  private tryTo(effect: Effect): void {
+    try {
+      this.perform(effect);
+    } catch (error) {
+      this.options.log("err", `internal error, going on: ${(error as Error).stack}`);
+    }
   }
 
   private perform(effect: Effect): void {

@@ -1,16 +1,6 @@
 // Files of environment variables, as EnvironmentFile= in systemd.exec(5) reads them.
 
-type Place =
-  | "line"
-  | "comment"
-  | "comment-escape"
-  | "key"
-  | "before"
-  | "plain"
-  | "escape"
-  | "single"
-  | "double"
-  | "double-escape";
+type Place = "line" | "comment" | "key" | "before" | "plain" | "escape" | "single" | "double" | "double-escape";
 
 /** What systemd takes for blank: fewer characters than \s. */
 const BLANK = " \t\n\r";
@@ -50,12 +40,8 @@ export function parseEnvFile(text: string): Record<string, string> {
         }
         break;
       case "comment":
+        // As since systemd 254: before that, a backslash continued a comment.
         if (newline) place = "line";
-        else if (character === "\\") place = "comment-escape";
-        break;
-      case "comment-escape":
-        // Since systemd 254 a backslash doesn't continue a comment.
-        place = newline ? "line" : "comment";
         break;
       case "key":
         if (newline) {
@@ -102,6 +88,6 @@ export function parseEnvFile(text: string): Record<string, string> {
         break;
     }
   }
-  if (place !== "line" && place !== "comment" && place !== "comment-escape" && place !== "key") endLine();
+  if (place !== "key") endLine();
   return variables;
 }

@@ -60,6 +60,12 @@ function crashesAreMended(): Rule {
     check(lives.stopping === givesUp, `${crashes.length} crashes, and it ${lives.stopping ? "gives up" : "goes on"}`);
     const startsAgain = lives.candidates.length === 1 || timers.includes("restart/0");
     check(startsAgain === !givesUp, "nothing serves, and nothing is to start");
+    const [at = now] = step.effects.flatMap(effect =>
+      effect.type === "set-timer" && effect.timer === "restart" ? [effect.at] : [],
+    );
+    // The first time, or for a reload that was asked for, at once; then in 100 ms, 200 ms, …
+    const isAtOnce = givesUp || crashes.length === 1 || tells(step, "RELOADING=1");
+    check(at - now === (isAtOnce ? 0 : 50e3 * 2 ** (crashes.length - 1)), `a backoff of ${at - now} µs`);
   };
 }
 
@@ -113,7 +119,7 @@ function isSuccess({ end }: Life): boolean {
 }
 
 function endedAsAsked(end: End, config: Config): boolean {
-  return "status" in end ? end.status === 0 : end.name === config.stopSignal;
+  return "status" in end ? end.status === 0 : [config.stopSignal, "SIGTERM"].includes(end.name);
 }
 
 /** The child's own status from 1 to 125; 128 + signal; 75 beyond --start-timeout; else 69. */

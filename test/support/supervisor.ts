@@ -1,7 +1,7 @@
 // Starts the built command for real, and lets a test await what it says.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { Lines } from "./lines.js";
@@ -30,9 +30,12 @@ export class TestSupervisor {
 
   constructor(
     args: readonly string[],
-    options: { env?: NodeJS.ProcessEnv; cwd?: string; uid?: number; gid?: number } = {},
+    {
+      zerodown = ZERODOWN,
+      ...options
+    }: { zerodown?: string; env?: NodeJS.ProcessEnv; cwd?: string; uid?: number; gid?: number } = {},
   ) {
-    this.child = spawn(ZERODOWN, ["run", ...args], {
+    this.child = spawn(zerodown, ["run", ...args], {
       ...options,
       env: { ...process.env, ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
@@ -85,8 +88,11 @@ export class TestSupervisor {
     return this.ended;
   }
 
+  /** With all of its generations: what ignores the signal that a dead supervisor leaves must not outlive the test. */
   async kill(): Promise<void> {
+    const children = existsSync(`/proc/${this.pid}`) ? this.children() : [];
     this.signal("SIGKILL");
+    for (const pid of children) spawnSync("kill", ["-KILL", "--", `-${pid}`]);
     await this.ended;
   }
 }

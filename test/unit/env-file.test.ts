@@ -10,6 +10,7 @@ test.each([
   ["an empty value", "A=\nB=''", { A: "", B: "" }],
   ["blanks around the name and the value", " \tA \t= \t1 \t\n", { A: "1" }],
   ["comments", "# A=1\n ; B=2\nC=3 # no comment\n", { C: "3 # no comment" }],
+  ["quotes in comments", `# A="\nB=1\n; A='\nC=2\n`, { B: "1", C: "2" }],
   ["a comment that ends in a backslash", "# x \\\nA=1\n", { A: "1" }],
   ["a backslash inside a comment", "# a\\b\nA=1\n", { A: "1" }],
   ["single quotes", `A=' $x "y" \\n '`, { A: ` $x "y" \\n ` }],
@@ -23,6 +24,7 @@ test.each([
   ["CRLF", 'A=1\r\nB="2"\r\n\r\nC=3\r\n', { A: "1", B: "2", C: "3" }],
   ["names that are none", "1A=x\nA-B=x\nexport C=x\n=x\nA\u00a0=x\n\ufeffB=x\n", {}],
   ["lines that assign nothing", "A\n\nB=1\n", { B: "1" }],
+  ["a name at the end", "A=1\nB", { A: "1" }],
   ["duplicates: the last one counts", "A=1\nB=2\nA=3", { A: "3", B: "2" }],
   ["blanks that systemd takes for text", "A=\u00a0x\u2003\n", { A: "\u00a0x\u2003" }],
 ])("%s", (_, text, variables) => {

@@ -281,7 +281,7 @@ describe("draining", () => {
   test.each([
     [{ status: 0 }, "info: generation 1 (pid 101) drained and exited with status 0"],
     [{ signal: 2, name: "SIGINT" }, "info: generation 1 (pid 101) drained and was killed by SIGINT"],
-    [{ signal: 15, name: "SIGTERM" }, "warning: generation 1 (pid 101) was killed by SIGTERM"],
+    [{ signal: 15, name: "SIGTERM" }, "info: generation 1 (pid 101) drained and was killed by SIGTERM"],
     [{ status: 1 }, "warning: generation 1 (pid 101) exited with status 1"],
   ])("its end is fine, or a warning: %j", (end, line) => {
     expect(Machine.draining().ends(1, end)).toContain(line);

@@ -26,6 +26,20 @@ test.each([
 });
 
 test.each([
+  ["usec us µs μs", 1],
+  ["msec ms", 1e3],
+  ["seconds second sec s", 1e6],
+  ["minutes minute min m", 60e6],
+  ["hours hour hr h", 3600e6],
+  ["days day d", 86400e6],
+  ["weeks week w", 604800e6],
+  ["months month M", 2629800e6],
+  ["years year y", 31557600e6],
+])("the units %s are the same", (names, microseconds) => {
+  for (const name of names.split(" ")) expect(parseTimeSpan(`3 ${name}`)).toBe(3 * microseconds);
+});
+
+test.each([
   "",
   " ",
   "s",

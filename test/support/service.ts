@@ -1,0 +1,174 @@
+// A service whose program deployments replace, its socket, and its supervisor: what the tests of faults work on.
+
+import { chmodSync, chownSync, copyFileSync, cpSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { expect } from "@jest/globals";
+import { eventually } from "./eventually.js";
+import { fdKinds } from "./processes.js";
+import { APPS, killSupervisors, ROOT, TestSupervisor, temporaryDirectory } from "./supervisor.js";
+
+export interface ServiceOptions {
+  /** Options of `zerodown run`. */
+  args?: readonly string[];
+  /** The first program; see `deploy`. */
+  program?: string;
+  /** The command, where it isn't the program that deployments replace. */
+  command?: readonly string[];
+  env?: NodeJS.ProcessEnv;
+  cwd?: string;
+  /** Whom the supervisor runs as. */
+  uid?: number;
+  /** Runs a copy of the command, which any user can read, and which finds no sd-notify package beside itself. */
+  copied?: boolean;
+}
+
+export class TestService {
+  /** Its directory: for its program, its runtime directory, and what the test puts there. */
+  readonly path: string;
+  readonly program: string;
+  /** The socket that it serves. */
+  readonly address: string;
+  private startedSupervisor: TestSupervisor | undefined;
+  private readonly removeDirectory: () => void;
+  private baseline: { fds: string[] } | undefined;
+
+  constructor() {
+    const { path, remove } = temporaryDirectory();
+    this.path = path;
+    this.program = `${path}/app`;
+    this.address = `${path}/socket`;
+    this.removeDirectory = remove;
+    chmodSync(path, 0o755);
+    mkdirSync(`${path}/run`);
+    copyFileSync(`${APPS}answer.py`, `${path}/answer.py`);
+    services.add(this);
+  }
+
+  get supervisor(): TestSupervisor {
+    return this.startedSupervisor!;
+  }
+
+  /** Starts the supervisor; resolves when generation 1 serves and has answered. */
+  async start({ program = answering("v1"), ...options }: ServiceOptions = {}): Promise<this> {
+    this.deploy(program);
+    this.launch(options);
+    await this.supervisor.serving(1);
+    expect(await this.ask()).toMatch(/ from generation 1$/);
+    this.baseline = { fds: fdKinds(this.supervisor.pid) };
+    return this;
+  }
+
+  /** Starts the supervisor, and waits for nothing. */
+  launch({
+    args = [],
+    command = [this.program],
+    env,
+    uid,
+    copied,
+    ...options
+  }: Omit<ServiceOptions, "program">): TestSupervisor {
+    if (uid !== undefined) for (const path of [this.path, `${this.path}/run`]) chownSync(path, uid, uid);
+    if (copied) cpSync(`${ROOT}dist`, `${this.path}/dist`, { recursive: true });
+    this.startedSupervisor = new TestSupervisor(["--listen", this.address, ...args, "--", ...command], {
+      ...options,
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+      ...(copied ? { zerodown: `${this.path}/dist/zerodown.cjs` } : {}),
+      env: { NOTIFY_SOCKET: undefined, RUNTIME_DIRECTORY: `${this.path}/run`, ...env },
+    });
+    return this.startedSupervisor;
+  }
+
+  /** Puts another program in place, as a deployment does: a shell script. */
+  deploy(script: string): void {
+    writeFileSync(`${this.program}.new`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    renameSync(`${this.program}.new`, this.program);
+  }
+
+  write(file: string, text: string): void {
+    writeFileSync(`${this.path}/${file}`, text);
+  }
+
+  /** What a new client is answered. */
+  async ask(): Promise<string> {
+    const client = connect(this.address);
+    let text = "";
+    for await (const data of client) text += data;
+    return text.trim();
+  }
+
+  /** Reloads, and returns the line of the log that tells the result, without its prefix. */
+  async reload(): Promise<string> {
+    return (await this.supervisor.reload()).replace(/^zerodown: /, "");
+  }
+
+  /** The number of the generation that was started last. */
+  newest(): number {
+    const [last] = this.supervisor.log.matching(/ started$/).slice(-1);
+    return Number(/generation (\d+)/.exec(last!)![1]);
+  }
+
+  /** What the supervisor holds besides itself. */
+  holdings(): { fds: string[]; children: number; files: string[] } {
+    const { pid } = this.supervisor;
+    const files = readdirSync(`${this.path}/run/zerodown-${pid}`).filter(file => file.startsWith("notify-"));
+    return { fds: fdKinds(pid), children: this.supervisor.children().length, files: files.sort() };
+  }
+
+  /**
+   * Asserts that this generation serves, that nothing is left of any other, and that the supervisor holds no more than
+   * when generation 1 began to serve.
+   */
+  async expectOnly(generation: number, version: string): Promise<void> {
+    const { fds } = this.baseline!;
+    await eventually(() => expect(this.holdings()).toEqual({ fds, children: 1, files: [`notify-${generation}`] }));
+    expect(await this.ask()).toBe(`${version} from generation ${generation}`);
+  }
+
+  /** Deploys something good and asserts that it takes over with nothing left of what was before. */
+  async expectRecovery(generation: number): Promise<void> {
+    this.deploy(answering("good"));
+    expect(await this.reload()).toMatch(new RegExp(`^generation ${generation} \\(pid \\d+\\) serving: ready after `));
+    await this.expectOnly(generation, "good");
+  }
+
+  /** Ends all of it, whatever state it is in. */
+  async end(): Promise<void> {
+    const groups = this.groups();
+    this.startedSupervisor?.signal("SIGKILL");
+    // Under systemd the cgroup would see to these.
+    for (const group of groups) killGroup(group);
+    await this.startedSupervisor?.ended;
+    this.removeDirectory();
+  }
+
+  /** The process groups of its generations. */
+  private groups(): number[] {
+    try {
+      return this.supervisor.children();
+    } catch {
+      return []; // The supervisor has ended, or never started.
+    }
+  }
+}
+
+/** A program that serves this version (see test/apps/answer.py). */
+export function answering(version: string, ...ways: readonly string[]): string {
+  return `exec /usr/bin/python3 -IS "\${0%/*}/answer.py" ${version} ${ways.join(" ")}`;
+}
+
+function killGroup(group: number): void {
+  try {
+    process.kill(-group, "SIGKILL");
+  } catch {
+    // It is gone.
+  }
+}
+
+const services = new Set<TestService>();
+
+/** For afterEach: nothing of a service outlives its test. */
+export async function endServices(): Promise<void> {
+  await Promise.all([...services].map(service => service.end()));
+  services.clear();
+  await killSupervisors();
+}

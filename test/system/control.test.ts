@@ -1,0 +1,270 @@
+// The control socket of a real supervisor: what it offers, and what it puts up with.
+
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { callSupervisor } from "../../src/control/client.js";
+import { encode, type VarlinkError } from "../../src/control/varlink.js";
+import { controlPath, rawConnection, reloadBy, statusOf } from "../support/control.js";
+import { killSupervisors, ROOT, TestSupervisor, temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
+
+let directory: ReturnType<typeof temporaryDirectory>;
+beforeEach(() => {
+  directory = temporaryDirectory();
+  deploy("exec >&-; echo >&$ZERODOWN_READY_FD; exec sleep infinity");
+});
+afterEach(async () => {
+  await killSupervisors();
+  directory.remove();
+});
+
+/** What the next generation runs. */
+function deploy(script: string): void {
+  // At once, because bash reads a script as it goes.
+  writeFileSync(`${directory.path}/new`, `#!/bin/bash\n${script}\n`, { mode: 0o755 });
+  renameSync(`${directory.path}/new`, `${directory.path}/app`);
+}
+
+async function started(...options: string[]): Promise<TestSupervisor> {
+  const supervisor = new TestSupervisor(["--ready", "fd", ...options, "--", `${directory.path}/app`]);
+  await supervisor.serving(1);
+  return supervisor;
+}
+
+async function failure(promise: Promise<unknown>): Promise<VarlinkError> {
+  return promise.then(
+    () => {
+      throw new Error("it did not fail");
+    },
+    error => error as VarlinkError,
+  );
+}
+
+describe("Reload", () => {
+  test("is answered when the new generation serves", async () => {
+    const supervisor = await started();
+    const report = await reloadBy(supervisor);
+    expect(report.generation).toBe(2);
+    expect(report.generations.find(({ number }) => number === 2)?.state).toBe("serving");
+  });
+
+  test("fails with the candidate's reason, number and pid, and the old one serves", async () => {
+    const supervisor = await started();
+    deploy("exit 7");
+    const { error, parameters } = await failure(reloadBy(supervisor));
+    expect(error).toBe("tech.fornaxian.zerodown.ReloadFailed");
+    expect(parameters).toMatchObject({ generation: 2, pid: expect.any(Number) });
+    expect(parameters.reason).toMatch(
+      /^Reload failed: generation 2 exited with status 7 before it was ready\. Generation 1 \(pid \d+\) still serving$/,
+    );
+  });
+
+  test("with more tells of each step", async () => {
+    const supervisor = await started();
+    const states: string[] = [];
+    await reloadBy(supervisor, {}, ({ generations }) => states.push(generations.at(-1)!.state));
+    expect([...new Set(states)]).toEqual(["starting", "serving"]);
+  });
+
+  test("that replaces aborts the candidate in its way: that one's asker fails, this one succeeds", async () => {
+    const supervisor = await started();
+    deploy("echo candidate; exec sleep infinity");
+    const first = failure(reloadBy(supervisor));
+    await supervisor.output.next(/candidate/);
+    deploy("echo >&$ZERODOWN_READY_FD; exec sleep infinity");
+    expect((await reloadBy(supervisor, { replace: true })).generation).toBe(3);
+    expect((await first).parameters.reason).toMatch(/generation 2 was aborted/);
+  });
+
+  test("that was wanted before the candidate of a signal started is one reload with it", async () => {
+    const supervisor = await started();
+    const { now: since } = await statusOf(supervisor);
+    supervisor.signal("SIGHUP");
+    await supervisor.log.next(/generation 2 .* started/);
+    expect((await reloadBy(supervisor, { since })).generation).toBe(2);
+    // Even when it comes after the end.
+    expect((await reloadBy(supervisor, { since })).generation).toBe(2);
+    expect((await reloadBy(supervisor)).generation).toBe(3);
+  });
+
+  test("that was wanted before a signal's candidate failed gets that failure", async () => {
+    const supervisor = await started();
+    const { now: since } = await statusOf(supervisor);
+    deploy("exit 1");
+    expect(await supervisor.reload()).toMatch(/reload failed/);
+    expect((await failure(reloadBy(supervisor, { since }))).parameters.generation).toBe(2);
+    expect(supervisor.log.matching(/started$/)).toHaveLength(2);
+  });
+
+  test("is refused while the service stops", async () => {
+    const supervisor = await started("--stop-signal", "SIGUSR1", "--stop-timeout", "infinity");
+    deploy("trap '' USR1; echo >&$ZERODOWN_READY_FD; sleep infinity & wait; wait");
+    await reloadBy(supervisor);
+    const path = controlPath(supervisor);
+    supervisor.signal("SIGTERM");
+    await supervisor.log.next(/SIGTERM: stopping/);
+    const { parameters } = await failure(callSupervisor(path, "Reload", {}));
+    expect(parameters.reason).toBe("the service is stopping");
+  });
+});
+
+test("Cancel aborts the candidate; without one it says so", async () => {
+  const supervisor = await started();
+  expect((await failure(callSupervisor(controlPath(supervisor), "Cancel", {}))).error).toMatch(/\.NoCandidate$/);
+  deploy("exec sleep infinity");
+  const reload = failure(reloadBy(supervisor));
+  await supervisor.log.next(/generation 2 .* started/);
+  expect(await callSupervisor(controlPath(supervisor), "Cancel", {})).toEqual({ generation: 2 });
+  expect((await reload).parameters.reason).toMatch(/generation 2 was aborted/);
+});
+
+test("Stop ends the service", async () => {
+  const supervisor = await started();
+  await callSupervisor(controlPath(supervisor), "Stop", {});
+  expect(await supervisor.ended).toEqual({ status: 0, signal: null });
+});
+
+test("Status knows generations and sockets, and with more tells every change", async () => {
+  const supervisor = await started("--listen", `web=@zerodown-control-${process.pid}`);
+  const status = await statusOf(supervisor);
+  expect(status).toMatchObject({
+    pid: supervisor.pid,
+    status: expect.stringMatching(/^Generation 1 \(pid \d+\) serving$/),
+    generations: [{ number: 1, state: "serving", pid: supervisor.children()[0] }],
+    sockets: [{ fd: 3, name: "web", address: `stream @zerodown-control-${process.pid}` }],
+  });
+  expect(status.now).toBeGreaterThan(status.generations[0]!.startedAt);
+
+  const end = new AbortController();
+  const seen: string[] = [];
+  const following = callSupervisor(
+    controlPath(supervisor),
+    "Status",
+    {},
+    {
+      onReply: part => {
+        seen.push(String(part.status));
+        if (/Generation 2 \(pid \d+\) serving$/.test(String(part.status))) end.abort();
+      },
+      signal: end.signal,
+    },
+  );
+  await supervisor.reload();
+  await failure(following);
+  expect(seen).toContain("Starting generation 2");
+});
+
+test("introspection names the interfaces and describes them as documented", async () => {
+  const path = controlPath(await started());
+  const { socket, replies } = await rawConnection(path);
+  socket.write(encode({ method: "org.varlink.service.GetInfo" }));
+  socket.write(
+    encode({
+      method: "org.varlink.service.GetInterfaceDescription",
+      parameters: { interface: "tech.fornaxian.zerodown" },
+    }),
+  );
+  socket.write(encode({ method: "org.example.Nothing" }));
+  socket.write(encode({ method: "tech.fornaxian.zerodown.Nothing" }));
+  socket.end();
+  const [info, description, noInterface, noMethod] = (await replies)
+    .split("\0")
+    .filter(Boolean)
+    .map(text => JSON.parse(text));
+  expect(info.parameters.interfaces).toEqual(["org.varlink.service", "tech.fornaxian.zerodown"]);
+  expect(description.parameters.description).toBe(readFileSync(`${ROOT}docs/tech.fornaxian.zerodown.varlink`, "utf8"));
+  expect(noInterface.error).toBe("org.varlink.service.InterfaceNotFound");
+  expect(noMethod.error).toBe("org.varlink.service.MethodNotFound");
+});
+
+describe("what it puts up with", () => {
+  test.each([
+    ["garbage", Buffer.from("GET / HTTP/1.1\r\n\r\n\0")],
+    ["JSON that is no call", Buffer.from('[1,2]\0{"method":3}\0')],
+    ["a message without end", Buffer.alloc(70_000, "x")],
+    ["a hundred calls at once", Buffer.from(encode({ method: "org.varlink.service.GetInfo" }).repeat(100))],
+  ])("%s: the client is cut off, and others are served", async (_, bytes) => {
+    const supervisor = await started();
+    const { socket, replies } = await rawConnection(controlPath(supervisor));
+    socket.write(bytes);
+    await replies;
+    expect((await statusOf(supervisor)).generations).toHaveLength(1);
+  });
+
+  test("parameters of a wrong type are refused", async () => {
+    const supervisor = await started();
+    const { error, parameters } = await failure(reloadBy(supervisor, { since: "now" }));
+    expect([error, parameters]).toEqual(["org.varlink.service.InvalidParameter", { parameter: "since" }]);
+  });
+
+  test("a 17th client is turned away, and there is room again when one goes", async () => {
+    const supervisor = await started();
+    const path = controlPath(supervisor);
+    const clients = await Promise.all(Array.from({ length: 16 }, () => rawConnection(path)));
+    const info = encode({ method: "org.varlink.service.GetInfo" });
+    for (const { socket } of clients) {
+      socket.write(info);
+      await once(socket, "data");
+    }
+    expect(await (await rawConnection(path)).replies).toBe("");
+    expect(await supervisor.log.next(/control socket refuses/)).toMatch(/16 clients are connected/);
+    clients[0]!.socket.destroy();
+    await supervisor.reload();
+    expect((await statusOf(supervisor)).generations.length).toBeGreaterThan(0);
+    for (const { socket } of clients) socket.destroy();
+  });
+
+  test("one that follows and doesn't read is cut off", async () => {
+    const supervisor = await started();
+    const { socket, replies } = await rawConnection(controlPath(supervisor));
+    socket.pause();
+    socket.write(encode({ method: "tech.fornaxian.zerodown.Status", more: true }));
+    // The kernel's buffers take some, the supervisor a little more.
+    for (let count = 0; count < 150; count++) await reloadBy(supervisor);
+    socket.resume();
+    await replies;
+  });
+
+  test("another user is refused", async () => {
+    const supervisor = await started("--control", `${directory.path}/control`);
+    // Even one for whom the file's mode is no obstacle.
+    spawnSync("chmod", ["755", directory.path]);
+    spawnSync("chmod", ["666", `${directory.path}/control`]);
+    const args = [
+      "--reuid=61234",
+      "--clear-groups",
+      "node",
+      `${ROOT}build/test/apps/call-status.js`,
+      `${directory.path}/control`,
+    ];
+    const { stdout } = spawnSync("setpriv", args, { encoding: "utf8" });
+    expect(stdout).toMatch(/ConnectionLost|ECONNRESET|EPIPE/);
+    expect(await supervisor.log.next(/control socket refuses/)).toMatch(/uid 61234 is neither ours nor root/);
+  });
+});
+
+describe("where it is", () => {
+  test("only its user may use it", async () => {
+    const supervisor = await started();
+    expect(statSync(controlPath(supervisor)).mode & 0o777).toBe(0o600);
+  });
+
+  test("a stale socket is replaced, a live supervisor's is not", async () => {
+    const path = `${directory.path}/control`;
+    const first = await started("--control", path);
+    const second = new TestSupervisor(["--control", path, "--ready", "exec", "--", "sleep", "infinity"]);
+    expect(await second.ended).toEqual({ status: 73, signal: null });
+    expect(second.log.lines).toEqual([expect.stringMatching(/^zerodown: --control .*EADDRINUSE/)]);
+    expect((await statusOf(first)).pid).toBe(first.pid);
+    await first.kill();
+    const third = await started("--control", path);
+    expect((await statusOf(third)).pid).toBe(third.pid);
+  });
+
+  test("with --control none there is none, and reload says so", async () => {
+    const supervisor = await started("--control", "none");
+    const { status, stderr } = spawnSync(ZERODOWN, ["reload", "--pid", String(supervisor.pid)], { encoding: "utf8" });
+    expect([status, stderr]).toEqual([69, expect.stringMatching(/no control socket that can be found/)]);
+  });
+});
