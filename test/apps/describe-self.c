@@ -4,13 +4,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <systemd/sd-daemon.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -100,6 +101,18 @@ static void status(void) {
   fclose(file);
 }
 
+// sd_notify(3), without libsystemd.
+static void say_ready(void) {
+  const char *name = getenv("NOTIFY_SOCKET");
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (!name) return;
+  strncpy(address.sun_path, name, sizeof address.sun_path - 1);
+  if (*name == '@') *address.sun_path = 0;
+  int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+  sendto(fd, "READY=1", 7, 0, (struct sockaddr *)&address, offsetof(struct sockaddr_un, sun_path) + strlen(name));
+  close(fd);
+}
+
 int main(int argc, char **argv) {
   char directory[PATH_MAX];
   int death_signal;
@@ -117,7 +130,7 @@ int main(int argc, char **argv) {
   fprintf(out, ",\n\"deathSignal\": %d, \"nice\": %d, \"pid\": %d, \"parent\": %d, \"group\": %d, \"session\": %d}\n",
           death_signal, getpriority(PRIO_PROCESS, 0), getpid(), getppid(), getpgrp(), getsid(0));
   fclose(out);
-  sd_notify(0, "READY=1");
+  say_ready();
   pause();
   return 0;
 }
