@@ -13,7 +13,7 @@ BIN := node_modules/.bin
 NODE_HOME := $(shell node -p 'require("path").resolve(process.execPath, "../..")')
 NODEDIR := $(if $(wildcard $(NODE_HOME)/include/node/node_api.h),--nodedir=$(NODE_HOME))
 
-build: dist/zerodown.cjs $(ADDON) build/.stamp
+build: dist/zerodown.cjs $(ADDON) build/.stamp build/test/apps/describe-self
 
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
@@ -24,6 +24,11 @@ $(ADDON): node_modules/.package-lock.json src/native/binding.gyp $(wildcard src/
 	mkdir -p dist build/src/native
 	cp src/native/build/Release/zerodown.node $@
 	cp $@ build/src/native/
+
+# A program of the tests, made here because the machine that they run on may have no compiler (see test-systemd).
+build/test/apps/%: test/apps/%.c
+	mkdir -p $(@D)
+	$(CC) -Wall -Wextra -O1 -o $@ $<
 
 # The tests import what tsc writes here; the command itself is one bundle.
 build/.stamp: node_modules/.package-lock.json tsconfig.json $(SOURCES)

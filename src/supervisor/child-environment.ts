@@ -53,9 +53,20 @@ export function childEnvironment(
   return { variables, pidVariables };
 }
 
+/** What a shell, and so the launcher's, sets for itself. */
+const SHELL_VARIABLES = ["PWD", "OLDPWD", "SHLVL", "_"];
+
 /** Undoes what the launcher at the top of the command did: it keeps from our own Node what is meant for the app's. */
 function originalEnvironment(received: NodeJS.ProcessEnv): Record<string, string> {
   const { ZERODOWN_FILE_LIMIT: _, ...rest } = received;
   const entries = Object.entries(rest).map(([name, value]) => [name.replace(/^ZERODOWN_(?=NODE_)/, ""), value]);
-  return Object.fromEntries(entries);
+  const original = Object.fromEntries(entries);
+  for (const name of SHELL_VARIABLES) {
+    const saved = original[`ZERODOWN_${name}`];
+    if (saved === undefined) continue;
+    delete original[`ZERODOWN_${name}`];
+    if (saved === "") delete original[name];
+    else original[name] = saved;
+  }
+  return original;
 }

@@ -1,6 +1,8 @@
 // Starts, ends and accidents of a service under a real systemd.
 
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
+import { connect } from "node:net";
 import { afterEach, expect, test } from "@jest/globals";
 import { ask, loopback } from "../support/http-load.js";
 import { APPS, EXAMPLE_APP } from "../support/supervisor.js";
@@ -100,6 +102,7 @@ test("when zerodown is killed the app goes too, and both come back on the same s
   const changes = await unit.follow();
   const child = await unit.serving(1);
   process.kill(await unit.mainPid(), "SIGKILL");
+  await changes.next(/^SubState=auto-restart$/);
   // Whoever asks now waits until it is back.
   expect(await ask(address)).toMatch(/generation 1,/);
   await changes.next(/^ActiveState=active$/);
@@ -108,7 +111,34 @@ test("when zerodown is killed the app goes too, and both come back on the same s
   expect(changes.matching(/^Result=/)[0]).toBe("Result=signal");
 });
 
+test("when zerodown is killed and systemd kills nothing, the app is told to stop, and finishes", async () => {
+  const { address, unit } = install({
+    command: `/usr/bin/python3 ${APPS}notify.py`,
+    service: ["KillMode=process", "Restart=no"],
+  });
+  await unit.start();
+  await ask(address);
+  process.kill(await unit.mainPid(), "SIGKILL");
+  await unit.log.next(/^all answered$/);
+});
+
 test("a socket unit with Accept=yes is refused, and the error says what to change", async () => {
-  const { unit } = install({ command: EXAMPLE, service: ["Restart=no"] });
-  expect(unit).toBeDefined();
+  const { unit } = install({ command: EXAMPLE });
+  const name = `each-${randomBytes(4).toString("hex")}`;
+  const path = `${unit.directory}/each.sock`;
+  unit.install(`${name}.socket`, ["[Socket]", `ListenStream=${path}`, "Accept=yes"]);
+  unit.install(`${name}@.service`, [
+    "[Service]",
+    `StandardError=append:${unit.directory}/log`,
+    "ExecStart=zerodown run --ready exec -- true",
+  ]);
+  await unit.must("daemon-reload");
+  await unit.must("start", `${name}.socket`);
+  const client = connect(path);
+  client.on("error", () => {});
+  expect(await unit.log.next(/Accept/)).toBe(
+    "zerodown: descriptor 3 is one client's connection: the .socket unit has Accept=yes. Set Accept=no, which passes the listening socket",
+  );
+  client.destroy();
+  await unit.must("stop", `${name}.socket`);
 });
