@@ -107,10 +107,19 @@ export class TestService {
     return Number(/generation (\d+)/.exec(last!)![1]);
   }
 
+  private get runtimeDirectory(): string {
+    return `${this.path}/run/zerodown-${this.supervisor.pid}`;
+  }
+
+  /** Where that generation notifies the supervisor. */
+  notifySocket(generation: number): string {
+    return `${this.runtimeDirectory}/notify-${generation}`;
+  }
+
   /** What the supervisor holds besides itself. */
   holdings(): { fds: string[]; children: number; files: string[] } {
     const { pid } = this.supervisor;
-    const files = readdirSync(`${this.path}/run/zerodown-${pid}`).filter(file => file.startsWith("notify-"));
+    const files = readdirSync(this.runtimeDirectory).filter(file => file.startsWith("notify-"));
     return { fds: fdKinds(pid), children: this.supervisor.children().length, files: files.sort() };
   }
 
