@@ -32,21 +32,26 @@ export class ManagerSocket {
     return this;
   }
 
-  /** Sends itself messages until no more fit in. @returns how many */
-  fill(): number {
-    const sender = native.connectUnix(SOCK_DGRAM, this.address);
-    for (let count = 0; ; count++) {
-      if (!native.writable(sender)) {
-        closeSync(sender);
-        return count;
-      }
-      native.send(sender, "FILLER=1", []);
+  /** Takes no more. */
+  pause(): void {
+    this.stopReading?.();
+    this.stopReading = undefined;
+  }
+
+  /** Sends itself messages until nobody can send one more. */
+  fill(): void {
+    // The kernel limits what waits from each sender, too.
+    for (let isFull = false; !isFull; ) {
+      const sender = native.connectUnix(SOCK_DGRAM, this.address);
+      isFull = !native.writable(sender);
+      while (native.writable(sender)) native.send(sender, "FILLER=1", []);
+      closeSync(sender);
     }
   }
 
   close(): void {
     if (!open.delete(this)) return;
-    this.stopReading?.();
+    this.pause();
     closeSync(this.fd);
     if (this.address.startsWith("/")) removeSocketFile(this.address);
   }
