@@ -2,6 +2,8 @@
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { expect } from "@jest/globals";
+import { eventually } from "./eventually.js";
 
 /** One letter, as in proc_pid_stat(5); "" when there is no such process. */
 export function processState(pid: number): string {
@@ -27,6 +29,18 @@ export function fdKinds(pid: number): string[] {
     }
   });
   return kinds.sort();
+}
+
+/** Resolves when the process waits, with nothing under way. */
+export async function idle(pid: number): Promise<void> {
+  let before = "";
+  await eventually(() => {
+    const [state, ...switches] = readFileSync(`/proc/${pid}/status`, "utf8").match(/^(State|\S*ctxt_switches):.*$/gm)!;
+    const now = switches.join();
+    const isIdle = now === before && state!.includes("S (sleeping)");
+    before = now;
+    expect(isIdle).toBe(true);
+  });
 }
 
 /** The numbers that its next descriptors will have. */

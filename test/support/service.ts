@@ -4,7 +4,7 @@ import { chmodSync, chownSync, copyFileSync, cpSync, mkdirSync, readdirSync, ren
 import { connect } from "node:net";
 import { expect } from "@jest/globals";
 import { eventually } from "./eventually.js";
-import { fdKinds } from "./processes.js";
+import { fdKinds, idle } from "./processes.js";
 import { APPS, killSupervisors, ROOT, TestSupervisor, temporaryDirectory } from "./supervisor.js";
 
 export interface ServiceOptions {
@@ -54,6 +54,7 @@ export class TestService {
     this.launch(options);
     await this.supervisor.serving(1);
     expect(await this.ask()).toMatch(/ from generation 1$/);
+    await idle(this.supervisor.pid);
     this.baseline = { fds: fdKinds(this.supervisor.pid) };
     return this;
   }
