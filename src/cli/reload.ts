@@ -112,7 +112,11 @@ async function reloadUnit(
     const result = await Promise.race([manager.reloadUnit(name), aborted]);
     const status = (await call(path, "Status", {}, { signal })) as unknown as StatusReport;
     const serving = status.generations.find(({ state }) => state === "serving");
-    if (result !== "done") throw new CommandError(`${name}: ${status.status} (systemd says: ${result})`, 1);
+    if (result !== "done") {
+      const failed = status.generations.findLast(({ state, startedAt }) => state === "ended" && startedAt >= since);
+      const lines = failed?.pid === undefined ? [] : candidateOutput(status.pid, failed.pid);
+      throw new CommandError(`${name}: ${status.status} (systemd says: ${result})`, 1, lines);
+    }
     if (serving && serving.startedAt >= since) return describe(status);
     throw new CommandError(
       `${name}: systemd is done, but no generation that started since serves: its ExecReload= doesn't wait. See zerodown check ${name}`,
