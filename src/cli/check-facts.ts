@@ -4,6 +4,7 @@ import { readFileSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, resolve } from "node:path";
 import type { Manager, Scope, UnitProperties } from "../systemd/manager.js";
+import { parseTimeSpan } from "../systemd/time-span.js";
 import { isCommandError } from "./options.js";
 import { parseRunOptions, type RunOptions } from "./run-options.js";
 
@@ -39,6 +40,8 @@ export interface Facts {
   readonly zerodown: string;
   /** WorkingDirectory=, without its symbolic links; undefined where it has none. */
   readonly realDirectory: string | undefined;
+  /** WatchdogSec=, in µs; 0 or `Infinity` for none. */
+  readonly watchdog: number;
   /** The manager's own runtime directory, which RUNTIME_DIRECTORY is in. */
   readonly runtimeRoot: string;
 }
@@ -68,6 +71,7 @@ export async function gatherFacts(unit: string, scope: Scope, manager: Manager):
     sockets,
     mainProcess: pid === 0 ? undefined : commandOf(pid),
     realDirectory: realDirectory(service),
+    watchdog: watchdog(service),
     runtimeRoot,
   });
 }
@@ -101,9 +105,10 @@ export function findZerodown(command: readonly string[], subcommand: string): nu
 export function isDirect(command: readonly string[]): boolean {
   const index = findZerodown(command, "run");
   const before = command.slice(1, Math.max(index, 1));
-  return (
-    index === 0 || (index > 0 && /^node/.test(basename(command[0]!)) && before.every(word => word.startsWith("-")))
-  );
+  const interpreter = basename(command[0] ?? "");
+  // Our script begins in a shell, which becomes Node at once.
+  const isScript = interpreter === "sh" ? before.length === 0 : interpreter === "node";
+  return index === 0 || (index > 0 && isScript && before.every(word => word.startsWith("-")));
 }
 
 function readRun(args: readonly string[] | null): Pick<Facts, "run" | "runError"> {
@@ -134,6 +139,27 @@ function commandOf(pid: number): string[] | undefined {
     return command.length > 0 ? command : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Of a service that was never started D-Bus doesn't tell it: its files do. */
+function watchdog({ WatchdogUSec, FragmentPath, DropInPaths }: UnitProperties): number {
+  const told = Number(WatchdogUSec ?? 0);
+  if (told !== 0) return told >= 2 ** 64 ? Number.POSITIVE_INFINITY : told;
+  const text = [String(FragmentPath ?? ""), ...list(DropInPaths)].map(readText).join("\n");
+  const [, value = "0"] = [...text.matchAll(/^\s*WatchdogSec\s*=(.*)$/gm)].at(-1) ?? [];
+  try {
+    return parseTimeSpan(value);
+  } catch {
+    return 0;
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
   }
 }
 

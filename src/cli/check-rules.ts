@@ -5,25 +5,9 @@ import { startLimit } from "../supervisor/machine.js";
 import { STOP_SIGNALS } from "../supervisor/model.js";
 import { formatTimeSpan } from "../systemd/time-span.js";
 import { commandLine, timeoutBeyond } from "../systemd/unit-files.js";
-import { type Facts, findZerodown, isDirect, list } from "./check-facts.js";
-
-export interface Fix {
-  readonly unit: string;
-  readonly section: "Unit" | "Service" | "Socket";
-  readonly lines: readonly string[];
-}
-
-export interface Finding {
-  /** error: it doesn't work. warning: it goes wrong sooner or later. note: worth knowing. */
-  readonly severity: "error" | "warning" | "note";
-  readonly setting: string;
-  readonly value: string;
-  readonly why: string;
-  /** Undefined where only people know what is right. */
-  readonly fix?: Fix;
-}
-
-type Rule = (facts: Facts) => readonly Finding[];
+import { type Facts, findZerodown, isDirect } from "./check-facts.js";
+import { type Finding, type Fix, type Rule, serviceFix, shown } from "./check-finding.js";
+import { SURROUNDINGS } from "./check-surroundings.js";
 
 const INFINITY = 2n ** 64n - 1n;
 
@@ -34,23 +18,17 @@ export function checkUnit(facts: Facts): readonly Finding[] {
 }
 
 export function notOurs({ unit, start, mainProcess, runArguments, service }: Facts): Finding[] {
+  if (service.LoadState !== "loaded") {
+    const why = `systemd doesn't take the unit as it is; systemd-analyze verify ${unit} says why`;
+    return [{ severity: "error", setting: "LoadState", value: String(service.LoadState), why }];
+  }
   const isOurs =
     runArguments !== null ||
     /\bzerodown\b.*\brun\b/s.test(start.args.join(" ")) ||
     findZerodown(mainProcess ?? [], "run") >= 0;
   if (isOurs) return [];
-  const value = start.path === "" ? "" : shown([start.path, ...start.args]);
-  const isUnreadable = service.LoadState !== "loaded";
-  return [
-    {
-      severity: "error",
-      setting: isUnreadable ? "LoadState" : "ExecStart",
-      value: isUnreadable ? String(service.LoadState) : value,
-      why: isUnreadable
-        ? `systemd doesn't take the unit as it is; systemd-analyze verify ${unit} says why`
-        : `${unit} doesn't run zerodown; zerodown unit prints one that does`,
-    },
-  ];
+  const why = `${unit} doesn't run zerodown; zerodown unit prints one that does`;
+  return [{ severity: "error", setting: "ExecStart", value: shown([start.path, ...start.args]), why }];
 }
 
 /** By name, so that each can be tested alone. */
@@ -162,107 +140,7 @@ export const RULES = {
     return shorter(unit, "TimeoutStopSec", service.TimeoutStopUSec, run?.stopTimeout, "stop");
   },
 
-  accept({ unit, sockets }) {
-    return sockets
-      .filter(({ properties }) => properties.Accept)
-      .map(({ name }) => ({
-        severity: "error",
-        setting: `Accept (${name})`,
-        value: "yes",
-        why: "systemd accepts, and starts a service for each connection; zerodown needs the listening socket",
-        fix: {
-          unit: name,
-          section: "Socket",
-          lines: ["Accept=no", ...(unit.includes("@") ? [`Service=${unit}`] : [])],
-        },
-      }));
-  },
-
-  noSockets({ unit, sockets, runArguments, run }) {
-    const isOpen = !run && (runArguments === null || runArguments.some(word => /^--listen|\$/.test(word)));
-    if (sockets.length > 0 || isOpen || run?.listen.length) return [];
-    const why =
-      "there is neither a .socket unit nor --listen: what the app binds itself, its next generation can't bind";
-    return [
-      {
-        severity: "warning",
-        setting: "TriggeredBy",
-        value: "",
-        why: `${why}. zerodown unit prints a .socket for ${unit}`,
-      },
-    ];
-  },
-
-  socketsAreUp({ unit, sockets, service }) {
-    const pulled = [...list(service.Requires), ...list(service.Wants), ...list(service.BindsTo)];
-    const why = "the service can be started without it, and then gets none of its sockets";
-    return sockets
-      .filter(({ name, properties }) => !properties.Accept && !pulled.includes(name))
-      .map(({ name, properties }) => {
-        const isWithout = service.ActiveState === "active" && properties.ActiveState !== "active";
-        return {
-          severity: isWithout ? "warning" : "note",
-          setting: "Requires",
-          value: "",
-          why: `${name} isn't among it: ${isWithout ? "the service runs without it, and without its sockets" : why}`,
-          fix: { unit, section: "Unit", lines: [`Requires=${name}`] },
-        };
-      });
-  },
-
-  socketInRuntimeDirectory({ unit, sockets, service, runtimeRoot }) {
-    if (service.RuntimeDirectoryPreserve === "yes") return [];
-    const directories = list(service.RuntimeDirectory).map(name => `${runtimeRoot}/${name}/`);
-    const lost = sockets
-      .flatMap(({ properties }) => (properties.Listen ?? []) as [string, string][])
-      .map(([, address]) => address.replace(/^\/var\/run\//, "/run/"))
-      .find(address => directories.some(directory => address.startsWith(directory)));
-    if (lost === undefined) return [];
-    const why = `when the service stops, systemd removes that directory and with it ${lost}, and nobody can connect any more`;
-    const fix = serviceFix(unit, "RuntimeDirectoryPreserve=yes");
-    return [
-      { severity: "error", setting: "RuntimeDirectory", value: list(service.RuntimeDirectory).join(" "), why, fix },
-    ];
-  },
-
-  runtimeDirectory({ unit, scope, service }) {
-    if (scope === "user" || list(service.RuntimeDirectory).length > 0) return [];
-    const isStrict = service.ProtectSystem === "strict" && list(service.ReadWritePaths).length === 0;
-    const isUser = service.DynamicUser || !["", "root", "0"].includes(String(service.User ?? ""));
-    if (!isStrict && !isUser) return [];
-    const [name = ""] = unit.replace(/\.service$/, "").split("@");
-    const isNowhere = isStrict && !service.PrivateTmp;
-    return [
-      {
-        severity: isNowhere ? "error" : "warning",
-        setting: "RuntimeDirectory",
-        value: "",
-        why: isNowhere
-          ? "no directory is writable, and zerodown needs one for its sockets: it exits with status 73"
-          : "zerodown's sockets go to /tmp: with PrivateTmp= no one outside finds them, without it others can be in the way",
-        fix: serviceFix(unit, `RuntimeDirectory=${name}`),
-      },
-    ];
-  },
-
-  addressFamilies({ unit, service }) {
-    const [isAllowList, families] = (service.RestrictAddressFamilies ?? [false, []]) as [boolean, string[]];
-    if (families.includes("AF_UNIX") === isAllowList) return [];
-    const value = `${isAllowList ? "" : "~"}${families.join(" ")}` || "none";
-    const why = "without AF_UNIX zerodown can't make its sockets, nor talk to systemd: it exits with status 73";
-    const fix = serviceFix(unit, "RestrictAddressFamilies=AF_UNIX");
-    return [{ severity: "error", setting: "RestrictAddressFamilies", value, why, fix }];
-  },
-
-  memoryDenyWriteExecute({ unit, service }) {
-    if (!service.MemoryDenyWriteExecute) return [];
-    const why = "Node compiles at run time: zerodown is killed when it starts";
-    const fix = serviceFix(unit, "MemoryDenyWriteExecute=no");
-    return [{ severity: "error", setting: "MemoryDenyWriteExecute", value: "yes", why, fix }];
-  },
-
-  watchdog({ unit, service }) {
-    const limit = microseconds(service.WatchdogUSec);
+  watchdog({ unit, watchdog: limit }) {
     if (limit === 0 || limit === Number.POSITIVE_INFINITY) return [];
     const why =
       "nobody feeds it (zerodown doesn't pass WATCHDOG=1 of the app on): systemd kills the service when it is over";
@@ -313,11 +191,8 @@ export const RULES = {
     const why = `the files of ${unit} changed since systemd read them, and this is about what it read: ${command}`;
     return [{ severity: "note", setting: "NeedDaemonReload", value: "yes", why }];
   },
+  ...SURROUNDINGS,
 } satisfies Record<string, Rule>;
-
-function serviceFix(unit: string, ...lines: string[]): Fix {
-  return { unit, section: "Service", lines };
-}
 
 /** ExecStart= with all that is wrong with it put right, so that two findings have one fix. */
 function execStartFix(unit: string, { runArguments, zerodown, realDirectory, service, run }: Facts): { fix?: Fix } {
@@ -336,11 +211,6 @@ function shorter(unit: string, setting: string, property: unknown, ours: number 
   return [{ severity: "note", setting, value: formatTimeSpan(theirs), why, fix }];
 }
 
-/** A property of 64 bits, in µs. */
-function microseconds(property: unknown): number {
-  return property === INFINITY ? Number.POSITIVE_INFINITY : Number(property ?? 0);
-}
-
 function signalName(number: unknown): string {
   return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? String(number);
 }
@@ -351,6 +221,7 @@ function namesUnit(args: readonly string[]): boolean {
   return rest.some((word, index) => !word.startsWith("-") && !/^--(pid|control|timeout)$/.test(rest[index - 1] ?? ""));
 }
 
-function shown(command: readonly string[]): string {
-  return command.join(" ").replace(/\s+/g, " ");
+/** A property of 64 bits, in µs. */
+function microseconds(property: unknown): number {
+  return property === INFINITY ? Number.POSITIVE_INFINITY : Number(property ?? 0);
 }

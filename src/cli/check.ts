@@ -2,7 +2,8 @@
 
 import { parseArgs } from "node:util";
 import { gatherFacts } from "./check-facts.js";
-import { checkUnit, type Finding } from "./check-rules.js";
+import type { Finding } from "./check-finding.js";
+import { checkUnit } from "./check-rules.js";
 import { CommandError, parseArguments, UsageError } from "./options.js";
 import { EX_NOPERM, EX_UNAVAILABLE, loadUnit, readNamed } from "./target.js";
 import { paint } from "./terminal.js";
