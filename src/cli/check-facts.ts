@@ -48,19 +48,15 @@ export interface Facts {
 
 /** @throws {ManagerError} */
 export async function gatherFacts(unit: string, scope: Scope, manager: Manager): Promise<Facts> {
-  const [prefix = ""] = unit.replace(/\.service$/, "").split("@");
-  // A socket that nobody has loaded yet doesn't show among the service's properties.
-  const candidates = [`${prefix}.socket`, unit.replace(/\.service$/, ".socket")];
-  for (const candidate of candidates) if (!candidate.includes("@.")) await manager.unitProperties(candidate);
   const service = await manager.unitProperties(unit);
-  const triggers = list(service.TriggeredBy).filter(name => name.endsWith(".socket"));
+  const known = list(service.TriggeredBy).filter(name => name.endsWith(".socket"));
+  // One that nobody has loaded yet isn't known to be the service's; and with Accept=yes it isn't.
+  const [prefix = ""] = unit.replace(/\.service$/, "").split("@");
   const sockets: UnitFacts[] = [];
-  for (const name of new Set([...triggers, ...candidates])) {
+  for (const name of new Set([...known, `${prefix}.socket`, unit.replace(/\.service$/, ".socket")])) {
     const properties = await manager.unitProperties(name);
-    // One of our name without Accept= that starts another unit is none of our business.
-    if (properties.LoadState === "loaded" && (triggers.includes(name) || properties.Accept)) {
-      sockets.push({ name, properties });
-    }
+    const isOurs = known.includes(name) || list(properties.Triggers).includes(unit) || properties.Accept;
+    if (properties.LoadState === "loaded" && isOurs) sockets.push({ name, properties });
   }
   const pid = Number(service.MainPID ?? 0);
   const runtimeRoot = scope === "system" ? "/run" : (process.env.XDG_RUNTIME_DIR ?? `/run/user/${process.getuid!()}`);
@@ -142,10 +138,9 @@ function commandOf(pid: number): string[] | undefined {
   }
 }
 
-/** Of a service that was never started D-Bus doesn't tell it: its files do. */
-function watchdog({ WatchdogUSec, FragmentPath, DropInPaths }: UnitProperties): number {
-  const told = Number(WatchdogUSec ?? 0);
-  if (told !== 0) return told >= 2 ** 64 ? Number.POSITIVE_INFINITY : told;
+/** D-Bus tells it of a service that runs only; of another its files do. */
+function watchdog({ WatchdogUSec, MainPID, FragmentPath, DropInPaths }: UnitProperties): number {
+  if (MainPID) return Number(WatchdogUSec) >= 2 ** 64 ? Number.POSITIVE_INFINITY : Number(WatchdogUSec);
   const text = [String(FragmentPath ?? ""), ...list(DropInPaths)].map(readText).join("\n");
   const [, value = "0"] = [...text.matchAll(/^\s*WatchdogSec\s*=(.*)$/gm)].at(-1) ?? [];
   try {

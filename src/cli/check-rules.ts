@@ -55,7 +55,7 @@ export const RULES = {
     if (isDirect(command) || (mainProcess && isDirect(mainProcess))) return [];
     const first = start.path.replace(/.*\//, "");
     const isShell = /^(ba|da|z|k|a|fi)?sh$/.test(first);
-    if (!mainProcess && (first === "env" || (isShell && /\bexec\b/.test(start.args.join(" "))))) return [];
+    if (!mainProcess && (first === "env" || (isShell && /\bexec\s+\S*zerodown/.test(start.args.join(" "))))) return [];
     const why = mainProcess
       ? `the main process is ${shown(mainProcess)}, not zerodown: systemd's sockets (LISTEN_PID), signals and READY=1 need that`
       : isShell
