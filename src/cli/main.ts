@@ -12,6 +12,8 @@ Swaps the code of a service without losing a request.
 
   run      supervise a command
   reload   start the next generation, and wait until it serves
+  check    say what in a unit will bite, and the fix
+  unit     print a .service and a .socket for a command
 
   --help, --version; zerodown COMMAND --help
 
@@ -26,6 +28,10 @@ async function main([command, ...args]: readonly string[]): Promise<number | und
       return;
     case "reload":
       return (await import("./reload.js")).reload(args);
+    case "check":
+      return (await import("./check.js")).check(args);
+    case "unit":
+      return (await import("./unit.js")).unit(args);
     case "--help":
     case "-h":
       process.stdout.write(HELP);
@@ -35,7 +41,7 @@ async function main([command, ...args]: readonly string[]): Promise<number | und
       return;
     default:
       throw new UsageError(
-        `${command === undefined ? "no command" : `unknown command "${command}"`}: run, reload. See zerodown --help`,
+        `${command === undefined ? "no command" : `unknown command "${command}"`}: run, reload, check, unit. See zerodown --help`,
       );
   }
 }

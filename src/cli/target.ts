@@ -45,6 +45,7 @@ export function readNamed(
   positionals: readonly string[],
 ): Named {
   const [unit, ...others] = positionals;
+  if (unit === "") throw new UsageError("the name of the unit is empty");
   if (others.length > 0) throw new UsageError(`one unit at a time: "${others[0]}" is too many`);
   if ([unit, values.pid, values.control].filter(value => value !== undefined).length > 1) {
     throw new UsageError("give one of UNIT, --pid and --control");
@@ -94,12 +95,15 @@ async function findUnit(name: string, scope: Scope): Promise<Target> {
 export async function loadUnit(name: string, scope: Scope): Promise<UnitTarget> {
   // The D-Bus library is large: only what is about a unit pays for it.
   const { Manager, ManagerError } = await import("../systemd/manager.js");
+  let manager: Manager | undefined;
   try {
-    const manager = await Manager.connect(scope);
+    manager = await Manager.connect(scope);
     const properties = await manager.unitProperties(name);
     if (properties.LoadState !== "not-found") return { name, manager, properties };
     manager.close();
   } catch (error) {
+    // A connection that stays open would keep the command from ending.
+    manager?.close();
     if (!(error instanceof ManagerError)) throw error;
     throw new CommandError(error.message, error.isPermission ? EX_NOPERM : EX_UNAVAILABLE);
   }

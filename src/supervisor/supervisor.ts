@@ -14,6 +14,7 @@ import {
   type Generation,
   initialState,
   isIdle,
+  STOP_SIGNALS,
   type State,
   type TimerName,
 } from "./model.js";
@@ -46,8 +47,6 @@ export interface ReloadResult {
   readonly generation: Generation | null;
   readonly error: string | null;
 }
-
-export const STOP_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGQUIT"];
 
 export class Supervisor {
   private current = initialState;
