@@ -12,6 +12,7 @@ Swaps the code of a service without losing a request.
 
   run      supervise a command
   reload   start the next generation, and wait until it serves
+  status   show the generations, what they use and how they ended
 
   --help, --version; zerodown COMMAND --help
 
@@ -26,6 +27,8 @@ async function main([command, ...args]: readonly string[]): Promise<number | und
       return;
     case "reload":
       return (await import("./reload.js")).reload(args);
+    case "status":
+      return (await import("./status.js")).status(args);
     case "--help":
     case "-h":
       process.stdout.write(HELP);
@@ -35,7 +38,7 @@ async function main([command, ...args]: readonly string[]): Promise<number | und
       return;
     default:
       throw new UsageError(
-        `${command === undefined ? "no command" : `unknown command "${command}"`}: run, reload. See zerodown --help`,
+        `${command === undefined ? "no command" : `unknown command "${command}"`}: run, reload, status. See zerodown --help`,
       );
   }
 }
