@@ -19,13 +19,13 @@ const SOCKET_COLUMNS: readonly Column[] = [
   ["ADDRESS", "left"],
 ];
 const GENERATION_COLUMNS: readonly Column[] = [
-  ["GENERATION", "right"],
+  ["GEN", "right"],
   ["STATE", "left"],
   ["PID", "right"],
   ["AGE", "right"],
   ["MEMORY", "right"],
   ["CPU", "right"],
-  ["PROCESSES", "right"],
+  ["PROCS", "right"],
   ["SOCKETS", "right"],
   ["STATUS", "left"],
 ];
@@ -40,9 +40,10 @@ const UNIT_COLOURS: Record<string, "green" | "red" | "yellow"> = {
 export function formatStatus({ unit, supervisor, now, sockets, generations }: StatusFacts, look: Look): string[] {
   const { width, paint } = look;
   const lines = unit ? unitLines(unit, look) : [];
-  if (!supervisor || now === null) return unit?.StatusText ? [...lines, clip(`  ${unit.StatusText}`, width)] : lines;
+  if (!supervisor || now === null)
+    return unit?.StatusText ? [...lines, ...wrapWords(`  ${unit.StatusText}`, width)] : lines;
   const { version, pid, status } = supervisor;
-  const head = clip(`zerodown ${version} (pid ${pid}): ${status}`, width);
+  const [head = "", ...more] = wrapWords(`zerodown ${version} (pid ${pid}): ${status}`, width);
   const socketTable = formatTable(
     SOCKET_COLUMNS,
     sockets.map(({ fd, name, address }) => [String(fd), name, address]),
@@ -55,6 +56,7 @@ export function formatStatus({ unit, supervisor, now, sockets, generations }: St
   );
   return [
     head.replace(/^zerodown [^(]*/, name => paint(name, "bold")),
+    ...more,
     ...lines,
     "",
     ...(sockets.length > 0 ? dimTitle(socketTable, look) : ["no sockets"]),
@@ -75,20 +77,29 @@ function unitLines(unit: UnitFacts, { width, paint }: Look): string[] {
     `TimeoutStartUSec=${formatTimeout(unit.TimeoutStartUSec)}`,
     `TimeoutStopUSec=${formatTimeout(unit.TimeoutStopUSec)}`,
   ];
-  const [first = "", ...more] = wrap([`${Id}: ${ActiveState} (${SubState})`, ...facts], width);
+  const [first = "", ...more] = wrap([`${Id}: ${ActiveState} (${SubState})`, ...facts], ", ", width);
   const colour = UNIT_COLOURS[ActiveState];
   return [colour ? first.replace(`: ${ActiveState} `, `: ${paint(ActiveState, colour)} `) : first, ...more];
 }
 
 /** Parts side by side, as many as fit into a line; further lines are indented. */
-function wrap(parts: readonly string[], width: number): string[] {
+function wrap(parts: readonly string[], separator: string, width: number): string[] {
   const lines: string[] = [];
+  let line: string | undefined;
   for (const part of parts) {
-    const last = lines.at(-1);
-    if (last !== undefined && textWidth(`${last}, ${part}`) <= width) lines[lines.length - 1] = `${last}, ${part}`;
-    else lines.push(last === undefined ? part : `  ${part}`);
+    const longer: string = line === undefined ? part : `${line}${separator}${part}`;
+    if (line === undefined || textWidth(longer) <= width) line = longer;
+    else {
+      lines.push(line);
+      line = `  ${part}`;
+    }
   }
-  return lines.map(line => clip(line, width));
+  return [...lines, line ?? ""].map(each => clip(each, width));
+}
+
+/** What went wrong is told here: it must not be cut. */
+function wrapWords(text: string, width: number): string[] {
+  return wrap(printable(text).split(" "), " ", width);
 }
 
 function generationCells(generation: GenerationFacts, now: number): string[] {

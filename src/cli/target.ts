@@ -1,6 +1,6 @@
 // Which supervisor a command is about: of a unit, of a pid, behind a control socket, or of the unit it runs in.
 
-import { readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync } from "node:fs";
 import { locateControl } from "../control/locate.js";
 import type { Manager, Scope, UnitProperties } from "../systemd/manager.js";
 import { CommandError, UsageError } from "./options.js";
@@ -119,10 +119,26 @@ export async function explainManagerError(error: unknown): Promise<unknown> {
 function controlOf(pid: number, whose: string): string {
   const path = locateControl(pid);
   if (path !== undefined) return path;
+  if (isForeign(pid)) {
+    throw new CommandError(
+      `${whose}: no permission to look at ${describeProcess(pid)}, which is another user's`,
+      EX_NOPERM,
+    );
+  }
   throw new CommandError(
     `${whose}: ${describeProcess(pid)} has no control socket that can be found. Is it zerodown?`,
     EX_UNAVAILABLE,
   );
+}
+
+/** Where its control socket is may then be hidden from us. */
+function isForeign(pid: number): boolean {
+  try {
+    accessSync(`/proc/${pid}/environ`, constants.R_OK);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EACCES";
+  }
 }
 
 function describeProcess(pid: number): string {
