@@ -11,9 +11,9 @@ import { APPS, EXAMPLE_APP, killSupervisors, TestSupervisor, temporaryDirectory 
 
 const cleanUps: (() => void)[] = [];
 afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0)) cleanUp();
   await killCommands();
   await killSupervisors();
-  for (const cleanUp of cleanUps.splice(0)) cleanUp();
 });
 
 /** A directory for this test. */
@@ -45,6 +45,8 @@ async function connect(socket: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
     const asked = request({ socketPath: socket, headers: { Connection: "keep-alive" } }, response => {
       const connection = response.socket;
+      // An app that drains waits for it.
+      cleanUps.push(() => connection.destroy());
       response.on("data", () => {});
       response.on("end", () => resolve(() => connection.destroy()));
     });
@@ -156,9 +158,8 @@ test("the sockets that it counts are the connections that a server has", async (
   await supervisor.serving(1);
   const openSockets = async () => (await facts(supervisor)).generations[0]!.openSockets!;
   const before = await openSockets();
-  const disconnects = await Promise.all([connect(socket), connect(socket), connect(socket)]);
+  await Promise.all([connect(socket), connect(socket), connect(socket)]);
   expect(await openSockets()).toBe(before + 3);
-  for (const disconnect of disconnects) disconnect();
 });
 
 test("where the kernel doesn't let it look, it says that it doesn't know", async () => {
