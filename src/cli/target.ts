@@ -97,14 +97,16 @@ export function unitTarget(unit: UnitTarget): Target {
 export async function loadUnit(name: string, scope: Scope): Promise<UnitTarget> {
   // The D-Bus library is large: only what is about a unit pays for it.
   const { Manager } = await import("../systemd/manager.js");
+  let manager: Manager | undefined;
   try {
-    const manager = await Manager.connect(scope);
+    manager = await Manager.connect(scope);
     const properties = await manager.unitProperties(name);
     if (properties.LoadState !== "not-found") return { name, manager, properties };
-    manager.close();
   } catch (error) {
+    manager?.close();
     throw await explainManagerError(error);
   }
+  manager.close();
   const other = scope === "system" ? " (units of your own manager need --user)" : "";
   throw new CommandError(`there is no unit ${name}${other}`, EX_UNAVAILABLE);
 }
