@@ -38,6 +38,10 @@ export class TestCommand {
     running.add(this);
   }
 
+  get pid(): number {
+    return this.child.pid!;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
   }

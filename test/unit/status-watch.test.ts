@@ -97,6 +97,10 @@ test("a reader that has seen enough ends it, without a complaint", async () => {
   expect(await command.ended).toMatchObject({ status: 0, stderr: "" });
 });
 
+function isStopped(pid: number): boolean {
+  return /\) T /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+}
+
 const ENTER = "\x1b[?1049h\x1b[?25l";
 const LEAVE = "\x1b[?25h\x1b[?1049l";
 
@@ -153,9 +157,10 @@ test("it is drawn anew, as wide and as high as it is then, when the terminal is 
 test("stopped from the keyboard it gives the terminal back, and draws anew when it goes on", async () => {
   const { command, pid } = await watchOnTerminal(await startSupervisor());
   process.kill(pid, "SIGTSTP");
-  await eventually(() => /\) T /.test(readFileSync(`/proc/${pid}/stat`, "utf8")));
+  // So does script, as a shell would with its job; and when that goes on, it makes its job go on.
+  await eventually(() => [pid, command.pid].every(isStopped));
   const from = command.output.count;
-  process.kill(pid, "SIGCONT");
+  command.signal("SIGCONT");
   await command.output.next(/ 1 +\S*serving/, from);
   command.type("\x03");
   const { status, stdout } = await command.ended;
