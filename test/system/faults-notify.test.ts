@@ -4,7 +4,7 @@ import { closeSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
 import { native, SOCK_DGRAM } from "../../src/native/index.js";
 import { readable } from "../support/native.js";
-import { endServices, TestService } from "../support/service.js";
+import { answering, endServices, TestService } from "../support/service.js";
 import { APPS } from "../support/supervisor.js";
 
 afterEach(endServices);
@@ -76,6 +76,21 @@ test("a serving generation that floods can be reloaded and stopped", async () =>
   service.deploy(`systemd-notify --ready; ${flooding(0)}`);
   await service.reload();
   await service.supervisor.log.next(/generation 4 .* dropped/);
+  expect(await service.supervisor.stop()).toEqual({ status: 0, signal: null });
+});
+
+test("a generation that puts a directory in the place of its socket harms no other one", async () => {
+  const service = await new TestService().start();
+  service.deploy('rm "$NOTIFY_SOCKET"; mkdir "$NOTIFY_SOCKET"; exit 1');
+  service.supervisor.signal("SIGHUP");
+  await service.supervisor.log.next(/generation 2 \(pid \d+\) started/);
+  await service.supervisor.log.next(/reload failed .* generation 2 .* exited with status 1/);
+  expect(service.supervisor.log.matching(/internal error, going on: Error: EISDIR/)).toHaveLength(1);
+  service.deploy(answering("v3"));
+  expect(await service.reload()).toMatch(/^generation 3 .* serving: ready/);
+  await service.supervisor.log.next(/generation 1 .* drained/);
+  expect(service.supervisor.children()).toHaveLength(1);
+  expect(await service.ask()).toBe("v3 from generation 3");
   expect(await service.supervisor.stop()).toEqual({ status: 0, signal: null });
 });
 
