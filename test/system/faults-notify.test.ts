@@ -1,6 +1,6 @@
 // What generations must not send on their notify sockets: it is dropped and told once, and costs nobody else anything.
 
-import { closeSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
 import { native, SOCK_DGRAM } from "../../src/native/index.js";
 import { readable } from "../support/native.js";
@@ -92,6 +92,17 @@ test("a generation that puts a directory in the place of its socket harms no oth
   expect(service.supervisor.children()).toHaveLength(1);
   expect(await service.ask()).toBe("v3 from generation 3");
   expect(await service.supervisor.stop()).toEqual({ status: 0, signal: null });
+});
+
+test("a generation that puts directories in the place of all sockets doesn't change how the supervisor ends", async () => {
+  const service = await new TestService().start({ args: ["--on-crash", "exit"] });
+  service.deploy(`cd "\${NOTIFY_SOCKET%/*}" && for file in *; do rm $file; mkdir $file; done; exit 1`);
+  expect(await service.reload()).toMatch(/^reload failed/);
+  expect(await service.ask()).toBe("v1 from generation 1");
+  process.kill(await service.supervisor.serving(1), "SIGKILL");
+  expect(await service.supervisor.ended).toEqual({ status: 128 + 9, signal: null });
+  // The one that it made itself is gone nevertheless.
+  expect(existsSync(service.address)).toBe(false);
 });
 
 test("messages from another user are dropped and told, and READY=1 among them is not heard", async () => {
