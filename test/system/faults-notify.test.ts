@@ -1,10 +1,10 @@
 // What generations must not send on their notify sockets: it is dropped and told once, and costs nobody else anything.
 
-import { closeSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
 import { native, SOCK_DGRAM } from "../../src/native/index.js";
 import { readable } from "../support/native.js";
-import { endServices, TestService } from "../support/service.js";
+import { answering, endServices, TestService } from "../support/service.js";
 import { APPS } from "../support/supervisor.js";
 
 afterEach(endServices);
@@ -77,6 +77,32 @@ test("a serving generation that floods can be reloaded and stopped", async () =>
   await service.reload();
   await service.supervisor.log.next(/generation 4 .* dropped/);
   expect(await service.supervisor.stop()).toEqual({ status: 0, signal: null });
+});
+
+test("a generation that puts a directory in the place of its socket harms no other one", async () => {
+  const service = await new TestService().start();
+  service.deploy('rm "$NOTIFY_SOCKET"; mkdir "$NOTIFY_SOCKET"; exit 1');
+  service.supervisor.signal("SIGHUP");
+  await service.supervisor.log.next(/generation 2 \(pid \d+\) started/);
+  await service.supervisor.log.next(/reload failed .* generation 2 .* exited with status 1/);
+  expect(service.supervisor.log.matching(/internal error, going on: Error: EISDIR/)).toHaveLength(1);
+  service.deploy(answering("v3"));
+  expect(await service.reload()).toMatch(/^generation 3 .* serving: ready/);
+  await service.supervisor.log.next(/generation 1 .* drained/);
+  expect(service.supervisor.children()).toHaveLength(1);
+  expect(await service.ask()).toBe("v3 from generation 3");
+  expect(await service.supervisor.stop()).toEqual({ status: 0, signal: null });
+});
+
+test("a generation that puts directories in the place of all sockets doesn't change how the supervisor ends", async () => {
+  const service = await new TestService().start({ args: ["--on-crash", "exit"] });
+  service.deploy(`cd "\${NOTIFY_SOCKET%/*}" && for file in *; do rm $file; mkdir $file; done; exit 1`);
+  expect(await service.reload()).toMatch(/^reload failed/);
+  expect(await service.ask()).toBe("v1 from generation 1");
+  process.kill(await service.supervisor.serving(1), "SIGKILL");
+  expect(await service.supervisor.ended).toEqual({ status: 128 + 9, signal: null });
+  // The one that it made itself is gone nevertheless.
+  expect(existsSync(service.address)).toBe(false);
 });
 
 test("messages from another user are dropped and told, and READY=1 among them is not heard", async () => {
