@@ -52,7 +52,7 @@ function variables({ environment, pid }: Description): Record<string, string> {
 function stable(description: Description) {
   const { pid, parent, session, environment, status, ...rest } = description;
   const { INVOCATION_ID, NOTIFY_SOCKET, ...others } = variables(description);
-  const changing = /^(State|Tgid|Ngid|Pid|PPid|TracerPid|NS.*|Vm.*|Rss.*|.*ctxt_switches|SigIgn)$/;
+  const changing = /^(State|Tgid|Ngid|Pid|PPid|TracerPid|SigQ|NS.*|Vm.*|Rss.*|.*ctxt_switches|SigIgn)$/;
   return {
     ...rest,
     group: rest.group === pid ? "own" : "another's",
