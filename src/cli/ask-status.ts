@@ -1,14 +1,13 @@
 // The call of Status: once, or for as long as it tells of changes.
 
-import { checkStatus } from "../control/check-status.js";
+import { checkStatus } from "../control/check-reply.js";
 import type { StatusReport } from "../control/types.js";
 import { VarlinkError } from "../control/varlink.js";
-import { call } from "./call.js";
+import { call, noSupervisor, refused } from "./call.js";
 import { CommandError } from "./options.js";
 
 // sysexits.h
 const EX_TEMPFAIL = 75;
-const EX_PROTOCOL = 76;
 
 /** A supervisor replies at once: one that doesn't in that many seconds is stopped, or stuck. */
 const PATIENCE = 5;
@@ -31,7 +30,7 @@ export async function askStatus(
   }, PATIENCE * 1e3);
   const read = (reply: Record<string, unknown>) => {
     const report = checkStatus(reply);
-    if (!report) throw new CommandError(`${path}: what answered is no supervisor`, EX_PROTOCOL);
+    if (!report) throw noSupervisor(path);
     return report;
   };
   const onReply = (reply: Record<string, unknown>) => {
@@ -42,8 +41,7 @@ export async function askStatus(
     return read(await call(path, "Status", {}, { signal: end.signal, ...(onReport && { onReply }) }));
   } catch (error) {
     if (isLate) throw new CommandError(`${path}: no answer within ${PATIENCE}s; is it stopped?`, EX_TEMPFAIL);
-    if (error instanceof VarlinkError)
-      throw new CommandError(`${path}: Status was refused: ${error.error}`, EX_PROTOCOL);
+    if (error instanceof VarlinkError) throw refused(path, "Status", error.error);
     throw error;
   } finally {
     clearTimeout(timer);

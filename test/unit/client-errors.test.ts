@@ -1,4 +1,4 @@
-// What zerodown status can't show: one line on stderr, and an exit status of its own for each cause.
+// What a client command can't do: one line on stderr, and an exit status of its own for each cause.
 
 import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
@@ -58,6 +58,9 @@ test("--help says how it is used", async () => {
   expect(stdout).toMatch(/^Usage: zerodown status /);
 });
 
+/** Only generation 1 becomes ready. */
+const START_ONCE = "[ $ZERODOWN_GENERATION != 1 ] || echo >&$ZERODOWN_READY_FD; exec sleep infinity";
+
 test("a path where no control socket is", async () => {
   expectError(await zerodown(["status", "--control", newPath()]), 69, /no supervisor behind .*ENOENT/);
 });
@@ -94,6 +97,28 @@ test.each([
   const path = await answering(reply);
   expectError(await zerodown(["status", "--control", path]), status, line);
   expectError(await zerodown(["status", "--watch", "--control", path]), status, line);
+  expectError(await zerodown(["reload", "--control", path]), status, line);
+});
+
+test("a supervisor that dies in the middle of a reload", async () => {
+  const supervisor = new TestSupervisor(["--ready", "fd", "--", "sh", "-c", START_ONCE]);
+  await supervisor.serving(1);
+  const reload = zerodown(["reload", "--pid", String(supervisor.pid)]);
+  await supervisor.log.next(/generation 2 .* started/);
+  await supervisor.kill();
+  expectError(await reload, 69, /went away before it replied|broke off/);
+});
+
+test("a reload that takes longer than --timeout goes on", async () => {
+  const supervisor = new TestSupervisor(["--ready", "fd", "--", "sh", "-c", START_ONCE]);
+  await supervisor.serving(1);
+  const pid = String(supervisor.pid);
+  expectError(
+    await zerodown(["reload", "--timeout", "500ms", "--pid", pid]),
+    75,
+    /no outcome within 500ms; the reload/,
+  );
+  expect(supervisor.children()).toHaveLength(2);
 });
 
 test("a supervisor that is stopped doesn't answer", async () => {

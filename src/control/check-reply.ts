@@ -1,6 +1,6 @@
-// Whether a reply is what Status returns: what answers on a socket may be anything.
+// Whether a reply is what the method returns: what answers on a socket may be anything.
 
-import type { GenerationReport, SocketReport, StatusReport } from "./types.js";
+import type { GenerationReport, ReloadReport, SocketReport, StatusReport } from "./types.js";
 
 type Check = (value: unknown) => boolean;
 
@@ -47,6 +47,16 @@ const isStatus = isObject({
   generations: isArray(isGeneration),
   sockets: isArray(isSocket),
 } satisfies Record<keyof StatusReport, Check>);
+
+const isReload = isObject({
+  generation: isOptional(isNumber),
+  generations: isArray(isGeneration),
+} satisfies Record<keyof ReloadReport, Check>);
+
+/** The reply as what it is; undefined when it is something else. */
+export function checkReload(reply: Readonly<Record<string, unknown>>): ReloadReport | undefined {
+  return isReload(reply) ? (reply as unknown as ReloadReport) : undefined;
+}
 
 /** The reply as what it is; undefined when it is something else. */
 export function checkStatus(reply: Readonly<Record<string, unknown>>): StatusReport | undefined {

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { checkStatus } from "../../src/control/check-status.js";
+import { checkStatus } from "../../src/control/check-reply.js";
 
 const GENERATION = { number: 1, state: "serving", pid: 901, startedAt: 5, status: "" };
 const SOCKET = { fd: 3, name: "web", address: "stream [::]:8080" };
