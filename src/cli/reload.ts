@@ -64,9 +64,9 @@ export async function reload(args: readonly string[]): Promise<number> {
     : undefined;
   const request = { path: target.control, since, replace: values.replace ?? false, progress, signal: end.signal };
   try {
+    // In the unit itself the supervisor's own log says it all: what came of it, and why.
     const result = await (target.unit ? reloadUnit(target.unit, request) : reloadSupervisor(request));
     progress.end();
-    // In the unit itself the supervisor's own log says it all.
     if (!target.isOwnUnit) process.stdout.write(`${result}\n`);
     return 0;
   } catch (error) {
@@ -74,8 +74,10 @@ export async function reload(args: readonly string[]): Promise<number> {
     if (end.signal.aborted) {
       throw new CommandError(`no outcome within ${formatTimeSpan(timeout)}; the reload goes on`, EX_TEMPFAIL);
     }
-    if (error instanceof VarlinkError) throw await explain(error, target.control, target.isOwnUnit);
-    throw error;
+    if (!(error instanceof VarlinkError)) throw error;
+    if (!error.error.endsWith(".ReloadFailed")) throw refused(target.control, "Reload", error.error);
+    if (target.isOwnUnit) return 1;
+    throw await explain(error.parameters, target.control);
   } finally {
     clearTimeout(timer);
     target.unit?.manager.close();
@@ -142,12 +144,9 @@ function ignoreNoCandidate(error: unknown): void {
   if (!(error instanceof VarlinkError && error.error.endsWith(".NoCandidate"))) throw error;
 }
 
-async function explain(error: VarlinkError, path: string, isOwnUnit: boolean): Promise<CommandError> {
-  if (!error.error.endsWith(".ReloadFailed")) return refused(path, "Reload", error.error);
-  const { reason = error.error, pid } = error.parameters as Partial<ReloadFailure>;
-  if (pid === undefined || isOwnUnit) return new CommandError(reason, 1);
+async function explain({ reason = "", pid }: Partial<ReloadFailure>, path: string): Promise<CommandError> {
   const status = await askStatus(path).catch(() => undefined);
-  const lines = status ? candidateOutput(status.pid, pid) : [];
+  const lines = status && pid !== undefined ? candidateOutput(status.pid, pid) : [];
   return new CommandError(reason, 1, lines);
 }
 
