@@ -60,6 +60,11 @@ export function openFds(): string[] {
   });
 }
 
+export function isCloseOnExec(fd: number): boolean {
+  const flags = Number.parseInt(/^flags:\t(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))![1]!, 8);
+  return (flags & 0o2000000) !== 0;
+}
+
 /** Pids of the children of this process, zombies included. */
 export function childPids(): number[] {
   return readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);

@@ -3,7 +3,17 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { type Message, native, SOCK_DGRAM } from "../../src/native/index.js";
-import { ended, LEAVE_FDS, openFds, PYTHON, readable, runNode, spawn, thrown } from "../support/native.js";
+import {
+  ended,
+  isCloseOnExec,
+  LEAVE_FDS,
+  openFds,
+  PYTHON,
+  readable,
+  runNode,
+  spawn,
+  thrown,
+} from "../support/native.js";
 
 let name: string;
 let receiver: number;
@@ -78,6 +88,7 @@ describe("descriptors", () => {
     closeSync(reader);
     const { fds, truncated } = native.receive(receiver)!;
     const [newWriter, newReader] = fds as [number, number];
+    expect(fds.map(isCloseOnExec)).toEqual([true, true]);
     expect({ count: fds.length, truncated }).toEqual({ count: 2, truncated: false });
     writeSync(newWriter, "through");
     const bytes = Buffer.alloc(7);

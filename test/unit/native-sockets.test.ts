@@ -1,11 +1,11 @@
 // Making, binding, connecting and describing sockets; and pipes.
 
 import { once } from "node:events";
-import { closeSync, existsSync, openSync, readFileSync, readSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
 import { AF_INET, AF_INET6, native, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "../../src/native/index.js";
-import { ended, openFds, PYTHON, spawn, thrown } from "../support/native.js";
+import { ended, isCloseOnExec, openFds, PYTHON, spawn, thrown } from "../support/native.js";
 import { temporaryDirectory } from "../support/supervisor.js";
 
 const directory = temporaryDirectory();
@@ -25,11 +25,6 @@ function keep(fd: number): number {
 
 function abstractName(): string {
   return `@zerodown-test-${process.pid}-${Math.random()}`;
-}
-
-function isCloseOnExec(fd: number): boolean {
-  const flags = Number.parseInt(/^flags:\t(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))![1]!, 8);
-  return (flags & 0o2000000) !== 0;
 }
 
 /** The socket that Python makes of `code`, described by the addon. */

@@ -148,7 +148,7 @@ describe("the death signal", () => {
   test("reaches the child when its parent is killed", async () => {
     const { signal, output } = await runNode(`
       native.spawn({
-        paths: ["/bin/sh"], argv: ["sh", "-c", "trap 'echo told; exit' TERM; kill -KILL $PPID; while :; do sleep 0.01; done"],
+        paths: ["/bin/sh"], argv: ["sh", "-c", "trap 'echo told; exit' TERM; kill -KILL $PPID; for i in $(seq 1000); do sleep 0.01; done"],
         environment: [], pidVariables: [], directory: "/", fds: [], deathSignal: 15, fileLimit: -1,
       });
       setInterval(() => {}, 1e9);`);
