@@ -39,9 +39,16 @@ export function run(args: readonly string[]): void {
   const passed = receiveSockets(environment, why => log("warning", why));
   checkNames(passed, options.listen);
   const directory = workingDirectory(options.workingDirectory, environment);
-  const bound = options.listen.map(bind);
+  const leftovers: (() => void)[] = [];
+  process.once("exit", () => cleanUp(leftovers));
+  const bound = options.listen.map(listen => {
+    const socket = bind(listen);
+    leftovers.push(() => removeFileOf(listen));
+    return socket;
+  });
   const sockets = [...passed, ...bound];
   const runtimeDirectory = makeRuntimeDirectory(environment);
+  leftovers.push(() => removeRuntimeDirectory(runtimeDirectory));
 
   const supervisor = new Supervisor({
     config: { pid: process.pid, ...options },
@@ -50,16 +57,10 @@ export function run(args: readonly string[]): void {
     log,
     reloadSignals: options.reloadSignals,
     passSignals: options.passSignals,
-    exit: status => {
-      cleanUp([
-        () => control?.close(),
-        () => removeRuntimeDirectory(runtimeDirectory),
-        ...socketFiles(options.listen).map(file => () => removeSocketFile(file)),
-      ]);
-      process.exit(status);
-    },
+    exit: status => process.exit(status),
   });
   const control = openControl(options.control ?? `${runtimeDirectory}/${CONTROL_NAME}`, { supervisor, sockets }, log);
+  leftovers.push(() => control?.close());
   log("info", sockets.length > 0 ? `sockets: ${sockets.map(describe).join(", ")}` : NO_SOCKETS);
   supervisor.start();
   // Whatever goes wrong in here, the generations that serve go on serving.
@@ -117,9 +118,9 @@ function openControl(path: string, served: { supervisor: Supervisor; sockets: re
   }
 }
 
-/** Nothing that fails here may keep the exit status from systemd. */
-function cleanUp(steps: readonly (() => void)[]): void {
-  for (const step of steps) {
+/** The last thing first. Nothing that fails here may keep the exit status from systemd. */
+function cleanUp(leftovers: readonly (() => void)[]): void {
+  for (const step of leftovers.toReversed()) {
     try {
       step();
     } catch {
@@ -128,10 +129,8 @@ function cleanUp(steps: readonly (() => void)[]): void {
   }
 }
 
-function socketFiles(listen: readonly Listen[]): string[] {
-  return listen.flatMap(({ address }) =>
-    address.family === "unix" && address.name.startsWith("/") ? [address.name] : [],
-  );
+function removeFileOf({ address }: Listen): void {
+  if (address.family === "unix" && address.name.startsWith("/")) removeSocketFile(address.name);
 }
 
 /** As a path, so that a deployment can put another directory there. */
