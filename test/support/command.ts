@@ -1,6 +1,7 @@
 // Starts a client command (`zerodown reload`, `zerodown status`) for real, with or without a terminal.
 
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { expect } from "@jest/globals";
 import { Lines } from "./lines.js";
 import { ROOT, ZERODOWN } from "./supervisor.js";
 
@@ -80,4 +81,11 @@ export function onTerminal(args: readonly string[], size: { rows: number; column
 
 function quote(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** One line on stderr that matches, nothing on stdout, and that exit status. */
+export function expectError({ status, stdout, stderr }: Result, expected: number, line: RegExp): void {
+  expect(stderr).toMatch(/^zerodown: .*\n$/);
+  expect(stderr).toMatch(line);
+  expect({ status, stdout }).toEqual({ status: expected, stdout: "" });
 }

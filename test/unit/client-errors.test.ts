@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { afterEach, expect, test } from "@jest/globals";
-import { killCommands, type Result, zerodown } from "../support/command.js";
+import { expectError, killCommands, zerodown } from "../support/command.js";
 import { killSupervisors, TestSupervisor, temporaryDirectory } from "../support/supervisor.js";
 
 const directory = temporaryDirectory();
@@ -32,12 +32,6 @@ async function startSupervisor(options: ConstructorParameters<typeof TestSupervi
   const supervisor = new TestSupervisor(["--ready", "exec", "--", "sleep", "infinity"], options);
   await supervisor.serving(1);
   return supervisor;
-}
-
-function expectError({ status, stdout, stderr }: Result, expected: number, line: RegExp): void {
-  expect(stderr).toMatch(/^zerodown: .*\n$/);
-  expect(stderr).toMatch(line);
-  expect({ status, stdout }).toEqual({ status: expected, stdout: "" });
 }
 
 test.each([
@@ -125,15 +119,4 @@ test("a supervisor that is stopped doesn't answer", async () => {
   const supervisor = await startSupervisor();
   supervisor.signal("SIGSTOP");
   expectError(await zerodown(["status", "--pid", String(supervisor.pid)]), 75, /no answer within 5s/);
-});
-
-test("another user's supervisor", async () => {
-  const supervisor = await startSupervisor();
-  const nobody = { uid: 65534, gid: 65534 };
-  const pid = String(supervisor.pid);
-  expectError(await zerodown(["status", "--pid", pid], nobody), 77, /no permission .*another user's/);
-  const path = newPath();
-  const other = new TestSupervisor(["--control", path, "--ready", "exec", "--", "sleep", "infinity"]);
-  await other.serving(1);
-  expectError(await zerodown(["status", "--control", path], nobody), 77, /no permission to use /);
 });

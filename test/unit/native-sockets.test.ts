@@ -145,11 +145,11 @@ describe("bindInet", () => {
   });
 
   test("binds a link-local address on its interface only", () => {
-    expect(thrown(() => native.bindInet(SOCK_STREAM, AF_INET6, "fe80::1", "nowhere0", 80))).toMatchObject({
+    expect(thrown(() => native.bindInet(SOCK_STREAM, AF_INET6, "fe80::1", "nowhere0", 8080))).toMatchObject({
       code: "ENODEV",
-      path: "[fe80::1]:80",
+      path: "[fe80::1]:8080",
     });
-    expect(thrown(() => native.bindInet(SOCK_STREAM, AF_INET6, "fe80::1", "", 80))).toMatchObject({ code: "EINVAL" });
+    expect(thrown(() => native.bindInet(SOCK_STREAM, AF_INET6, "fe80::1", "", 8080))).toMatchObject({ code: "EINVAL" });
   });
 
   test.each([

@@ -1,7 +1,7 @@
 // zerodown status of a real supervisor: what it shows is what there is.
 
 import { execFileSync } from "node:child_process";
-import { chownSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { afterEach, expect, test } from "@jest/globals";
 import type { StatusFacts } from "../../src/cli/status-facts.js";
@@ -160,17 +160,4 @@ test("the sockets that it counts are the connections that a server has", async (
   const before = await openSockets();
   await Promise.all([connect(socket), connect(socket), connect(socket)]);
   expect(await openSockets()).toBe(before + 3);
-});
-
-test("where the kernel doesn't let it look, it says that it doesn't know", async () => {
-  const directory = newDirectory();
-  const [uid, gid] = [65534, 65534];
-  chownSync(directory, uid, gid);
-  const options = { uid, gid, env: { ...process.env, XDG_RUNTIME_DIR: directory } };
-  const command = ["--ready", "fd", "--", PYTHON, `${APPS}family.py`, "private"];
-  const supervisor = new TestSupervisor(["--listen", `${directory}/web.sock`, ...command], options);
-  await supervisor.serving(1);
-  const result = await zerodown(["status", "--json", "--pid", String(supervisor.pid)], options);
-  const [generation] = (JSON.parse(result.stdout) as StatusFacts).generations;
-  expect(generation).toMatchObject({ processes: [expect.any(Number), expect.any(Number)], openSockets: null });
 });
