@@ -37,7 +37,7 @@ build/.stamp: node_modules/.package-lock.json tsconfig.json $(SOURCES)
 
 # `zerodown` is one bundle with all that `run` needs, and a shell script too: src/cli/launcher.sh is its second line. The
 # other commands are modules beside it, so that what they load costs only them.
-COMMANDS := reload
+COMMANDS := reload status check unit
 ESBUILD := $(BIN)/esbuild --bundle --platform=node --target=node20 --log-level=warning \
   --define:VERSION='"$(shell node -p 'require("./package.json").version')"'
 

@@ -8,6 +8,16 @@ import { EX_NOPERM, EX_UNAVAILABLE } from "./target.js";
 // sysexits.h
 const EX_PROTOCOL = 76;
 
+/** For who answers in no way that a supervisor does. */
+export function noSupervisor(path: string): CommandError {
+  return new CommandError(`${path}: what answered is no supervisor`, EX_PROTOCOL);
+}
+
+/** For an error that no supervisor has reason to reply with. */
+export function refused(path: string, method: string, error: string): CommandError {
+  return new CommandError(`${path}: ${method} was refused: ${error}`, EX_PROTOCOL);
+}
+
 /**
  * @throws {CommandError} when the supervisor can't be reached or goes away
  * @throws {VarlinkError} for the errors of our own interface, which only the command can explain
@@ -20,7 +30,7 @@ export async function call(...args: Parameters<typeof callSupervisor>): Promise<
     if (error instanceof ConnectionLost) throw new CommandError(`${path}: ${error.message}`, EX_UNAVAILABLE);
     if (error instanceof VarlinkError) {
       if (error.error.startsWith("tech.fornaxian.zerodown.")) throw error;
-      throw new CommandError(`${path}: ${method} was refused: ${error.error}`, EX_PROTOCOL);
+      throw refused(path, method, error.error);
     }
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "EACCES" || code === "EPERM") throw new CommandError(`no permission to use ${path}`, EX_NOPERM);

@@ -1,1 +1,1 @@
-':' //; for name in NODE_OPTIONS NODE_EXTRA_CA_CERTS; do eval "[ -z \"\${$name+set}\" ] || export ZERODOWN_$name=\"\$$name\""; unset $name; done; ZERODOWN_FILE_LIMIT=$(ulimit -Sn) exec node --expose-gc "$0" "$@"
+':' //; [ -z "${NODE_OPTIONS+set}" ] || export ZERODOWN_NODE_OPTIONS="$NODE_OPTIONS"; [ -z "${NODE_EXTRA_CA_CERTS+set}" ] || export ZERODOWN_NODE_EXTRA_CA_CERTS="$NODE_EXTRA_CA_CERTS"; unset NODE_OPTIONS NODE_EXTRA_CA_CERTS; ZERODOWN_FILE_LIMIT=$(ulimit -Sn) exec node --expose-gc -- "$0" "$@"

@@ -12,6 +12,9 @@ Swaps the code of a service without losing a request.
 
   run      supervise a command
   reload   start the next generation, and wait until it serves
+  check    say what in a unit will bite, and the fix
+  unit     print a .service and a .socket for a command
+  status   show the generations, what they use and how they ended
 
   --help, --version; zerodown COMMAND --help
 
@@ -26,6 +29,12 @@ async function main([command, ...args]: readonly string[]): Promise<number | und
       return;
     case "reload":
       return (await import("./reload.js")).reload(args);
+    case "check":
+      return (await import("./check.js")).check(args);
+    case "unit":
+      return (await import("./unit.js")).unit(args);
+    case "status":
+      return (await import("./status.js")).status(args);
     case "--help":
     case "-h":
       process.stdout.write(HELP);
@@ -35,7 +44,7 @@ async function main([command, ...args]: readonly string[]): Promise<number | und
       return;
     default:
       throw new UsageError(
-        `${command === undefined ? "no command" : `unknown command "${command}"`}: run, reload. See zerodown --help`,
+        `${command === undefined ? "no command" : `unknown command "${command}"`}: run, reload, status, check, unit. See zerodown --help`,
       );
   }
 }

@@ -2,10 +2,12 @@
 
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { checkReload } from "../control/check-reply.js";
 import type { ReloadFailure, ReloadReport, StatusReport } from "../control/types.js";
 import { VarlinkError } from "../control/varlink.js";
 import { formatTimeSpan } from "../systemd/time-span.js";
-import { call } from "./call.js";
+import { askStatus } from "./ask-status.js";
+import { call, noSupervisor, refused } from "./call.js";
 import { candidateOutput } from "./candidate-output.js";
 import { CommandError, parseArguments, timeOption } from "./options.js";
 import { EX_NOPERM, EX_UNAVAILABLE, findTarget, readNamed, TARGET_OPTIONS, type UnitTarget } from "./target.js";
@@ -62,9 +64,9 @@ export async function reload(args: readonly string[]): Promise<number> {
     : undefined;
   const request = { path: target.control, since, replace: values.replace ?? false, progress, signal: end.signal };
   try {
+    // In the unit itself the supervisor's own log says it all: what came of it, and why.
     const result = await (target.unit ? reloadUnit(target.unit, request) : reloadSupervisor(request));
     progress.end();
-    // In the unit itself the supervisor's own log says it all.
     if (!target.isOwnUnit) process.stdout.write(`${result}\n`);
     return 0;
   } catch (error) {
@@ -72,8 +74,10 @@ export async function reload(args: readonly string[]): Promise<number> {
     if (end.signal.aborted) {
       throw new CommandError(`no outcome within ${formatTimeSpan(timeout)}; the reload goes on`, EX_TEMPFAIL);
     }
-    if (error instanceof VarlinkError) throw await failure(error, target.control, target.isOwnUnit);
-    throw error;
+    if (!(error instanceof VarlinkError)) throw error;
+    if (!error.error.endsWith(".ReloadFailed")) throw refused(target.control, "Reload", error.error);
+    if (target.isOwnUnit) return 1;
+    throw await explain(error.parameters, target.control);
   } finally {
     clearTimeout(timer);
     target.unit?.manager.close();
@@ -89,9 +93,13 @@ interface Request {
 }
 
 async function reloadSupervisor({ path, since, replace, progress, signal }: Request): Promise<string> {
-  const onReply = (part: Record<string, unknown>) => progress.show(describe(part as unknown as ReloadReport));
-  const report = (await call(path, "Reload", { since, replace }, { onReply, signal })) as unknown as ReloadReport;
-  return describe(report);
+  const read = (reply: Record<string, unknown>) => {
+    const report = checkReload(reply);
+    if (!report) throw noSupervisor(path);
+    return describe(report);
+  };
+  const onReply = (part: Record<string, unknown>) => progress.show(read(part));
+  return read(await call(path, "Reload", { since, replace }, { onReply, signal }));
 }
 
 /** systemd runs the reload and has the last word; its supervisor shows how it goes, and what came of it. */
@@ -101,19 +109,22 @@ async function reloadUnit(
 ): Promise<string> {
   const { ManagerError } = await import("../systemd/manager.js");
   const follow = new AbortController();
-  const onReply = (part: Record<string, unknown>) => progress.show(describe(part as unknown as ReloadReport));
+  const onReport = (report: StatusReport) => progress.show(describe(report));
   // What goes wrong with the view must not hide what comes of the reload.
-  const view = call(path, "Status", {}, { onReply, signal: follow.signal }).catch(() => {});
+  const view = askStatus(path, { onReport, signal: follow.signal }).catch(() => {});
   try {
     if (replace) await call(path, "Cancel", {}, { signal }).catch(ignoreNoCandidate);
     const aborted = new Promise<never>((_, reject) =>
       signal.addEventListener("abort", () => reject(new Error("aborted"))),
     );
     const result = await Promise.race([manager.reloadUnit(name), aborted]);
-    const status = (await call(path, "Status", {}, { signal })) as unknown as StatusReport;
-    const serving = status.generations.find(({ state }) => state === "serving");
-    if (result !== "done") throw new CommandError(`${name}: ${status.status} (systemd says: ${result})`, 1);
-    if (serving && serving.startedAt >= since) return describe(status);
+    const status = await askStatus(path, { signal });
+    const newest = status.generations.findLast(({ startedAt }) => startedAt >= since);
+    if (result === "done" && newest?.state === "serving") return describe(status);
+    if (result !== "done" || newest?.state === "ended") {
+      const lines = newest?.pid === undefined ? [] : candidateOutput(status.pid, newest.pid);
+      throw new CommandError(`${name}: ${status.status} (systemd says: ${result})`, 1, lines);
+    }
     throw new CommandError(
       `${name}: systemd is done, but no generation that started since serves: its ExecReload= doesn't wait. See zerodown check ${name}`,
       1,
@@ -133,11 +144,9 @@ function ignoreNoCandidate(error: unknown): void {
   if (!(error instanceof VarlinkError && error.error.endsWith(".NoCandidate"))) throw error;
 }
 
-async function failure(error: VarlinkError, path: string, isOwnUnit: boolean): Promise<CommandError> {
-  const { reason = error.error, pid } = error.parameters as Partial<ReloadFailure>;
-  if (pid === undefined || isOwnUnit) return new CommandError(reason, 1);
-  const status = (await call(path, "Status", {}).catch(() => undefined)) as StatusReport | undefined;
-  const lines = status ? candidateOutput(status.pid, pid) : [];
+async function explain({ reason = "", pid }: Partial<ReloadFailure>, path: string): Promise<CommandError> {
+  const status = await askStatus(path).catch(() => undefined);
+  const lines = status && pid !== undefined ? candidateOutput(status.pid, pid) : [];
   return new CommandError(reason, 1, lines);
 }
 

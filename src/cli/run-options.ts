@@ -65,7 +65,8 @@ Example
   zerodown run --listen 8080 -- node server.js      then: kill -HUP, or systemctl reload
 `;
 
-const SOCKET_TYPES: Record<string, SocketType> = {
+/** The options that ask for a socket. */
+export const SOCKET_TYPES: Record<string, SocketType> = {
   listen: "stream",
   "listen-datagram": "datagram",
   "listen-seqpacket": "seqpacket",
@@ -73,7 +74,8 @@ const SOCKET_TYPES: Record<string, SocketType> = {
 
 const one = { type: "string" } as const;
 const many = { type: "string", multiple: true } as const;
-const OPTIONS = {
+/** For parseArgs. */
+export const RUN_OPTIONS = {
   listen: many,
   "listen-datagram": many,
   "listen-seqpacket": many,
@@ -99,7 +101,7 @@ const OPTIONS = {
  */
 export function parseRunOptions(args: readonly string[]): RunOptions | null {
   const { values, tokens, positionals } = parseArguments("run", () =>
-    parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, tokens: true }),
+    parseArgs({ args: [...args], options: RUN_OPTIONS, allowPositionals: true, tokens: true }),
   );
   if (values.help) return null;
   const dashes = tokens.find(token => token.kind === "option-terminator");

@@ -10,7 +10,8 @@ import { bindSocket } from "../sockets/bind.js";
 import { describeFd } from "../sockets/describe.js";
 import { removeSocketFile } from "../sockets/remove.js";
 import { createLog, type Log } from "../supervisor/log.js";
-import { STOP_SIGNALS, Supervisor } from "../supervisor/supervisor.js";
+import { STOP_SIGNALS } from "../supervisor/model.js";
+import { Supervisor } from "../supervisor/supervisor.js";
 import { ListenFdsError, listenFds, type PassedFd, UNNAMED } from "../systemd/listen-fds.js";
 import { Notifier } from "../systemd/notify.js";
 import { createRuntimeDirectory, removeRuntimeDirectory } from "../systemd/runtime-directory.js";
@@ -50,8 +51,11 @@ export function run(args: readonly string[]): void {
     reloadSignals: options.reloadSignals,
     passSignals: options.passSignals,
     exit: status => {
-      control?.close();
-      cleanUp(runtimeDirectory, options.listen);
+      cleanUp([
+        () => control?.close(),
+        () => removeRuntimeDirectory(runtimeDirectory),
+        ...socketFiles(options.listen).map(file => () => removeSocketFile(file)),
+      ]);
       process.exit(status);
     },
   });
@@ -114,14 +118,20 @@ function openControl(path: string, served: { supervisor: Supervisor; sockets: re
 }
 
 /** Nothing that fails here may keep the exit status from systemd. */
-function cleanUp(runtimeDirectory: string, listen: readonly Listen[]): void {
-  try {
-    removeRuntimeDirectory(runtimeDirectory);
-    for (const { address } of listen)
-      if (address.family === "unix" && address.name.startsWith("/")) removeSocketFile(address.name);
-  } catch {
-    // Somebody else was faster: systemd removes RUNTIME_DIRECTORY too.
+function cleanUp(steps: readonly (() => void)[]): void {
+  for (const step of steps) {
+    try {
+      step();
+    } catch {
+      // Somebody else was faster (systemd removes RUNTIME_DIRECTORY too), or put something else there.
+    }
   }
+}
+
+function socketFiles(listen: readonly Listen[]): string[] {
+  return listen.flatMap(({ address }) =>
+    address.family === "unix" && address.name.startsWith("/") ? [address.name] : [],
+  );
 }
 
 /** As a path, so that a deployment can put another directory there. */

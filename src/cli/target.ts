@@ -1,6 +1,6 @@
 // Which supervisor a command is about: of a unit, of a pid, behind a control socket, or of the unit it runs in.
 
-import { readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync } from "node:fs";
 import { locateControl } from "../control/locate.js";
 import type { Manager, Scope, UnitProperties } from "../systemd/manager.js";
 import { CommandError, UsageError } from "./options.js";
@@ -45,6 +45,7 @@ export function readNamed(
   positionals: readonly string[],
 ): Named {
   const [unit, ...others] = positionals;
+  if (unit === "") throw new UsageError("the name of the unit is empty");
   if (others.length > 0) throw new UsageError(`one unit at a time: "${others[0]}" is too many`);
   if ([unit, values.pid, values.control].filter(value => value !== undefined).length > 1) {
     throw new UsageError("give one of UNIT, --pid and --control");
@@ -65,7 +66,15 @@ function unitName(unit: string): string {
 
 /** @throws {CommandError} saying why there is no supervisor to talk to */
 export async function findTarget(named: Named): Promise<Target> {
-  if (named.unit !== undefined) return findUnit(named.unit, named.scope);
+  if (named.unit !== undefined) {
+    const unit = await loadUnit(named.unit, named.scope);
+    try {
+      return unitTarget(unit);
+    } catch (error) {
+      unit.manager.close();
+      throw error;
+    }
+  }
   if (named.control !== undefined) return { control: named.control, isOwnUnit: false };
   const pid = named.pid ?? process.env.MAINPID;
   if (pid === undefined) {
@@ -75,45 +84,64 @@ export async function findTarget(named: Named): Promise<Target> {
   return { control: controlOf(Number(pid), `pid ${pid}`), isOwnUnit: named.pid === undefined };
 }
 
-async function findUnit(name: string, scope: Scope): Promise<Target> {
-  const { manager, properties } = await loadUnit(name, scope);
+/** @throws {CommandError} when no supervisor runs in it */
+export function unitTarget(unit: UnitTarget): Target {
+  const { name, properties } = unit;
   const pid = Number(properties.MainPID ?? 0);
   if (pid === 0) {
-    manager.close();
     throw new CommandError(`${name} is ${properties.ActiveState}: it has no main process`, EX_UNAVAILABLE);
   }
-  try {
-    return { control: controlOf(pid, name), unit: { name, manager, properties }, isOwnUnit: false };
-  } catch (error) {
-    manager.close();
-    throw error;
-  }
+  return { control: controlOf(pid, name), unit, isOwnUnit: false };
 }
 
 /** @throws {CommandError} when there is no bus, no permission or no such unit */
 export async function loadUnit(name: string, scope: Scope): Promise<UnitTarget> {
   // The D-Bus library is large: only what is about a unit pays for it.
-  const { Manager, ManagerError } = await import("../systemd/manager.js");
+  const { Manager } = await import("../systemd/manager.js");
+  let manager: Manager | undefined;
   try {
-    const manager = await Manager.connect(scope);
+    manager = await Manager.connect(scope);
     const properties = await manager.unitProperties(name);
     if (properties.LoadState !== "not-found") return { name, manager, properties };
-    manager.close();
   } catch (error) {
-    if (!(error instanceof ManagerError)) throw error;
-    throw new CommandError(error.message, error.isPermission ? EX_NOPERM : EX_UNAVAILABLE);
+    manager?.close();
+    throw await explainManagerError(error);
   }
+  manager.close();
   const other = scope === "system" ? " (units of your own manager need --user)" : "";
   throw new CommandError(`there is no unit ${name}${other}`, EX_UNAVAILABLE);
+}
+
+/** What systemd, polkit or the bus said no to, as a CommandError; any other error as it is. */
+export async function explainManagerError(error: unknown): Promise<unknown> {
+  const { ManagerError } = await import("../systemd/manager.js");
+  if (!(error instanceof ManagerError)) return error;
+  return new CommandError(error.message, error.isPermission ? EX_NOPERM : EX_UNAVAILABLE);
 }
 
 function controlOf(pid: number, whose: string): string {
   const path = locateControl(pid);
   if (path !== undefined) return path;
+  if (isForeign(pid)) {
+    throw new CommandError(
+      `${whose}: no permission to look at ${describeProcess(pid)}, which is another user's`,
+      EX_NOPERM,
+    );
+  }
   throw new CommandError(
     `${whose}: ${describeProcess(pid)} has no control socket that can be found. Is it zerodown?`,
     EX_UNAVAILABLE,
   );
+}
+
+/** Where its control socket is may then be hidden from us. */
+function isForeign(pid: number): boolean {
+  try {
+    accessSync(`/proc/${pid}/environ`, constants.R_OK);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EACCES";
+  }
 }
 
 function describeProcess(pid: number): string {

@@ -1,22 +1,22 @@
-// Output for a terminal: colours, and a line that is rewritten in place. Elsewhere it is plain text.
+// Output for a terminal: colours, a line that is rewritten in place, a screen that is redrawn. Elsewhere it is plain text.
+
+import { cutText } from "./text-width.js";
 
 const { stdout, stderr } = process;
 
+export type Paint = (text: string, colour: "red" | "green" | "yellow" | "bold" | "dim") => string;
+
 /** Colours for stdout; without one when it is no terminal, or NO_COLOR is set. */
-export function paint(text: string, colour: "red" | "green" | "yellow" | "bold" | "dim"): string {
+export const paint: Paint = (text, colour) => {
   if (!stdout.isTTY || process.env.NO_COLOR) return text;
   const code = { red: 31, green: 32, yellow: 33, bold: 1, dim: 2 }[colour];
   return `\x1b[${code}m${text}\x1b[0m`;
-}
+};
 
-/** The terminal's width in characters; generous where there is none. */
+/** The columns of the terminal behind stdout; `Infinity` where there is none. */
 export function width(): number {
-  return stdout.isTTY ? stdout.columns : 200;
-}
-
-/** Cuts a line to the terminal's width. */
-export function cut(line: string, columns = width()): string {
-  return line.length > columns ? `${line.slice(0, columns - 1)}…` : line;
+  // A terminal that was never told its size says 0.
+  return stdout.isTTY ? stdout.columns || 80 : Number.POSITIVE_INFINITY;
 }
 
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -46,6 +46,50 @@ export class Progress {
   private draw(): void {
     const seconds = ((performance.now() - this.started) / 1000).toFixed(1);
     const line = `${FRAMES[this.frame++ % FRAMES.length]} ${seconds} s  ${this.text}`;
-    stderr.write(`\r\x1b[K${cut(line, stderr.columns)}`);
+    stderr.write(`\r\x1b[K${cutText(line, stderr.columns || 80)}`);
   }
+}
+
+/** The whole terminal behind stdout, for what is drawn again and again. What was on it comes back at the end. */
+export class Screen {
+  /** @param redraw called when the terminal has another size, or nothing on it any more: it should call draw() */
+  constructor(private readonly redraw: () => void) {
+    this.enter();
+    stdout.on("resize", redraw);
+    process.on("SIGTSTP", this.suspend);
+    process.on("SIGCONT", this.resume);
+  }
+
+  /** Draws lines that are no wider than the terminal; what doesn't fit below is left out. */
+  draw(lines: readonly string[]): void {
+    const visible = lines.slice(0, (stdout.rows || 25) - 1);
+    // Each line is erased before it is written: after it, that would take the last column's character.
+    stdout.write(`\x1b[H${visible.map(line => `\x1b[K${line}\n`).join("")}\x1b[J`);
+  }
+
+  end(): void {
+    stdout.off("resize", this.redraw);
+    process.off("SIGTSTP", this.suspend);
+    process.off("SIGCONT", this.resume);
+    this.leave();
+  }
+
+  private enter(): void {
+    // The alternate screen, without a cursor.
+    stdout.write("\x1b[?1049h\x1b[?25l");
+  }
+
+  private leave(): void {
+    stdout.write("\x1b[?25h\x1b[?1049l");
+  }
+
+  private readonly suspend = () => {
+    this.leave();
+    process.kill(process.pid, "SIGSTOP");
+  };
+
+  private readonly resume = () => {
+    this.enter();
+    this.redraw();
+  };
 }

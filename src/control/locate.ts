@@ -23,7 +23,9 @@ export function locateControl(pid: number): string | undefined {
 
 function controlOption(pid: number): string | undefined {
   const args = readNulSeparated(`/proc/${pid}/cmdline`);
-  const options = args.slice(0, args.includes("--") ? args.indexOf("--") : undefined);
+  // Before it are Node's own options, and the -- that ends these.
+  const own = args.slice(args.indexOf("run") + 1);
+  const options = own.slice(0, own.includes("--") ? own.indexOf("--") : undefined);
   const index = options.findLastIndex(arg => arg === "--control" || arg.startsWith("--control="));
   if (index < 0) return undefined;
   return options[index] === "--control" ? options[index + 1] : options[index]!.slice("--control=".length);

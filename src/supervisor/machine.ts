@@ -417,7 +417,8 @@ function extension(microseconds: number): string {
   return `EXTEND_TIMEOUT_USEC=${Math.min(microseconds + MARGIN, Number.MAX_SAFE_INTEGER)}`;
 }
 
-function startLimit({ ready: mode, readyDelay, startTimeout, settle }: Config): number {
+/** The longest that a start takes by our own limits, in µs. */
+export function startLimit({ ready: mode, readyDelay, startTimeout, settle }: Config): number {
   return settle + (mode === "exec" ? 0 : mode === "delay" ? readyDelay : startTimeout);
 }
 

@@ -2,6 +2,9 @@
 
 export type ReadyMode = "notify" | "exec" | "delay" | "fd";
 
+/** Those that stop the supervisor. */
+export const STOP_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGQUIT"];
+
 /** What of the command line the machine needs. Times are microseconds, `Infinity` for none. */
 export interface Config {
   /** Our own pid, for MAINPID=. */

@@ -14,6 +14,7 @@ import {
   type Generation,
   initialState,
   isIdle,
+  STOP_SIGNALS,
   type State,
   type TimerName,
 } from "./model.js";
@@ -46,8 +47,6 @@ export interface ReloadResult {
   readonly generation: Generation | null;
   readonly error: string | null;
 }
-
-export const STOP_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGQUIT"];
 
 export class Supervisor {
   private current = initialState;
@@ -120,18 +119,18 @@ export class Supervisor {
       const before = this.current;
       const [state, effects] = step(before, next, this.options.config);
       this.current = state;
-      for (const effect of effects) this.tryTo(effect);
-      if (state !== before) for (const callback of this.followers) callback();
+      for (const effect of effects) this.attempt(() => this.perform(effect));
+      if (state !== before) for (const callback of this.followers) this.attempt(callback);
     }
     this.stepping = false;
     // Not before what called us is done, too.
     if (isIdle(this.current) && !wasIdle) setImmediate(releaseMemory);
   }
 
-  /** What one effect runs into must keep neither the others nor the next event from being handled. */
-  private tryTo(effect: Effect): void {
+  /** What fails unforeseen must keep us from nothing else: the state goes on from what was decided. */
+  private attempt(action: () => void): void {
     try {
-      this.perform(effect);
+      action();
     } catch (error) {
       this.options.log("err", `internal error, going on: ${(error as Error).stack}`);
     }
@@ -192,11 +191,12 @@ export class Supervisor {
   }
 
   private release(number: number): void {
-    this.generations.get(number)?.release();
+    const generation = this.generations.get(number);
     this.generations.delete(number);
     for (const key of this.timers.keys()) {
       if (key.endsWith(`/${number}`)) this.clear(key);
     }
+    generation?.release();
   }
 
   private setTimer(timer: TimerName | "restart", generation: number, at: number): void {

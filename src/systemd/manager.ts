@@ -75,7 +75,7 @@ export class Manager {
    */
   async reloadUnit(unit: string): Promise<string> {
     await this.call(PATH, "Manager", "Subscribe", "", []);
-    await this.callBus("AddMatch", [`type='signal',sender='${NAME}',interface='${NAME}.Manager',member='JobRemoved'`]);
+    await this.addMatch(`interface='${NAME}.Manager',member='JobRemoved'`);
     // The job may be over before we know its name.
     const removed: Map<string, string> = new Map();
     let wanted: string | undefined;
@@ -91,6 +91,16 @@ export class Manager {
     return removed.get(wanted) ?? new Promise(resolve => (found = resolve));
   }
 
+  /** Calls back after changes of the unit's properties, for as long as this connection lasts. */
+  async followUnit(unit: string, onChange: () => void): Promise<void> {
+    await this.call(PATH, "Manager", "Subscribe", "", []);
+    const [path] = await this.call(PATH, "Manager", "LoadUnit", "s", [unit]);
+    await this.addMatch(`path='${path}',member='PropertiesChanged'`);
+    this.bus.on("message", (message: Message) => {
+      if (message.member === "PropertiesChanged" && message.path === path) onChange();
+    });
+  }
+
   private async call(
     path: string,
     iface: string,
@@ -102,15 +112,16 @@ export class Manager {
     return this.send({ destination: NAME, path, interface: full, member, signature, body });
   }
 
-  private async callBus(member: string, body: unknown[]): Promise<unknown[]> {
+  /** Asks the bus for those of systemd's signals. */
+  private async addMatch(rule: string): Promise<void> {
     const name = "org.freedesktop.DBus";
-    return this.send({
+    await this.send({
       destination: name,
       path: "/org/freedesktop/DBus",
       interface: name,
-      member,
+      member: "AddMatch",
       signature: "s",
-      body,
+      body: [`type='signal',sender='${NAME}',${rule}`],
     });
   }
 

@@ -24,8 +24,12 @@ export function sendByLibrary(): Transport | undefined {
   }
 }
 
-/** Messages kept while systemd doesn't take any; beyond that the oldest go. */
+/** Messages kept while systemd doesn't take any; beyond that the oldest go, those that change its state last. */
 const QUEUE_LENGTH = 64;
+const STATE = /^(?:READY|RELOADING|STOPPING)=1$/m;
+
+/** What there may be more of later. */
+const LACKING = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"]);
 
 /** Sends to $NOTIFY_SOCKET, in order, never blocking and never throwing. Without $NOTIFY_SOCKET it does nothing. */
 export class Notifier {
@@ -59,7 +63,10 @@ export class Notifier {
   send(assignments: readonly string[]): void {
     if (!this.isConnected) return;
     this.queue.push(assignments.map(assignment => assignment.replaceAll("\n", " ")).join("\n"));
-    if (this.queue.length > QUEUE_LENGTH) this.queue.shift();
+    if (this.queue.length > QUEUE_LENGTH) {
+      const passing = this.queue.findIndex(message => !STATE.test(message));
+      this.queue.splice(Math.max(passing, 0), 1);
+    }
     if (!this.waiting) this.flush();
   }
 
@@ -75,8 +82,10 @@ export class Notifier {
       }
       this.hangUp(fd);
     } catch (error) {
-      if ((error as NativeError).code === "EAGAIN") return this.waitForRoom(fd);
-      this.queue.length = 0;
+      const { code } = error as NativeError;
+      if (code === "EAGAIN") return this.waitForRoom(fd);
+      // Tried again with the next message, before it.
+      if (!LACKING.has(code)) this.queue.length = 0;
       this.hangUp(fd);
       this.complain(`systemd can't be notified: NOTIFY_SOCKET=${this.address}: ${(error as Error).message}`);
     }

@@ -1,6 +1,9 @@
-// Looking at other processes through /proc.
+// Looking at other processes, and limiting them.
 
+import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { expect } from "@jest/globals";
+import { eventually } from "./eventually.js";
 
 /** One letter, as in proc_pid_stat(5); "" when there is no such process. */
 export function processState(pid: number): string {
@@ -26,4 +29,31 @@ export function fdKinds(pid: number): string[] {
     }
   });
   return kinds.sort();
+}
+
+/** Resolves when the process waits, with nothing under way. */
+export async function idle(pid: number): Promise<void> {
+  let before = "";
+  await eventually(() => {
+    const [state, ...switches] = readFileSync(`/proc/${pid}/status`, "utf8").match(/^(State|\S*ctxt_switches):.*$/gm)!;
+    const now = switches.join();
+    const isIdle = now === before && state!.includes("S (sleeping)");
+    before = now;
+    expect(isIdle).toBe(true);
+  });
+}
+
+/** The numbers that its next descriptors will have. */
+export function nextFds(pid: number): number[] {
+  const taken = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+  return Array.from({ length: taken.size + 2 }, (_, number) => number).filter(number => !taken.has(number));
+}
+
+/** Sets a soft limit of a running process, as its user, and returns what sets it back. */
+export function limit(pid: number, resource: "nofile" | "nproc", value: number, uid = 0): () => void {
+  const prlimit = (...args: string[]) =>
+    execFileSync("prlimit", ["--pid", String(pid), ...args], { uid, gid: uid, encoding: "utf8" });
+  const before = prlimit(`--${resource}`, "--noheadings", "--raw", "--output", "SOFT").trim();
+  prlimit(`--${resource}=${value}:`);
+  return () => prlimit(`--${resource}=${before}:`);
 }

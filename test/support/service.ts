@@ -4,7 +4,7 @@ import { chmodSync, chownSync, copyFileSync, cpSync, mkdirSync, readdirSync, ren
 import { connect } from "node:net";
 import { expect } from "@jest/globals";
 import { eventually } from "./eventually.js";
-import { fdKinds } from "./processes.js";
+import { fdKinds, idle } from "./processes.js";
 import { APPS, killSupervisors, ROOT, TestSupervisor, temporaryDirectory } from "./supervisor.js";
 
 export interface ServiceOptions {
@@ -54,6 +54,7 @@ export class TestService {
     this.launch(options);
     await this.supervisor.serving(1);
     expect(await this.ask()).toMatch(/ from generation 1$/);
+    await idle(this.supervisor.pid);
     this.baseline = { fds: fdKinds(this.supervisor.pid) };
     return this;
   }
@@ -107,10 +108,19 @@ export class TestService {
     return Number(/generation (\d+)/.exec(last!)![1]);
   }
 
+  private get runtimeDirectory(): string {
+    return `${this.path}/run/zerodown-${this.supervisor.pid}`;
+  }
+
+  /** Where that generation notifies the supervisor. */
+  notifySocket(generation: number): string {
+    return `${this.runtimeDirectory}/notify-${generation}`;
+  }
+
   /** What the supervisor holds besides itself. */
   holdings(): { fds: string[]; children: number; files: string[] } {
     const { pid } = this.supervisor;
-    const files = readdirSync(`${this.path}/run/zerodown-${pid}`).filter(file => file.startsWith("notify-"));
+    const files = readdirSync(this.runtimeDirectory).filter(file => file.startsWith("notify-"));
     return { fds: fdKinds(pid), children: this.supervisor.children().length, files: files.sort() };
   }
 

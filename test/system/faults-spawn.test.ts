@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
+import { limit, nextFds } from "../support/processes.js";
 import { answering, endServices, TestService } from "../support/service.js";
 
 afterEach(endServices);
@@ -72,21 +73,6 @@ describe("--env-file", () => {
   });
 });
 
-/** Sets a soft limit of a running process, as its user, and returns what sets it back. */
-function limit(pid: number, resource: "nofile" | "nproc", value: number, uid = 0): () => void {
-  const prlimit = (...args: string[]) =>
-    execFileSync("prlimit", ["--pid", String(pid), ...args], { uid, gid: uid, encoding: "utf8" });
-  const before = prlimit(`--${resource}`, "--noheadings", "--raw", "--output", "SOFT").trim();
-  prlimit(`--${resource}=${value}:`);
-  return () => prlimit(`--${resource}=${before}:`);
-}
-
-/** The numbers that its next descriptors will have. */
-function freeFds(pid: number): number[] {
-  const taken = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
-  return Array.from({ length: taken.size + 2 }, (_, number) => number).filter(number => !taken.has(number));
-}
-
 describe("a reload fails and the old generation goes on serving when the system lacks", () => {
   test.each([
     ["descriptors (EMFILE)", 0, "socket 'DIRECTORY/run/zerodown-\\d+/notify-2'"],
@@ -94,7 +80,7 @@ describe("a reload fails and the old generation goes on serving when the system 
   ])("%s", async (_, left, where) => {
     const service = await new TestService().start();
     const { pid } = service.supervisor;
-    const restore = limit(pid, "nofile", freeFds(pid)[left]!);
+    const restore = limit(pid, "nofile", nextFds(pid)[left]!);
     await expectFailure(service, `EMFILE: too many open files, ${where}`);
     restore();
     await service.expectRecovery(3);

@@ -69,7 +69,7 @@ test("hello: the first connection starts it, a release is a symbolic link and a 
   expect(await ask(address)).toMatch(/^Bonjour from generation 2,/);
 
   deploy("broken", "process.exit(3);");
-  await unit.reload();
+  expect(await unit.systemctl("reload", unit.service)).toMatchObject({ status: 1 });
   await unit.log.next(/reload failed/);
   expect(await ask(address)).toMatch(/^Bonjour from generation 2,/);
   expect(await unit.property("ActiveState")).toBe("active");

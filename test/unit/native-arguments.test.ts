@@ -28,6 +28,7 @@ const INTEGERS: Call[] = [
   ["pidfdId", native.pidfdId],
   ["describeSocket", native.describeSocket],
   ["writable", native.writable],
+  ["accept", native.accept],
   ["passCredentials", native.passCredentials],
   ["receive", native.receive],
   ["send: the descriptor", (value: number) => native.send(value, "", [])],

@@ -204,6 +204,32 @@ describe("connectUnix", () => {
   });
 });
 
+describe("accept", () => {
+  test("takes clients in order, non-blocking and close-on-exec, with their pid and uid; null when none waits", () => {
+    const name = abstractName();
+    const listener = keep(native.bindUnix(SOCK_STREAM, name));
+    const clients = [1, 2].map(() => keep(native.connectUnix(SOCK_STREAM, name)));
+    for (const [index, client] of clients.entries()) {
+      const { fd, ...peer } = native.accept(listener)!;
+      expect(peer).toEqual({ pid: process.pid, uid: process.getuid!() });
+      expect(isCloseOnExec(keep(fd))).toBe(true);
+      expect(() => readSync(fd, Buffer.alloc(1))).toThrow(/EAGAIN/);
+      writeSync(client, `${index}`);
+      const byte = Buffer.alloc(1);
+      readSync(fd, byte);
+      expect(String(byte)).toBe(`${index}`);
+    }
+    native.watch(listener, false, () => {})();
+    expect(native.accept(listener)).toBeNull();
+  });
+
+  test("refuses what doesn't listen", () => {
+    const datagrams = keep(native.bindUnix(SOCK_DGRAM, abstractName()));
+    expect(thrown(() => native.accept(datagrams))).toMatchObject({ code: "ENOTSUP", syscall: "accept4" });
+    expect(thrown(() => native.accept(-1))).toMatchObject({ code: "EBADF", syscall: "accept4" });
+  });
+});
+
 describe("describeSocket", () => {
   test("tells netlink, which has no address in words", async () => {
     const description = await describeFromPython("s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)");

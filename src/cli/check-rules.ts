@@ -1,0 +1,227 @@
+// What bites in a unit that runs zerodown: one small function a rule.
+
+import { constants } from "node:os";
+import { startLimit } from "../supervisor/machine.js";
+import { STOP_SIGNALS } from "../supervisor/model.js";
+import { formatTimeSpan } from "../systemd/time-span.js";
+import { commandLine, timeoutBeyond } from "../systemd/unit-files.js";
+import { type Facts, findZerodown, isDirect } from "./check-facts.js";
+import { type Finding, type Fix, type Rule, serviceFix, shown } from "./check-finding.js";
+import { SURROUNDINGS } from "./check-surroundings.js";
+
+const INFINITY = 2n ** 64n - 1n;
+
+export function checkUnit(facts: Facts): readonly Finding[] {
+  const foreign = notOurs(facts);
+  // Of a unit that doesn't run zerodown the rest means nothing.
+  return foreign.length > 0 ? foreign : Object.values(RULES).flatMap(rule => rule(facts));
+}
+
+export function notOurs({ unit, start, mainProcess, runArguments, service }: Facts): Finding[] {
+  if (service.LoadState !== "loaded") {
+    const why = `systemd doesn't take the unit as it is; systemd-analyze verify ${unit} says why`;
+    return [{ severity: "error", setting: "LoadState", value: String(service.LoadState), why }];
+  }
+  const isOurs =
+    runArguments !== null ||
+    /\bzerodown\b.*\brun\b/s.test(start.args.join(" ")) ||
+    findZerodown(mainProcess ?? [], "run") >= 0;
+  if (isOurs) return [];
+  const why = `${unit} doesn't run zerodown; zerodown unit prints one that does`;
+  return [{ severity: "error", setting: "ExecStart", value: shown([start.path, ...start.args]), why }];
+}
+
+/** By name, so that each can be tested alone. */
+export const RULES = {
+  type({ unit, service }) {
+    const type = String(service.Type);
+    if (type === "notify" || type === "notify-reload") return [];
+    const why = "systemd doesn't wait until a generation serves, neither at start nor at reload";
+    return [{ severity: "error", setting: "Type", value: type, why, fix: serviceFix(unit, "Type=notify") }];
+  },
+
+  notifyAccess({ unit, service }) {
+    if (service.NotifyAccess !== "none") return [];
+    const why = "systemd drops all that zerodown tells it";
+    return [
+      { severity: "error", setting: "NotifyAccess", value: "none", why, fix: serviceFix(unit, "NotifyAccess=main") },
+    ];
+  },
+
+  wrapper(facts) {
+    const { unit, start, mainProcess } = facts;
+    const command = [start.path, ...start.args];
+    // Whatever started it: if zerodown is the main process now, it will be next time.
+    if (isDirect(command) || (mainProcess && isDirect(mainProcess))) return [];
+    const first = start.path.replace(/.*\//, "");
+    const isShell = /^(ba|da|z|k|a|fi)?sh$/.test(first);
+    if (!mainProcess && (first === "env" || (isShell && /\bexec\s+\S*zerodown/.test(start.args.join(" "))))) return [];
+    const why = mainProcess
+      ? `the main process is ${shown(mainProcess)}, not zerodown: systemd's sockets (LISTEN_PID), signals and READY=1 need that`
+      : isShell
+        ? "the shell stays the main process unless it runs zerodown by exec; sockets and signals would stop at it"
+        : `${first} stays the main process, so that systemd's sockets (LISTEN_PID) and signals don't get to zerodown`;
+    return [
+      {
+        severity: mainProcess || !isShell ? "error" : "warning",
+        setting: "ExecStart",
+        value: shown(command),
+        why,
+        ...execStartFix(unit, facts),
+      },
+    ];
+  },
+
+  runOptions({ start, runError }) {
+    if (runError === undefined) return [];
+    const value = shown([start.path, ...start.args]);
+    return [{ severity: "error", setting: "ExecStart", value, why: `zerodown run refuses it: ${runError}` }];
+  },
+
+  killMode({ unit, service }) {
+    const value = String(service.KillMode);
+    if (value === "mixed") return [];
+    const why =
+      value === "control-group"
+        ? "at a stop systemd signals the app's processes too, behind zerodown's back"
+        : "what outlives zerodown is left running, and holds the sockets";
+    return [{ severity: "warning", setting: "KillMode", value, why, fix: serviceFix(unit, "KillMode=mixed") }];
+  },
+
+  killSignal({ unit, service }) {
+    const value = signalName(service.KillSignal);
+    if (STOP_SIGNALS.some(signal => signal === value)) return [];
+    const why = `${value} doesn't stop zerodown (${STOP_SIGNALS.join(", ")} do): after TimeoutStopSec= all is killed`;
+    return [{ severity: "error", setting: "KillSignal", value, why, fix: serviceFix(unit, "KillSignal=SIGTERM") }];
+  },
+
+  execReload({ unit, service, reload, zerodown, run }) {
+    const fix = serviceFix(
+      unit,
+      ...(reload.length > 0 ? ["ExecReload="] : []),
+      `ExecReload=${commandLine([zerodown, "reload"])}`,
+    );
+    const ours = reload.find(({ path, args }) => findZerodown([path, ...args], "reload") >= 0);
+    const value = reload.map(({ path, args }) => shown([path, ...args])).join("; ");
+    const finding = (severity: Finding["severity"], why: string): Finding[] => [
+      { severity, setting: "ExecReload", value, why, fix },
+    ];
+    if (reload.length === 0) {
+      return service.Type === "notify-reload"
+        ? finding("warning", "systemctl reload waits, but reports success for a reload that failed")
+        : finding("error", `systemctl reload ${unit} is refused`);
+    }
+    if (!ours)
+      return finding("warning", "systemctl reload doesn't wait for the new generation, and can't fail with it");
+    if (namesUnit(ours.args))
+      return finding("error", "with UNIT it asks systemd for the very reload that it is part of");
+    if (ours.ignoresFailure)
+      return finding("warning", 'with "-" systemctl reload reports success for a reload that failed');
+    if (run?.control === "none") {
+      return [{ severity: "error", setting: "ExecReload", value, why: "with --control none it finds no supervisor" }];
+    }
+    return [];
+  },
+
+  reloadSignal({ unit, service, run }) {
+    const value = signalName(service.ReloadSignal);
+    if (service.Type !== "notify-reload" || !run || run.reloadSignals.some(signal => signal === value)) return [];
+    const why = `zerodown reloads at ${run.reloadSignals.join(", ")} only, and systemd waits for a reload that never begins`;
+    const fix = serviceFix(unit, `ReloadSignal=${run.reloadSignals[0]}`);
+    return [{ severity: "error", setting: "ReloadSignal", value, why, fix }];
+  },
+
+  timeoutStart({ unit, service, run }) {
+    const limit = run && startLimit({ pid: 0, ...run });
+    return shorter(unit, "TimeoutStartSec", service.TimeoutStartUSec, limit, "start or a reload");
+  },
+
+  timeoutStop({ unit, service, run }) {
+    return shorter(unit, "TimeoutStopSec", service.TimeoutStopUSec, run?.stopTimeout, "stop");
+  },
+
+  watchdog({ unit, watchdog: limit }) {
+    if (limit === 0 || limit === Number.POSITIVE_INFINITY) return [];
+    const why =
+      "nobody feeds it (zerodown doesn't pass WATCHDOG=1 of the app on): systemd kills the service when it is over";
+    const fix = serviceFix(unit, "WatchdogSec=0");
+    return [{ severity: "warning", setting: "WatchdogSec", value: formatTimeSpan(limit), why, fix }];
+  },
+
+  workingDirectory(facts) {
+    const { unit, service, realDirectory, run } = facts;
+    const value = String(service.WorkingDirectory ?? "").replace(/^!/, "");
+    const isReplaced = run?.workingDirectory !== undefined || facts.runArguments?.includes("--working-directory");
+    if (realDirectory === undefined || realDirectory === value.replace(/(?<=.)\/+$/, "") || isReplaced) return [];
+    const why = `it leads to ${realDirectory}, and systemd follows it only when the unit starts: a reload starts what is there`;
+    return [{ severity: "warning", setting: "WorkingDirectory", value, why, ...execStartFix(unit, facts) }];
+  },
+
+  remainAfterExit({ unit, service }) {
+    if (!service.RemainAfterExit) return [];
+    const why = "after zerodown's end the unit stays active, so that neither Restart= nor a connection starts it again";
+    const fix = serviceFix(unit, "RemainAfterExit=no");
+    return [{ severity: "warning", setting: "RemainAfterExit", value: "yes", why, fix }];
+  },
+
+  restart({ unit, service }) {
+    if (service.Restart !== "no") return [];
+    const why =
+      "when zerodown gives up (more than 5 crashes of the app in 10 s) nothing starts it again but a connection";
+    return [{ severity: "note", setting: "Restart", value: "no", why, fix: serviceFix(unit, "Restart=on-failure") }];
+  },
+
+  oomPolicy({ unit, service }) {
+    const value = String(service.OOMPolicy ?? "continue");
+    if (value === "continue") return [];
+    const why = "one process that the kernel kills for memory, a candidate's even, ends the whole service";
+    return [{ severity: "note", setting: "OOMPolicy", value, why, fix: serviceFix(unit, "OOMPolicy=continue") }];
+  },
+
+  delegate({ unit, service }) {
+    if (service.Delegate) return [];
+    const why =
+      "processes that leave their process group outlive their generation; to end those too, zerodown would need a cgroup of its own";
+    return [{ severity: "note", setting: "Delegate", value: "no", why, fix: serviceFix(unit, "Delegate=yes") }];
+  },
+
+  needDaemonReload({ unit, scope, service }) {
+    if (!service.NeedDaemonReload) return [];
+    const command = `systemctl${scope === "user" ? " --user" : ""} daemon-reload`;
+    const why = `the files of ${unit} changed since systemd read them, and this is about what it read: ${command}`;
+    return [{ severity: "note", setting: "NeedDaemonReload", value: "yes", why }];
+  },
+  ...SURROUNDINGS,
+} satisfies Record<string, Rule>;
+
+/** ExecStart= with all that is wrong with it put right, so that two findings have one fix. */
+function execStartFix(unit: string, { runArguments, zerodown, realDirectory, service, run }: Facts): { fix?: Fix } {
+  if (runArguments === null) return {};
+  const directory = String(service.WorkingDirectory ?? "").replace(/^!/, "");
+  const isSwapped = realDirectory !== undefined && realDirectory !== directory && run?.workingDirectory === undefined;
+  const command = [zerodown, "run", ...(isSwapped ? ["--working-directory", directory] : []), ...runArguments];
+  return { fix: serviceFix(unit, "ExecStart=", `ExecStart=${commandLine(command, true)}`) };
+}
+
+function shorter(unit: string, setting: string, property: unknown, ours: number | undefined, what: string): Finding[] {
+  const theirs = microseconds(property);
+  if (ours === undefined || theirs >= ours) return [];
+  const why = `zerodown may take up to ${formatTimeSpan(ours)} for a ${what}, and asks systemd to wait for that (EXTEND_TIMEOUT_USEC=): this limit doesn't hold`;
+  const fix = serviceFix(unit, `${setting}=${timeoutBeyond(ours)}`);
+  return [{ severity: "note", setting, value: formatTimeSpan(theirs), why, fix }];
+}
+
+function signalName(number: unknown): string {
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? String(number);
+}
+
+/** Whether arguments of `zerodown reload` hold a UNIT. */
+function namesUnit(args: readonly string[]): boolean {
+  const rest = args.slice(args.indexOf("reload") + 1);
+  return rest.some((word, index) => !word.startsWith("-") && !/^--(pid|control|timeout)$/.test(rest[index - 1] ?? ""));
+}
+
+/** A property of 64 bits, in µs. */
+function microseconds(property: unknown): number {
+  return property === INFINITY ? Number.POSITIVE_INFINITY : Number(property ?? 0);
+}

@@ -1,0 +1,133 @@
+// What the processes of a generation use, as /proc tells.
+
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+export interface Use {
+  readonly processes: readonly number[];
+  /** Resident, bytes; what processes share is counted for each. */
+  readonly memory: number;
+  /** CPU time in µs, that of children they have collected included. */
+  readonly cpu: number;
+  /** Open sockets that the supervisor hasn't open too; null where we may not look. */
+  readonly openSockets: number | null;
+}
+
+interface Process {
+  readonly pid: number;
+  readonly parent: number;
+  readonly group: number;
+  readonly isZombie: boolean;
+  readonly cpu: number;
+}
+
+/** USER_HZ: what /proc counts CPU time in is 1/100 s wherever Node runs. */
+const MICROSECONDS_PER_TICK = 1e4;
+
+/**
+ * Looks at all processes, once.
+ *
+ * @param supervisor its pid
+ * @param groups pids of the generations' main processes, which lead their process groups
+ * @returns what each group uses; nothing for one whose leader isn't, in our /proc, a child of that supervisor
+ */
+export function readUse(supervisor: number, groups: readonly number[]): Map<number, Use> {
+  const all = readProcesses();
+  const shared = readSockets(supervisor);
+  const leaders = groups.filter(group => all.some(({ pid, parent }) => pid === group && parent === supervisor));
+  return new Map(
+    leaders.map(leader => [
+      leader,
+      useOf(
+        all.filter(({ group }) => group === leader),
+        shared,
+      ),
+    ]),
+  );
+}
+
+function useOf(group: readonly Process[], shared: ReadonlySet<string> | null): Use {
+  const alive = group.filter(({ isZombie }) => !isZombie).map(({ pid }) => pid);
+  return {
+    processes: alive,
+    memory: alive.map(residentBytes).reduce((sum, bytes) => sum + bytes, 0),
+    cpu: group.reduce((sum, { cpu }) => sum + cpu, 0),
+    openSockets: shared && countSockets(alive, shared),
+  };
+}
+
+/** A socket that several processes of the group have open is one socket. */
+function countSockets(pids: readonly number[], shared: ReadonlySet<string>): number | null {
+  const sockets = pids.map(readSockets);
+  if (sockets.includes(null)) return null;
+  const own = sockets.flatMap(found => [...found!]).filter(socket => !shared.has(socket));
+  return new Set(own).size;
+}
+
+function readProcesses(): Process[] {
+  return readdirSync("/proc").flatMap(entry => (/^\d+$/.test(entry) ? readProcess(entry) : []));
+}
+
+/** proc_pid_stat(5) */
+function readProcess(pid: string): Process[] {
+  const stat = readProc(`${pid}/stat`);
+  // The program's name, in parentheses, may hold any character.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const [state, parent, group] = fields;
+  if (group === undefined) return [];
+  const ticks = fields.slice(11, 15).reduce((sum, time) => sum + Number(time), 0);
+  return [
+    {
+      pid: Number(pid),
+      parent: Number(parent),
+      group: Number(group),
+      isZombie: state === "Z" || state === "X",
+      cpu: ticks * MICROSECONDS_PER_TICK,
+    },
+  ];
+}
+
+/** From a file that, unlike stat, doesn't count in pages, whose size Node can't tell. */
+function residentBytes(pid: number): number {
+  const [, kilobytes = 0] = /^VmRSS:\s+(\d+) kB$/m.exec(readProc(`${pid}/status`)) ?? [];
+  return Number(kilobytes) * 1024;
+}
+
+/** The sockets that a process has open; none of one that is gone, null where we may not look. */
+function readSockets(pid: number): Set<string> | null {
+  try {
+    const links = readdirSync(`/proc/${pid}/fd`).map(fd => readLink(`/proc/${pid}/fd/${fd}`));
+    return new Set(links.filter(link => link.startsWith("socket:")));
+  } catch (error) {
+    if (isGone(error)) return new Set();
+    if (isForbidden(error)) return null;
+    throw error;
+  }
+}
+
+/** "" for a descriptor that was closed meanwhile. */
+function readLink(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if (isGone(error)) return "";
+    throw error;
+  }
+}
+
+/** "" for a process that is gone, or hidden from us. */
+function readProc(file: string): string {
+  try {
+    return readFileSync(`/proc/${file}`, "utf8");
+  } catch (error) {
+    if (isGone(error) || isForbidden(error)) return "";
+    throw error;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return /^(?:ENOENT|ESRCH)$/.test((error as NodeJS.ErrnoException).code ?? "");
+}
+
+function isForbidden(error: unknown): boolean {
+  return /^(?:EACCES|EPERM)$/.test((error as NodeJS.ErrnoException).code ?? "");
+}

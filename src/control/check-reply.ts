@@ -1,0 +1,64 @@
+// Whether a reply is what the method returns: what answers on a socket may be anything.
+
+import type { GenerationReport, ReloadReport, SocketReport, StatusReport } from "./types.js";
+
+type Check = (value: unknown) => boolean;
+
+const isString: Check = value => typeof value === "string";
+const isNumber: Check = value => Number.isFinite(value);
+const isPid: Check = value => Number.isInteger(value) && (value as number) > 0;
+const isState: Check = value => /^(?:starting|settling|serving|draining|ended)$/.test(String(value));
+const isOptional =
+  (check: Check): Check =>
+  value =>
+    value === undefined || value === null || check(value);
+const isObject =
+  (checks: Record<string, Check>): Check =>
+  value =>
+    typeof value === "object" &&
+    value !== null &&
+    Object.entries(checks).every(([name, check]) => check((value as Record<string, unknown>)[name]));
+const isArray =
+  (check: Check): Check =>
+  value =>
+    Array.isArray(value) && value.every(check);
+
+const isGeneration = isObject({
+  number: isNumber,
+  state: isState,
+  pid: isOptional(isPid),
+  startedAt: isNumber,
+  endedAt: isOptional(isNumber),
+  status: isString,
+  end: isOptional(isString),
+} satisfies Record<keyof GenerationReport, Check>);
+
+const isSocket = isObject({
+  fd: isNumber,
+  name: isString,
+  address: isString,
+} satisfies Record<keyof SocketReport, Check>);
+
+const isStatus = isObject({
+  version: isString,
+  pid: isPid,
+  now: isNumber,
+  status: isString,
+  generations: isArray(isGeneration),
+  sockets: isArray(isSocket),
+} satisfies Record<keyof StatusReport, Check>);
+
+const isReload = isObject({
+  generation: isOptional(isNumber),
+  generations: isArray(isGeneration),
+} satisfies Record<keyof ReloadReport, Check>);
+
+/** The reply as what it is; undefined when it is something else. */
+export function checkReload(reply: Readonly<Record<string, unknown>>): ReloadReport | undefined {
+  return isReload(reply) ? (reply as unknown as ReloadReport) : undefined;
+}
+
+/** The reply as what it is; undefined when it is something else. */
+export function checkStatus(reply: Readonly<Record<string, unknown>>): StatusReport | undefined {
+  return isStatus(reply) ? (reply as unknown as StatusReport) : undefined;
+}

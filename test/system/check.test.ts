@@ -1,0 +1,203 @@
+// zerodown check on units that a real systemd has loaded; and that what it says of them is true.
+
+import { existsSync, mkdirSync, symlinkSync, unlinkSync } from "node:fs";
+import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
+import type { Finding } from "../../src/cli/check-finding.js";
+import { temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
+import { installUnits, property, removeUnits, systemctl, UNITS, zerodown } from "../support/user-manager.js";
+
+const directory = temporaryDirectory();
+afterEach(removeUnits);
+afterAll(() => directory.remove());
+
+const NAME = `zerodown-check-${process.pid}`;
+const SERVICE = `${NAME}.service`;
+const RUN = `${ZERODOWN} run --ready exec -- /bin/sleep 1000`;
+
+function service(...lines: string[]): string {
+  return ["[Service]", ...lines, ""].join("\n");
+}
+
+interface Report {
+  unit: string;
+  wrong: boolean;
+  findings: Finding[];
+  dropIns: { unit: string; text: string }[];
+}
+
+function check(unit = NAME): Report & { status: number | null; found: string[] } {
+  const { status, stdout } = zerodown("check", "--user", "--json", unit);
+  const report = JSON.parse(stdout) as Report;
+  return {
+    ...report,
+    status,
+    found: report.findings.map(({ severity, setting, value }) => `${severity} ${setting}=${value}`),
+  };
+}
+
+test("a unit with all that is wrong: each finding, and one drop-in after which it works", () => {
+  mkdirSync(`${directory.path}/releases`);
+  symlinkSync("releases", `${directory.path}/current`);
+  installUnits({
+    [SERVICE]: service(
+      `ExecStart=/usr/bin/npx ${RUN}`,
+      "KillSignal=SIGHUP",
+      "RestrictAddressFamilies=AF_INET",
+      "MemoryDenyWriteExecute=yes",
+      "WatchdogSec=5min",
+      `WorkingDirectory=${directory.path}/current`,
+      "RemainAfterExit=yes",
+      `RuntimeDirectory=${NAME}`,
+      "TimeoutStopSec=20",
+    ),
+    [`${NAME}.socket`]: `[Socket]\nListenStream=%t/${NAME}/a.sock\n`,
+  });
+  const report = check();
+  expect(report).toMatchObject({ unit: SERVICE, status: 1, wrong: true });
+  expect(report.found.map(line => line.replace(/(ExecStart|WorkingDirectory)=.*/, "$1")).sort()).toEqual([
+    "error ExecReload=",
+    "error ExecStart",
+    "error KillSignal=SIGHUP",
+    "error MemoryDenyWriteExecute=yes",
+    "error RestrictAddressFamilies=AF_INET",
+    `error RuntimeDirectory=${NAME}`,
+    "error Type=simple",
+    "note Delegate=no",
+    "note OOMPolicy=stop",
+    "note Requires=",
+    "note Restart=no",
+    "note TimeoutStopSec=20s",
+    "warning KillMode=control-group",
+    "warning RemainAfterExit=yes",
+    "warning WatchdogSec=5min",
+    "warning WorkingDirectory",
+  ]);
+  installUnits(Object.fromEntries(report.dropIns.map(({ unit, text }) => [`${unit}.d/override.conf`, text])));
+  expect(check()).toMatchObject({ status: 0, wrong: false, found: [], dropIns: [] });
+  expect(systemctl("start", NAME).status).toBe(0);
+  expect(systemctl("reload", NAME).status).toBe(0);
+  expect(check().found).toEqual([]);
+});
+
+test("a socket with Accept=yes is found, though it doesn't name the service, and put right", () => {
+  installUnits({
+    [SERVICE]: service("Type=notify", `ExecStart=${RUN}`, "KillMode=mixed", `ExecReload=${ZERODOWN} reload`),
+    [`${NAME}@.service`]: service("ExecStart=/bin/true"),
+    [`${NAME}.socket`]: `[Socket]\nListenStream=@${NAME}\nAccept=yes\n`,
+  });
+  const report = check();
+  expect(report.found.filter(line => !line.startsWith("note"))).toEqual([`error Accept (${NAME}.socket)=yes`]);
+  installUnits(Object.fromEntries(report.dropIns.map(({ unit, text }) => [`${unit}.d/override.conf`, text])));
+  expect(check()).toMatchObject({ status: 0 });
+});
+
+test("for people: what, why and the fix of each, the worst first, and how to install them all", () => {
+  installUnits({ [SERVICE]: service("Type=notify", `ExecStart=${RUN}`, `ExecReload=${ZERODOWN} reload`) });
+  const { status, stdout } = zerodown("check", "--user", NAME);
+  expect(status).toBe(1);
+  expect(stdout).toMatch(/^warning {2}KillMode=control-group\n {9}at a stop .*\n {9}fix: KillMode=mixed\n/);
+  expect(stdout).toContain(
+    `\nAll of it, as a drop-in: systemctl --user edit ${SERVICE}\n\n    [Service]\n    KillMode=mixed\n`,
+  );
+  expect(stdout).toMatch(new RegExp(`\n\nThen: systemctl --user restart ${SERVICE}\n$`));
+});
+
+test("a shell as the main process is an error; one that zerodown took the place of is none", () => {
+  const line = `ExecStart=/bin/sh -c '${ZERODOWN} run --ready exec -- /bin/sleep 1000; true'`;
+  installUnits({ [SERVICE]: service("Type=exec", line) });
+  expect(check().found.filter(line => line.includes("ExecStart"))).toEqual([expect.stringMatching(/^warning /)]);
+  systemctl("start", NAME);
+  expect(check().found.filter(line => line.includes("ExecStart"))).toEqual([expect.stringMatching(/^error /)]);
+  installUnits({ [SERVICE]: service("Type=notify", `ExecStart=/bin/sh -c 'eval "exec ${RUN}"'`) });
+  systemctl("restart", NAME);
+  expect(check().found.filter(line => line.includes("ExecStart"))).toEqual([]);
+});
+
+describe("what it says is true:", () => {
+  test("zerodown has the time it asks for, at start, reload and stop, though the unit's limits are shorter", () => {
+    const app = "trap 'sleep 2; exit 0' INT; while :; do sleep 0.1; done";
+    installUnits({
+      [SERVICE]: service(
+        "Type=notify",
+        `ExecStart=${ZERODOWN} run --ready delay:2s --stop-timeout 10 -- /bin/sh -c "${app}"`,
+        `ExecReload=${ZERODOWN} reload`,
+        "KillMode=mixed",
+        "TimeoutStartSec=1",
+        "TimeoutStopSec=1",
+      ),
+    });
+    expect(check().found).toEqual(expect.arrayContaining(["note TimeoutStartSec=1s", "note TimeoutStopSec=1s"]));
+    expect(systemctl("start", NAME).status).toBe(0);
+    expect(systemctl("reload", NAME).status).toBe(0);
+    expect(systemctl("stop", NAME).status).toBe(0);
+    expect([property(NAME, "Result"), property(NAME, "ExecMainStatus")]).toEqual(["success", "0"]);
+  });
+
+  test.each([
+    ["RestrictAddressFamilies=AF_INET", "exit-code", "73"],
+    ["MemoryDenyWriteExecute=yes", "signal", "5"],
+  ])("with %s zerodown doesn't start", (line, result, status) => {
+    installUnits({ [SERVICE]: service("Type=notify", `ExecStart=${RUN}`, line) });
+    expect(systemctl("start", NAME).status).toBe(1);
+    expect([property(NAME, "Result"), property(NAME, "ExecMainStatus")]).toEqual([result, status]);
+  });
+
+  test("a socket in the service's RuntimeDirectory= is gone when that stops", () => {
+    installUnits({
+      [SERVICE]: service("Type=notify", `ExecStart=${RUN}`, "KillMode=mixed", `RuntimeDirectory=${NAME}`),
+      [`${NAME}.socket`]: `[Socket]\nListenStream=%t/${NAME}/a.sock\n`,
+    });
+    const finding = check().findings.find(({ setting }) => setting === "RuntimeDirectory");
+    expect(finding).toMatchObject({ severity: "error", why: expect.stringContaining(`/${NAME}/a.sock`) });
+    systemctl("start", `${NAME}.socket`);
+    systemctl("start", NAME);
+    expect(existsSync(`${process.env.XDG_RUNTIME_DIR}/${NAME}/a.sock`)).toBe(true);
+    systemctl("stop", SERVICE);
+    expect(property(`${NAME}.socket`, "ActiveState")).toBe("active");
+    expect(existsSync(`${process.env.XDG_RUNTIME_DIR}/${NAME}/a.sock`)).toBe(false);
+  });
+
+  test("a watchdog ends the service", () => {
+    installUnits({ [SERVICE]: service("Type=notify", `ExecStart=${RUN}`, "KillMode=mixed", "WatchdogSec=300ms") });
+    expect(check().found).toContain("warning WatchdogSec=300ms");
+    systemctl("start", "--wait", NAME);
+    expect(property(NAME, "Result")).toBe("watchdog");
+  });
+});
+
+describe("bad input is one line and its exit status:", () => {
+  test.each([
+    [[], 64, "which unit? See zerodown check --help"],
+    [[""], 64, "the name of the unit is empty"],
+    [["a", "b"], 64, 'one unit at a time: "b" is too many'],
+    [["--user", "--system", "a"], 64, "give one of --user and --system"],
+    [["--pid", "1"], 64, "unknown option '--pid'; see zerodown check --help"],
+    [["app.socket"], 64, '"app.socket" is no service: zerodown runs in services'],
+    [["--user", "no/unit"], 69, "Unit name no/unit.service is not valid."],
+    [["--user", "a@.service"], 69, "Unit name a@.service is missing the instance name."],
+    [["--user", `${NAME}-none`], 69, `there is no unit ${NAME}-none.service`],
+    [["--system", "a"], 69, expect.stringMatching(/^the system bus can't be reached: /)],
+  ])("%j", (args, expected, line) => {
+    const { status, stdout, stderr } = zerodown("check", ...args);
+    expect(stderr).toMatch(/^zerodown: .*\n$/);
+    expect([status, stdout, stderr.slice("zerodown: ".length, -1)]).toEqual([expected, "", line]);
+  });
+
+  test("a masked unit", () => {
+    const file = `${UNITS}/${NAME}-masked.service`;
+    symlinkSync("/dev/null", file);
+    systemctl("daemon-reload");
+    const { status, stderr } = zerodown("check", "--user", `${NAME}-masked`);
+    expect([status, stderr]).toEqual([69, `zerodown: ${NAME}-masked.service is masked\n`]);
+    unlinkSync(file);
+  });
+
+  test("a unit that systemd doesn't take, and one that doesn't run zerodown, are findings", () => {
+    installUnits({
+      [SERVICE]: service("ExecStart=/bin/sleep 9"),
+      [`${NAME}-bad.service`]: service("ExecStart=no/path"),
+    });
+    expect(check()).toMatchObject({ status: 1, found: ["error ExecStart=/bin/sleep 9"] });
+    expect(check(`${NAME}-bad`)).toMatchObject({ status: 1, found: ["error LoadState=bad-setting"] });
+  });
+});

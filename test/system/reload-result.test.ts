@@ -1,0 +1,138 @@
+// `systemctl reload` tells the truth: it returns when the new generation serves, and fails when it doesn't.
+
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { APPS, ZERODOWN } from "../support/supervisor.js";
+import { installApp, removeUnits, type TestUnit } from "../support/unit.js";
+
+const VERSION = Number(/^systemd (\d+)/.exec(execFileSync("systemctl", ["--version"], { encoding: "utf8" }))![1]);
+
+/** Each way to set a unit up, for the versions that know it. */
+const WAYS = [
+  { way: "Type=notify, ExecReload=zerodown reload", since: 247, canFail: true, service: [] },
+  {
+    way: "Type=notify-reload, no ExecReload=",
+    since: 253,
+    canFail: false,
+    service: ["Type=notify-reload", "ExecReload="],
+  },
+  {
+    way: "Type=notify-reload, ExecReload=zerodown reload",
+    since: 253,
+    canFail: true,
+    service: ["Type=notify-reload"],
+  },
+].filter(({ since }) => VERSION >= since);
+
+afterEach(removeUnits);
+
+/** The app is what the file `app` in the unit's directory says, at the time of each start. */
+function install(start: number, stop: number, service: readonly string[] = []): TestUnit {
+  const unit = installApp({ command: "sh app", service });
+  unit.install(`${unit.service}.d/directory.conf`, ["[Service]", `WorkingDirectory=${unit.directory}`]);
+  deploy(unit, `${start} ${stop}`);
+  return unit;
+}
+
+function deploy(unit: TestUnit, args: string): void {
+  writeFileSync(`${unit.directory}/app`, `exec ${APPS}slow.sh ${args}\n`);
+}
+
+describe.each(WAYS)("$way", ({ service, canFail }) => {
+  test("a reload returns when the new generation serves, and is one reload", async () => {
+    const unit = install(0, 0, service);
+    await unit.start();
+    for (const generation of [2, 3]) {
+      deploy(unit, "0.3 0");
+      await unit.reload();
+      expect(await unit.property("StatusText")).toMatch(new RegExp(`^Generation ${generation} \\(pid \\d+\\) serving`));
+      expect(await unit.property("ActiveState")).toBe("active");
+    }
+    expect(unit.log.matching(/ started$/)).toHaveLength(3);
+  });
+
+  test(`a reload that fails ${canFail ? "fails" : "can't fail"} systemctl, and the old generation serves`, async () => {
+    const unit = install(0, 0, service);
+    await unit.start();
+    const pid = await unit.serving(1);
+    deploy(unit, "0 0 7");
+    const { status } = await unit.systemctl("reload", unit.service);
+    expect(status).toBe(canFail ? 1 : 0);
+    expect(await unit.property("ActiveState")).toBe("active");
+    expect(await unit.property("StatusText")).toBe(
+      "Reload failed: generation 2 exited with status 7 before it was ready. " +
+        `Generation 1 (pid ${pid}) still serving`,
+    );
+    expect(unit.log.matching(/ started$/)).toHaveLength(2);
+    deploy(unit, "0 0");
+    await unit.reload();
+    await unit.serving(3);
+  });
+});
+
+describe("a generation slower than the unit's own timeouts, but within ours,", () => {
+  test("doesn't make systemd give up: not at the start, not at a reload, not at a stop", async () => {
+    const unit = install(2.5, 2.5, ["TimeoutStartSec=1", "TimeoutStopSec=1"]);
+    await unit.start();
+    await unit.reload();
+    expect(await unit.property("StatusText")).toMatch(/^Generation 2 /);
+    await unit.stop();
+    expect(await unit.property("Result")).toBe("success");
+    await unit.log.next(/generation 2 .* drained and exited with status 0/);
+  });
+});
+
+describe("zerodown reload UNIT", () => {
+  const reload = (...args: string[]) => {
+    try {
+      return {
+        status: 0,
+        output: execFileSync(ZERODOWN, ["reload", "--user", ...args], { encoding: "utf8", stdio: "pipe" }),
+      };
+    } catch (error) {
+      const { status, stderr } = error as { status: number; stderr: string };
+      return { status, output: stderr };
+    }
+  };
+
+  test("asks systemd, and tells what came of it", async () => {
+    const unit = install(0, 0);
+    await unit.start();
+    expect(reload(unit.service)).toEqual({
+      status: 0,
+      output: expect.stringMatching(/^generation 2 \(pid \d+\) serving/),
+    });
+    deploy(unit, "0 0 7");
+    const { status, output } = reload(unit.service);
+    expect(status).toBe(1);
+    expect(output).toMatch(/^zerodown: .*: Reload failed: generation 3 exited with status 7 before it was ready/);
+    expect(output).toMatch(/systemd says: failed/);
+    expect(output).toMatch(/the last lines of .*generation 3/s);
+  });
+
+  test("a unit whose ExecReload= doesn't wait: no success is told that is none", async () => {
+    const unit = install(0, 0, ["ExecReload=", "ExecReload=true"]);
+    await unit.start();
+    expect(reload(unit.service)).toEqual({ status: 1, output: expect.stringMatching(/its ExecReload= doesn't wait/) });
+  });
+
+  test.each([
+    ["no such unit", ["nothing-of-that-name"], 69, /there is no unit nothing-of-that-name\.service/],
+    ["two units", ["a", "b"], 64, /one unit at a time/],
+    ["no target at all", [], 64, /which service\?/],
+  ])("%s: one line and an exit status", (_, args, status, message) => {
+    const result = reload(...args);
+    expect(result.status).toBe(status);
+    expect(result.output.trim().split("\n")).toEqual([expect.stringMatching(message)]);
+  });
+
+  test("a unit that isn't ours: one line and an exit status", async () => {
+    const unit = install(0, 0, ["Type=simple", "ExecStart=", "ExecStart=sleep infinity"]);
+    await unit.start();
+    expect(reload(unit.service)).toEqual({
+      status: 69,
+      output: expect.stringMatching(/sleep \(pid \d+\) has no control socket/),
+    });
+  });
+});

@@ -1,0 +1,223 @@
+// zerodown status UNIT, with units of a real systemd.
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
+import { afterEach, expect, test } from "@jest/globals";
+import type { StatusFacts } from "../../src/cli/status-facts.js";
+import { killCommands, type Result, TestCommand, zerodown } from "../support/command.js";
+import { temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
+
+/** With a file "broken" it can't start; a generation drains until somebody writes to "fifo". */
+const APP = `
+[ ! -e broken ] || exit 3
+trap 'read < fifo; exit 0' INT
+echo >&$ZERODOWN_READY_FD
+while :; do sleep infinity & wait; done
+`;
+
+let count = 0;
+const units: TestUnit[] = [];
+afterEach(async () => {
+  await killCommands();
+  for (const unit of units.splice(0)) unit.remove();
+});
+
+/** A service of our own, in a directory of its own. */
+class TestUnit {
+  readonly name = `zerodown-status-${process.pid}-${++count}.service`;
+  private readonly directory = temporaryDirectory();
+  private readonly file = `${process.env.XDG_CONFIG_HOME}/systemd/user/${this.name}`;
+
+  constructor(command = `${ZERODOWN} run --ready fd --working-directory %D -- bash app.sh`, settings = "") {
+    units.push(this);
+    this.write("app.sh", APP);
+    execFileSync("mkfifo", [`${this.directory.path}/fifo`]);
+    const start = command.replace("%D", this.directory.path);
+    writeFileSync(
+      this.file,
+      `[Service]\nType=notify\nExecStart=${start}\nExecReload=${ZERODOWN} reload\nKillMode=mixed\nTimeoutStartSec=77\n${settings}`,
+    );
+    systemctl("daemon-reload");
+  }
+
+  get mainPid(): number {
+    return Number(systemctl("show", "--property=MainPID", "--value", this.name));
+  }
+
+  write(file: string, text = ""): void {
+    writeFileSync(`${this.directory.path}/${file}`, text);
+  }
+
+  delete(file: string): void {
+    rmSync(`${this.directory.path}/${file}`);
+  }
+
+  /** Lets those that drain end. */
+  release(): void {
+    this.write("fifo", "\n");
+  }
+
+  remove(): void {
+    spawnSync("systemctl", ["--user", "kill", "--signal=SIGKILL", this.name]);
+    spawnSync("systemctl", ["--user", "stop", this.name]);
+    spawnSync("systemctl", ["--user", "reset-failed", this.name]);
+    rmSync(this.file);
+    this.directory.remove();
+  }
+}
+
+function systemctl(...args: readonly string[]): string {
+  return execFileSync("systemctl", ["--user", ...args], { encoding: "utf8" }).trim();
+}
+
+const status = (...args: readonly string[]): Promise<Result> => zerodown(["status", "--user", ...args]);
+
+function parse(line: string): StatusFacts {
+  return JSON.parse(line);
+}
+
+test("it shows the unit as systemd sees it, above its supervisor's generations", async () => {
+  const unit = new TestUnit();
+  systemctl("start", unit.name);
+  const { status: exitStatus, stdout, stderr } = await status(unit.name);
+  expect({ exitStatus, stderr }).toEqual({ exitStatus: 0, stderr: "" });
+  const lines = stdout.split("\n");
+  expect(lines[0]).toMatch(/^zerodown \S+ \(pid \d+\): Generation 1 \(pid \d+\) serving$/);
+  expect(lines[1]).toBe(
+    `${unit.name}: active (running), MainPID=${unit.mainPid}, NRestarts=0, TimeoutStartUSec=1min 17s, TimeoutStopUSec=1min 30s`,
+  );
+  expect(stdout).toMatch(/^ +1 {2}serving /m);
+});
+
+test("--json has systemd's own values, and the suffix of a unit's name may be left out", async () => {
+  const unit = new TestUnit(undefined, "TimeoutStopSec=infinity\n");
+  systemctl("start", unit.name);
+  const { stdout } = await status("--json", unit.name.replace(".service", ""));
+  expect(parse(stdout)).toMatchObject({
+    supervisor: { pid: unit.mainPid },
+    unit: {
+      Id: unit.name,
+      LoadState: "loaded",
+      ActiveState: "active",
+      SubState: "running",
+      Result: "success",
+      ReloadResult: "success",
+      MainPID: unit.mainPid,
+      NRestarts: 0,
+      TimeoutStartUSec: 77e6,
+      TimeoutStopUSec: null,
+      StatusText: expect.stringMatching(/^Generation 1 \(pid \d+\) serving$/),
+    },
+  });
+});
+
+test("after a reload that failed the unit's ReloadResult and the candidate's end are there", async () => {
+  const unit = new TestUnit();
+  systemctl("start", unit.name);
+  unit.write("broken");
+  expect(spawnSync("systemctl", ["--user", "reload", unit.name]).status).not.toBe(0);
+  const { status: exitStatus, stdout } = await status(unit.name);
+  expect(exitStatus).toBe(0);
+  expect(stdout).toContain(`${unit.name}: active (running), ReloadResult=exit-code, MainPID=${unit.mainPid}, `);
+  expect(stdout).toMatch(/^ +2 {2}ended +\d+ .* ago, after .*: exited with status 3 before it was ready$/m);
+  expect(stdout).toMatch(/^ +1 {2}serving /m);
+});
+
+test("--watch tells of what only systemd knows: the reload is over", async () => {
+  const unit = new TestUnit();
+  systemctl("start", unit.name);
+  const command = new TestCommand(ZERODOWN, ["status", "--user", "--watch", "--json", unit.name]);
+  await command.output.next(/"serving"/);
+  // Generation 1 drains until it is released: the supervisor has nothing to tell when ExecReload= is over.
+  systemctl("reload", unit.name);
+  await command.output.next(/"ActiveState":"reloading"/);
+  const last = await command.output.next(/"ActiveState":"active".*"state":"serving".*"state":"draining"/);
+  expect(parse(last).generations).toMatchObject([
+    { number: 2, state: "serving" },
+    { number: 1, state: "draining" },
+  ]);
+  unit.release();
+  await command.output.next(/"ActiveState":"active".*"number":1,"state":"ended"/);
+  command.signal("SIGINT");
+  expect(await command.ended).toMatchObject({ status: 0, stderr: "" });
+});
+
+test("--watch ends when the unit stops", async () => {
+  const unit = new TestUnit();
+  systemctl("start", unit.name);
+  const pid = unit.mainPid;
+  const command = new TestCommand(ZERODOWN, ["status", "--user", "--watch", "--json", unit.name]);
+  await command.output.next(/"serving"/);
+  systemctl("kill", "--signal=SIGKILL", unit.name);
+  expect(await command.ended).toMatchObject({
+    status: 69,
+    stderr: `zerodown: the supervisor (pid ${pid}) went away\n`,
+  });
+});
+
+test("in the unit itself, as its MAINPID says, nothing need be named", async () => {
+  const unit = new TestUnit();
+  systemctl("start", unit.name);
+  const { stdout } = await zerodown(["status", "--json"], { env: { ...process.env, MAINPID: String(unit.mainPid) } });
+  expect(parse(stdout)).toMatchObject({ unit: null, supervisor: { pid: unit.mainPid } });
+});
+
+test("a unit that was stopped: its state, exit status 3", async () => {
+  const unit = new TestUnit();
+  for (const options of [[], ["--watch"]]) {
+    const { status: exitStatus, stdout, stderr } = await status(...options, unit.name);
+    expect({ exitStatus, stderr }).toEqual({ exitStatus: 3, stderr: "" });
+    expect(stdout).toMatch(new RegExp(`^${unit.name}: inactive \\(dead\\), MainPID=0, .*\\n$`));
+  }
+});
+
+test("a unit that failed: its result and what its supervisor said last, exit status 3", async () => {
+  const unit = new TestUnit();
+  unit.write("broken");
+  expect(spawnSync("systemctl", ["--user", "start", unit.name]).status).toBe(1);
+  const { status: exitStatus, stdout, stderr } = await status(unit.name);
+  expect({ exitStatus, stderr }).toEqual({ exitStatus: 3, stderr: "" });
+  const [first, second] = stdout.split("\n");
+  expect(first).toMatch(new RegExp(`^${unit.name}: failed \\(failed\\), Result=exit-code, MainPID=0, `));
+  expect(second).toBe("  Start failed: generation 1 exited with status 3 before it was ready");
+
+  const json = await status("--json", unit.name);
+  expect(json.status).toBe(3);
+  expect(parse(json.stdout)).toMatchObject({
+    unit: { ActiveState: "failed", Result: "exit-code" },
+    supervisor: null,
+    now: null,
+    sockets: [],
+    generations: [],
+  });
+});
+
+async function expectError(result: Promise<Result>, line: RegExp): Promise<void> {
+  const { status: exitStatus, stdout, stderr } = await result;
+  expect(stderr).toMatch(/^zerodown: .*\n$/);
+  expect(stderr).toMatch(line);
+  expect({ exitStatus, stdout }).toEqual({ exitStatus: 69, stdout: "" });
+}
+
+test("no such unit", async () => {
+  await expectError(status("zerodown-none"), /there is no unit zerodown-none\.service/);
+});
+
+test("a unit's name that can't be one", async () => {
+  await expectError(status("a b/c"), /not valid/);
+});
+
+test("a unit that isn't ours", async () => {
+  const unit = new TestUnit("sleep infinity", "Type=exec\n");
+  systemctl("start", unit.name);
+  await expectError(status(unit.name), /: sleep \(pid \d+\) has no control socket.*zerodown\?$/m);
+});
+
+test("a unit that has no main process by its nature", async () => {
+  await expectError(status("basic.target"), /basic\.target is active: it has no main process/);
+});
+
+test("no bus", async () => {
+  const env = { ...process.env, DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent/bus" };
+  await expectError(zerodown(["status", "--user", "a.service"], { env }), /the user bus can't be reached/);
+});

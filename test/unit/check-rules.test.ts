@@ -1,0 +1,249 @@
+// The rules of `zerodown check`, each alone: what it finds in a unit that is right but for one thing.
+
+import { describe, expect, test } from "@jest/globals";
+import { deduceFacts, type Facts, isDirect } from "../../src/cli/check-facts.js";
+import type { Finding } from "../../src/cli/check-finding.js";
+import { checkUnit, RULES } from "../../src/cli/check-rules.js";
+
+const Z = "/usr/bin/zerodown";
+const RUN = [Z, "run", "--stop-timeout", "30", "--", "/srv/app/serve"];
+
+const exec = (argv: readonly string[], ignoresFailure = false) => [[argv[0], argv, ignoresFailure]];
+
+const SERVICE = {
+  Id: "app.service",
+  LoadState: "loaded",
+  ActiveState: "inactive",
+  Type: "notify",
+  NotifyAccess: "main",
+  ExecStart: exec(RUN),
+  ExecReload: exec([Z, "reload"]),
+  KillMode: "mixed",
+  KillSignal: 15,
+  TimeoutStartUSec: 605_000_000n,
+  TimeoutStopUSec: 2n ** 64n - 1n,
+  Restart: "on-failure",
+  OOMPolicy: "continue",
+  Delegate: true,
+  Requires: ["app.socket", "sysinit.target"],
+  RuntimeDirectory: ["app"],
+  RuntimeDirectoryPreserve: "no",
+  RestrictAddressFamilies: [false, []],
+  WorkingDirectory: "",
+};
+const SOCKET = { LoadState: "loaded", ActiveState: "active", Accept: false, Listen: [["Stream", "[::]:80"]] };
+
+function facts(
+  service: Record<string, unknown> = {},
+  rest: Partial<Parameters<typeof deduceFacts>[0]> & { socket?: Record<string, unknown> } = {},
+): Facts {
+  const { socket = {}, ...others } = rest;
+  return deduceFacts({
+    unit: "app.service",
+    scope: "system",
+    service: { ...SERVICE, ...service },
+    sockets: [{ name: "app.socket", properties: { ...SOCKET, ...socket } }],
+    mainProcess: undefined,
+    realDirectory: undefined,
+    watchdog: 0,
+    runtimeRoot: "/run",
+    ...others,
+  });
+}
+
+/** "error KillMode=process: KillMode=mixed" for what the named rule finds. */
+function found(rule: keyof typeof RULES, about: Facts): string[] {
+  const findings: readonly Finding[] = RULES[rule](about);
+  return findings.map(
+    ({ severity, setting, value, fix }) => `${severity} ${setting}=${value}: ${fix?.lines.join(" | ") ?? "no fix"}`,
+  );
+}
+
+test("nothing is found in a unit that is right", () => {
+  expect(checkUnit(facts())).toEqual([]);
+});
+
+const start = (...argv: string[]) => ({ ExecStart: exec(argv) });
+const CONTROL = "error Accept (app.socket)=yes";
+
+test.each<[keyof typeof RULES, Facts, string[]]>([
+  ["type", facts({ Type: "simple" }), ["error Type=simple: Type=notify"]],
+  ["type", facts({ Type: "notify-reload" }), []],
+  ["notifyAccess", facts({ NotifyAccess: "none" }), ["error NotifyAccess=none: NotifyAccess=main"]],
+  ["notifyAccess", facts({ NotifyAccess: "all" }), []],
+  ["killMode", facts({ KillMode: "control-group" }), ["warning KillMode=control-group: KillMode=mixed"]],
+  ["killMode", facts({ KillMode: "process" }), ["warning KillMode=process: KillMode=mixed"]],
+  ["killSignal", facts({ KillSignal: 1 }), ["error KillSignal=SIGHUP: KillSignal=SIGTERM"]],
+  ["killSignal", facts({ KillSignal: 3 }), []],
+  ["execReload", facts({ ExecReload: [] }), [`error ExecReload=: ExecReload=${Z} reload`]],
+  ["execReload", facts({ ExecReload: [], Type: "notify-reload" }), [`warning ExecReload=: ExecReload=${Z} reload`]],
+  [
+    "execReload",
+    facts({ ExecReload: exec(["/bin/kill", "-HUP", "$MAINPID"]) }),
+    [`warning ExecReload=/bin/kill -HUP $MAINPID: ExecReload= | ExecReload=${Z} reload`],
+  ],
+  [
+    "execReload",
+    facts({ ExecReload: exec([Z, "reload"], true) }),
+    [`warning ExecReload=${Z} reload: ExecReload= | ExecReload=${Z} reload`],
+  ],
+  [
+    "execReload",
+    facts({ ExecReload: exec([Z, "reload", "--timeout", "5", "app"]) }),
+    [`error ExecReload=${Z} reload --timeout 5 app: ExecReload= | ExecReload=${Z} reload`],
+  ],
+  ["execReload", facts({ ExecReload: exec([Z, "reload", "--timeout", "5", "--pid=7"]) }), []],
+  ["execReload", facts({ ExecReload: [...exec(["/bin/true"]), ...exec([Z, "reload"])] }), []],
+  ["execReload", facts(start(Z, "run", "--control", "none", "--", "x")), [`error ExecReload=${Z} reload: no fix`]],
+  [
+    "reloadSignal",
+    facts({ ...start(Z, "run", "--reload-signal", "USR1", "--", "x"), Type: "notify-reload", ReloadSignal: 1 }),
+    ["error ReloadSignal=SIGHUP: ReloadSignal=SIGUSR1"],
+  ],
+  ["reloadSignal", facts({ Type: "notify-reload", ReloadSignal: 1 }), []],
+  ["reloadSignal", facts(start(Z, "run", "--reload-signal", "USR1", "--", "x")), []],
+  [
+    "timeoutStart",
+    facts({ TimeoutStartUSec: 90_000_000n }),
+    ["note TimeoutStartSec=1min 30s: TimeoutStartSec=10min 10s"],
+  ],
+  ["timeoutStart", facts({ ...start(Z, "run", "--ready", "exec", "--", "x"), TimeoutStartUSec: 1n }), []],
+  ["timeoutStart", facts({ ...start(Z, "run", "--start-timeout", "$T", "--", "x"), TimeoutStartUSec: 1n }), []],
+  ["timeoutStop", facts({ TimeoutStopUSec: 29_000_000n }), ["note TimeoutStopSec=29s: TimeoutStopSec=40s"]],
+  ["timeoutStop", facts({ TimeoutStopUSec: 30_000_000n }), []],
+  ["timeoutStop", facts(start(Z, "run", "--stop-timeout", "infinity", "--", "x")), []],
+  [
+    "timeoutStop",
+    facts({ ...start(Z, "run", "--stop-timeout", "infinity", "--", "x"), TimeoutStopUSec: 5_000_000n }),
+    ["note TimeoutStopSec=5s: TimeoutStopSec=infinity"],
+  ],
+  ["accept", facts({}, { socket: { Accept: true } }), [`${CONTROL}: Accept=no`]],
+  [
+    "accept",
+    facts({}, { unit: "app@1.service", socket: { Accept: true } }),
+    [`${CONTROL}: Accept=no | Service=app@1.service`],
+  ],
+  ["noSockets", facts({}, { sockets: [] }), ["warning TriggeredBy=: no fix"]],
+  ["noSockets", facts(start(Z, "run", "--listen", "80", "--", "x"), { sockets: [] }), []],
+  ["noSockets", facts(start(Z, "run", "$OPTIONS", "--", "x"), { sockets: [] }), []],
+  ["socketsAreUp", facts({ Requires: [] }), ["note Requires=: Requires=app.socket"]],
+  ["socketsAreUp", facts({ Requires: [], Wants: ["app.socket"] }), []],
+  [
+    "socketsAreUp",
+    facts({ Requires: [], ActiveState: "active" }, { socket: { ActiveState: "inactive" } }),
+    ["warning Requires=: Requires=app.socket"],
+  ],
+  [
+    "socketInRuntimeDirectory",
+    facts({}, { socket: { Listen: [["Stream", "/var/run/app/a.sock"]] } }),
+    ["error RuntimeDirectory=app: RuntimeDirectoryPreserve=yes"],
+  ],
+  [
+    "socketInRuntimeDirectory",
+    facts({ RuntimeDirectoryPreserve: "yes" }, { socket: { Listen: [["Stream", "/run/app/a.sock"]] } }),
+    [],
+  ],
+  ["socketInRuntimeDirectory", facts({}, { socket: { Listen: [["Stream", "/run/app.sock"]] } }), []],
+  [
+    "runtimeDirectory",
+    facts({ RuntimeDirectory: [], User: "www" }),
+    ["warning RuntimeDirectory=: RuntimeDirectory=app"],
+  ],
+  [
+    "runtimeDirectory",
+    facts({ RuntimeDirectory: [], ProtectSystem: "strict" }),
+    ["error RuntimeDirectory=: RuntimeDirectory=app"],
+  ],
+  ["runtimeDirectory", facts({ RuntimeDirectory: [], ProtectSystem: "strict", ReadWritePaths: ["/run"] }), []],
+  ["runtimeDirectory", facts({ RuntimeDirectory: [], User: "root" }), []],
+  ["runtimeDirectory", facts({ RuntimeDirectory: [], User: "www" }, { scope: "user" }), []],
+  [
+    "addressFamilies",
+    facts({ RestrictAddressFamilies: [true, ["AF_INET", "AF_INET6"]] }),
+    ["error RestrictAddressFamilies=AF_INET AF_INET6: RestrictAddressFamilies=AF_UNIX"],
+  ],
+  [
+    "addressFamilies",
+    facts({ RestrictAddressFamilies: [false, ["AF_UNIX"]] }),
+    ["error RestrictAddressFamilies=~AF_UNIX: RestrictAddressFamilies=AF_UNIX"],
+  ],
+  ["addressFamilies", facts({ RestrictAddressFamilies: [true, ["AF_UNIX"]] }), []],
+  ["addressFamilies", facts({ RestrictAddressFamilies: [false, ["AF_PACKET"]] }), []],
+  [
+    "memoryDenyWriteExecute",
+    facts({ MemoryDenyWriteExecute: true }),
+    ["error MemoryDenyWriteExecute=yes: MemoryDenyWriteExecute=no"],
+  ],
+  ["watchdog", facts({}, { watchdog: 20e6 }), ["warning WatchdogSec=20s: WatchdogSec=0"]],
+  ["watchdog", facts({}, { watchdog: Number.POSITIVE_INFINITY }), []],
+  [
+    "workingDirectory",
+    facts({ WorkingDirectory: "!/srv/current" }, { realDirectory: "/srv/releases/1" }),
+    [
+      `warning WorkingDirectory=/srv/current: ExecStart= | ExecStart=${Z} run --working-directory /srv/current ${RUN.slice(2).join(" ")}`,
+    ],
+  ],
+  ["workingDirectory", facts({ WorkingDirectory: "/srv/app/" }, { realDirectory: "/srv/app" }), []],
+  [
+    "workingDirectory",
+    facts(
+      { ...start(Z, "run", "--working-directory", "/srv/b", "--", "x"), WorkingDirectory: "/srv/current" },
+      { realDirectory: "/srv/releases/1" },
+    ),
+    [],
+  ],
+  ["remainAfterExit", facts({ RemainAfterExit: true }), ["warning RemainAfterExit=yes: RemainAfterExit=no"]],
+  ["restart", facts({ Restart: "no" }), ["note Restart=no: Restart=on-failure"]],
+  ["oomPolicy", facts({ OOMPolicy: "stop" }), ["note OOMPolicy=stop: OOMPolicy=continue"]],
+  ["delegate", facts({ Delegate: false }), ["note Delegate=no: Delegate=yes"]],
+  ["needDaemonReload", facts({ NeedDaemonReload: true }), ["note NeedDaemonReload=yes: no fix"]],
+  [
+    "runOptions",
+    facts(start(Z, "run", "--settle", "x", "--", "x")),
+    [`error ExecStart=${Z} run --settle x -- x: no fix`],
+  ],
+  ["runOptions", facts(start(Z, "run", "--settle", "$SETTLE", "--", "x")), []],
+])("%s %#: its finding, and the fix", (rule, about, expected) => {
+  expect(found(rule, about)).toEqual(expected);
+});
+
+describe("what stands between systemd and zerodown", () => {
+  const shell = start("/bin/sh", "-c", `${Z} run -- x`);
+  test.each<[string, Facts, string[]]>([
+    ["npx", facts(start("/usr/bin/npx", "zerodown", "run", "--", "a b")), ["error"]],
+    ["a shell", facts(shell), ["warning"]],
+    ["a shell that runs it by exec", facts(start("/bin/sh", "-c", `exec ${Z} run -- x`)), []],
+    ["a shell that is the main process", facts(shell, { mainProcess: ["/bin/sh", "-c", "…"] }), ["error"]],
+    ["a shell that zerodown took the place of", facts(shell, { mainProcess: ["node", "--expose-gc", ...RUN] }), []],
+    ["env", facts(start("/usr/bin/env", "A=b", Z, "run", "--", "x")), []],
+    [
+      "env, with npm as the main process",
+      facts(start("/usr/bin/env", "npm", Z, "run"), { mainProcess: ["npm"] }),
+      ["error"],
+    ],
+    ["Node", facts(start("/usr/bin/node", "--max-semi-space-size=1", Z, "run", "--", "x")), []],
+  ])("%s", (_, about, severities) => {
+    expect(RULES.wrapper(about).map(({ severity }) => severity)).toEqual(severities);
+  });
+
+  test("is left out by the fix, which keeps the arguments", () => {
+    const [finding] = RULES.wrapper(facts(start("/usr/bin/npx", "zerodown", "run", "--", "a b", "$C", "%d")));
+    expect(finding!.fix!.lines[1]).toMatch(/^ExecStart=\/.* run -- "a b" \$C %%d$/);
+  });
+
+  test("is not the shell that zerodown's own script begins in", () => {
+    expect(isDirect(["/bin/sh", ...RUN])).toBe(true);
+    expect(isDirect(["/bin/sh", "-c", ...RUN])).toBe(false);
+    expect(isDirect(["/usr/bin/node", "other.js", ...RUN])).toBe(false);
+  });
+});
+
+test.each<[string, Facts, string]>([
+  ["does not run zerodown", facts(start("/bin/sleep", "9")), "ExecStart=/bin/sleep 9"],
+  ["is another command of zerodown", facts(start(Z, "status", "--watch")), `ExecStart=${Z} status --watch`],
+  ["was not taken by systemd", facts({ LoadState: "bad-setting", KillMode: "none" }), "LoadState=bad-setting"],
+])("of a unit that %s, that is the only finding", (_, about, expected) => {
+  expect(checkUnit(about).map(({ severity, setting, value }) => `${severity} ${setting}=${value}`)).toEqual([
+    `error ${expected}`,
+  ]);
+});
