@@ -24,6 +24,7 @@ test("a killed generation is started anew at once, and the clients that wait are
   expect(answers).toEqual(Array(5).fill("v1 from generation 2"));
   const [line] = service.supervisor.log.matching(/generation 1 .* killed/);
   expect(line).toMatch(/^zerodown: generation 1 \(pid \d+\) was killed by SIGKILL\. Starting generation 2 at once$/);
+  await service.supervisor.serving(2);
   await service.expectOnly(2, "v1");
   await service.expectRecovery(3);
 });
