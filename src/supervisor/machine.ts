@@ -110,10 +110,11 @@ function spawned(move: Move, generation: Generation, pid: number): void {
   update(move, generation.number, { pid });
   log(move, "info", `generation ${generation.number} (pid ${pid}) started`);
   const { ready: mode, readyDelay, startTimeout, stopSignal } = move.config;
-  if (generation.state === "draining") {
-    // A stop came between the decision to start it and its start.
-    if (generation.killed) move.effects.push({ type: "kill", generation: generation.number });
-    else move.effects.push({ type: "signal", generation: generation.number, signal: stopSignal });
+  // A stop, or an operator's word, may have come between the decision to start it and its start.
+  if (generation.killed) {
+    move.effects.push({ type: "kill", generation: generation.number });
+  } else if (generation.state === "draining") {
+    move.effects.push({ type: "signal", generation: generation.number, signal: stopSignal });
   } else if (mode === "exec") {
     ready(move, find(move, generation.number));
   } else if (mode === "delay") {
@@ -204,9 +205,10 @@ function beginReload(move: Move, askers: readonly number[], cause: Generation["c
   tell(move, "RELOADING=1", `MONOTONIC_USEC=${Math.floor(move.now)}`, extension(startLimit(move.config)));
 }
 
+/** One that settles has requests to answer already: it is not for killing. */
 function cancel(move: Move): void {
   const starting = candidate(move.state);
-  if (!starting) return;
+  if (starting?.state !== "starting") return;
   update(move, starting.number, { cancelled: true });
   kill(move, find(move, starting.number));
 }

@@ -141,14 +141,14 @@ export interface ReloadRequest {
   readonly asker: number | null;
   /** When it was wanted, where that is known: before it got here. */
   readonly since: number | null;
-  /** A candidate that is in the way is aborted. */
+  /** A candidate that is still starting is aborted. */
   readonly replace: boolean;
 }
 
 export type Event = { readonly now: number } & (
   | { readonly type: "start" }
   | ({ readonly type: "reload" } & ReloadRequest)
-  /** Aborts the candidate. */
+  /** Aborts the candidate, if it is starting. */
   | { readonly type: "cancel" }
   | { readonly type: "stop"; readonly signal: string }
   | { readonly type: "pass"; readonly signal: string }

@@ -93,11 +93,12 @@ export class Supervisor {
     });
   }
 
-  /** Aborts the candidate. @returns its number, undefined when there is none */
+  /** Aborts the candidate that is starting. @returns its number, undefined when there is none */
   cancel(): number | undefined {
-    const number = candidate(this.current)?.number;
-    if (number !== undefined) this.happened({ type: "cancel" });
-    return number;
+    const starting = candidate(this.current);
+    if (starting?.state !== "starting") return undefined;
+    this.happened({ type: "cancel" });
+    return starting.number;
   }
 
   stop(): void {

@@ -7,14 +7,15 @@ import { type Life, tells } from "./lives.js";
 const CRASHES = 5;
 const CRASH_WINDOW = 10e6;
 
-/** SIGKILL comes beyond --start-timeout and --stop-timeout (and what EXTEND_TIMEOUT_USEC= adds), not before, and once. */
+/** SIGKILL comes when it is asked for, or beyond --start-timeout and --stop-timeout (and what EXTEND_TIMEOUT_USEC= adds), not before, and once. */
 function limitsHold(): Rule {
   const killed = new Set<number>();
   return ({ step: { event, effects }, lives, before, lateness }) => {
     for (const effect of effects) {
       if (effect.type !== "kill") continue;
       const life = lives.all.get(effect.generation)!;
-      const isDue = life.limit <= event.now || (event.type === "stop" && event.signal === "SIGINT" && before.stopping);
+      const isAsked = life.cancelled || (event.type === "stop" && event.signal === "SIGINT" && before.stopping);
+      const isDue = life.limit <= event.now || isAsked;
       // One that was killed before it was there is killed again when it is.
       check(killed.has(life.number) ? event.type === "spawned" : isDue, `generation ${life.number} is killed early`);
       killed.add(life.number);

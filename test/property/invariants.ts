@@ -18,6 +18,8 @@ export interface Scene {
     readonly candidates: readonly Life[];
     /** Not told to stop. */
     readonly untold: readonly Life[];
+    /** Only the last five that are gone are remembered. */
+    readonly forgotten: readonly Life[];
     readonly announced: boolean;
     readonly stopping: boolean;
     readonly exited: boolean;
@@ -125,6 +127,9 @@ function failuresAreExplained(): Rule {
       }
     }
     if (event.type === "reload" && event.asker !== null) waiting.add(event.asker);
+    for (const effect of effects) {
+      if (effect.type === "result") for (const asker of effect.askers) waiting.delete(asker);
+    }
     if (tells({ effects }, "READY=1") || lives.stopping) reload = undefined;
     if (tells({ effects }, "RELOADING=1")) {
       reload = { askers: new Set(waiting) };
@@ -133,48 +138,62 @@ function failuresAreExplained(): Rule {
   };
 }
 
+/** By how much a generation that a signal started may be older than a request, µs: process start times are that coarse. */
+const SAME_REQUEST = 0.05e6;
+
 /**
  * 5. A reload asked for while one runs is not lost and not run twice: one more follows. Each asker gets the result of a
  * reload that began after it asked. A stop overtakes everything at once.
  */
 function reloadsAreKept(): Rule {
-  const askedAt = new Map<number, number>();
+  /** Who waits for a result, and since when a generation may have been started that gives it. */
+  const askers = new Map<number, number>();
   const signalled = new Set<number>();
+  /** Those of them that no reload has begun for. */
+  const waiting = new Set<number>();
+  /** The generations that reloads started, and whether a signal alone asked for them. */
+  const reloaded: { readonly life: Life; readonly bySignal: boolean }[] = [];
   let wanted = false;
-  let begun = -1;
   return ({ step, config, lives, before }) => {
-    const { event, effects, index } = step;
+    const { event, effects } = step;
     if (before.exited) return;
     if (event.type === "reload") {
-      if (event.asker !== null) askedAt.set(event.asker, index);
-      wanted = true;
+      const { since, asker, now } = event;
+      const isAnswered =
+        since !== null &&
+        reloaded
+          .filter(({ life }) => !before.forgotten.includes(life))
+          .some(({ life, bySignal }) => life.startedAt >= since - (bySignal ? SAME_REQUEST : 0));
+      if (asker !== null) askers.set(asker, isAnswered ? since - SAME_REQUEST : now);
+      if (asker !== null && !isAnswered) waiting.add(asker);
+      wanted ||= !isAnswered;
     }
     for (const effect of effects) {
       if (says(effect, "RELOADING=1")) {
         check(wanted, "a reload that nobody asked for, or a second one");
         wanted = false;
-        begun = index;
+        reloaded.push({ life: lives.candidates.at(-1)!, bySignal: waiting.size === 0 });
+        waiting.clear();
       }
       if (effect.type === "signal" && effect.signal === config.stopSignal) signalled.add(effect.generation);
       if (effect.type === "spawn") check(!lives.stopping, "a start after a stop");
       if (effect.type !== "result") continue;
       for (const asker of effect.askers) {
-        check(askedAt.has(asker), `asker ${asker} is answered twice`);
-        const served = effect.generation === null ? undefined : lives.all.get(effect.generation.number);
-        check(lives.stopping || askedAt.get(asker)! <= begun, `asker ${asker} gets the result of an older reload`);
-        if (effect.error === null) {
-          check(served !== undefined && served.born >= askedAt.get(asker)!, `asker ${asker} gets older code`);
-          check(lives.serving.includes(served!), "the generation of the result does not serve");
-        }
-        askedAt.delete(asker);
+        const earliest = askers.get(asker);
+        if (earliest === undefined) throw new Error(`asker ${asker} is answered twice`);
+        const life = effect.generation === null ? undefined : lives.all.get(effect.generation.number);
+        const isLater = life !== undefined && life.startedAt >= earliest;
+        check(lives.stopping || isLater, `asker ${asker} gets the result of an older reload`);
+        if (effect.error === null) check(life?.readyAt !== undefined, `asker ${asker}'s generation has not served`);
+        askers.delete(asker);
       }
     }
     if (lives.stopping) {
-      check(askedAt.size === 0, "askers are left without an answer at a stop");
+      check(askers.size === 0, "askers are left without an answer at a stop");
       wanted = false;
     }
     if (wanted) check(lives.candidates.length === 1, "a reload is asked for, and nothing is under way");
-    if (askedAt.size > 0) check(wanted || lives.candidates.length === 1, "an asker waits for nothing");
+    if (askers.size > 0) check(wanted || lives.candidates.length === 1, "an asker waits for nothing");
     if (event.type === "stop") check(lives.stopping, "a stop waits");
     for (const { number, toldAt, pid, killedAt } of lives.present) {
       const isTold = pid === undefined || toldAt === undefined || killedAt !== undefined || signalled.has(number);

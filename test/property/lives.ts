@@ -8,6 +8,7 @@ export interface Life {
   readonly number: number;
   /** The step that decided to start it. */
   readonly born: number;
+  readonly startedAt: number;
   pid: number | undefined;
   /** When it became ready, when it was told to stop, when it was killed. */
   readyAt: number | undefined;
@@ -15,6 +16,8 @@ export interface Life {
   killedAt: number | undefined;
   /** When its start, or its drain, has taken too long. */
   limit: number;
+  /** An operator aborted it. */
+  cancelled: boolean;
   saidStopping: boolean;
   reported: string;
   end: End | "not started" | undefined;
@@ -25,6 +28,8 @@ export type Ended = Extract<Event, { type: "exited" | "spawn-failed" }>;
 
 export class Lives {
   readonly all = new Map<number, Life>();
+  /** Those that are gone, in the order of their ends. */
+  readonly gone: Life[] = [];
   /** systemd was told READY=1 once; STOPPING=1. */
   announced = false;
   stopping = false;
@@ -34,7 +39,12 @@ export class Lives {
 
   happened(event: Event, index: number, effects: readonly Effect[]): void {
     this.take(event);
-    for (const effect of effects) this.see(effect, event.now, index);
+    for (const effect of effects) {
+      if (effect.type === "kill" && (event.type === "cancel" || event.type === "reload")) {
+        this.all.get(effect.generation)!.cancelled = true;
+      }
+      this.see(effect, event.now, index);
+    }
   }
 
   /** Not gone yet, oldest first. */
@@ -87,8 +97,11 @@ export class Lives {
 
   private see(effect: Effect, now: number, index: number): void {
     const life = "generation" in effect && effect.type !== "result" ? this.all.get(effect.generation) : undefined;
-    if (effect.type === "spawn") this.all.set(effect.generation, newLife(effect.generation, index));
-    if (effect.type === "release" && life) life.released = true;
+    if (effect.type === "spawn") this.all.set(effect.generation, newLife(effect.generation, index, now));
+    if (effect.type === "release" && life) {
+      life.released = true;
+      this.gone.push(life);
+    }
     if (effect.type === "kill" && life) life.killedAt ??= now;
     if (effect.type === "signal" && effect.signal === this.config.stopSignal && life) this.told(life, now);
     if (effect.type === "exit") this.exited = true;
@@ -118,6 +131,7 @@ export function tells({ effects }: Pick<Step, "effects">, assignment: string): b
 /** The words for how a generation ended. */
 export function reasonOf(event: Ended, life: Life): string {
   if (event.type === "spawn-failed") return `could not be started: ${event.text}`;
+  if (life.cancelled) return "was aborted";
   if (life.killedAt !== undefined && life.readyAt === undefined && life.toldAt === undefined)
     return "was not ready within";
   return "signal" in event.end ? `was killed by ${event.end.name}` : `exited with status ${event.end.status}`;
@@ -133,15 +147,17 @@ function becomeReady(life: Life, now: number): void {
   life.limit = Number.POSITIVE_INFINITY;
 }
 
-function newLife(number: number, born: number): Life {
+function newLife(number: number, born: number, startedAt: number): Life {
   return {
     number,
     born,
+    startedAt,
     pid: undefined,
     readyAt: undefined,
     toldAt: undefined,
     killedAt: undefined,
     limit: Number.POSITIVE_INFINITY,
+    cancelled: false,
     saidStopping: false,
     reported: "",
     end: undefined,

@@ -87,7 +87,16 @@ const staleEvents: fc.Arbitrary<Happening> = fc.oneof(
 const actions: fc.Arbitrary<Action> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant("say"), who, message: messages }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("write a newline"), who }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("reload"), asks: fc.boolean() }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("reload"),
+      asks: fc.boolean(),
+      age: fc.option(fc.integer({ min: 0, max: 3e6 })),
+      replaces: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ do: "cancel" }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("end"), who, end: ends }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("obey"), who }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("wait"), microseconds: time(1, 1e3, 150e3, 1e6, 4e6) }) },
@@ -163,6 +172,7 @@ function play({ config, fates, lateness, actions, stops, calm }: Sequence, obser
     serving: lives.serving,
     candidates: lives.candidates,
     untold: lives.present.filter(({ toldAt }) => toldAt === undefined),
+    forgotten: lives.gone.slice(0, -5),
     announced: lives.announced,
     stopping: lives.stopping,
     exited: lives.exited,

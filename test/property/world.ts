@@ -32,7 +32,9 @@ export type Action =
   | { readonly do: "end"; readonly who: number; readonly end: End }
   /** Of those that were told to stop or killed, one ends. */
   | { readonly do: "obey"; readonly who: number }
-  | { readonly do: "reload"; readonly asks: boolean }
+  /** Who asks may know how long ago, µs, that was wanted. */
+  | { readonly do: "reload"; readonly asks: boolean; readonly age: number | null; readonly replaces: boolean }
+  | { readonly do: "cancel" }
   | { readonly do: "stop"; readonly signal: string }
   | { readonly do: "pass" }
   /** Something comes late, about a generation that is gone. */
@@ -109,10 +111,12 @@ export class World {
       case "reload":
         return this.happen({
           type: "reload",
-          since: null,
-          replace: false,
+          since: action.asks && action.age !== null ? this.now - action.age : null,
+          replace: action.asks && action.replaces,
           asker: action.asks ? ++this.lastAsker : null,
         });
+      case "cancel":
+        return this.happen({ type: "cancel" });
       case "stop":
         return this.happen({ type: "stop", signal: action.signal });
       case "pass":

@@ -96,8 +96,8 @@ export class Machine {
     return this.event({ type: "exited", generation, end });
   }
 
-  reload(asker: number | null = null): string[] {
-    return this.event({ type: "reload", since: null, replace: false, asker });
+  reload(asker: number | null = null, request: { since?: number; replace?: boolean } = {}): string[] {
+    return this.event({ type: "reload", since: null, replace: false, asker, ...request });
   }
 
   stop(signal = "SIGTERM"): string[] {

@@ -1,0 +1,81 @@
+// One request is one reload, however often and on which ways it comes; and what an operator may abort.
+
+import { describe, expect, test } from "@jest/globals";
+import { Machine, SECOND } from "../support/machine.js";
+
+/** A signal has started generation 2, half a second ago. */
+function signalled(): Machine {
+  const machine = Machine.serving();
+  machine.reload();
+  machine.spawned(2);
+  machine.now += SECOND / 2;
+  return machine;
+}
+
+const starts = (lines: string[]) => lines.filter(line => line.startsWith("spawn"));
+
+describe("a command that wanted its reload before a signal started one", () => {
+  test.each([
+    ["half a second before", SECOND / 2],
+    ["by the coarse clock of process starts 50 ms after", SECOND / 2 - 0.05 * SECOND],
+  ])("%s gets that one's result", (_, age) => {
+    const machine = signalled();
+    expect(machine.reload(7, { since: machine.now - age })).not.toContainEqual(expect.stringMatching(/^spawn|more/));
+    expect(machine.ready(2)).toContain("result for [7]: generation 2");
+  });
+
+  test("gets it after the end, too: success, or the reason of the failure", () => {
+    const machine = signalled();
+    const since = machine.now - SECOND / 2;
+    machine.ready(2);
+    expect(machine.reload(7, { since })).toContain("result for [7]: generation 2");
+
+    const failing = signalled();
+    failing.exits(2, 3);
+    expect(failing.reload(7, { since })).toContainEqual(
+      expect.stringMatching(/^result for \[7\]: Reload failed: generation 2 exited with status 3 before it was ready/),
+    );
+    expect(failing.state.generations).toHaveLength(1);
+  });
+
+  test("but one that wanted it later gets a reload of its own", () => {
+    const machine = signalled();
+    machine.reload(7, { since: machine.now - 0.4 * SECOND });
+    expect(starts(machine.ready(2))).toEqual(["spawn 3"]);
+  });
+});
+
+test("a command's reload answers another that was wanted before it began, and none that was wanted after", () => {
+  const machine = Machine.serving();
+  machine.reload(1, { since: machine.now - SECOND });
+  machine.spawned(2);
+  machine.reload(2, { since: machine.now });
+  machine.reload(3, { since: machine.now + 1 });
+  expect(machine.ready(2)).toEqual(expect.arrayContaining(["result for [1,2]: generation 2", "spawn 3"]));
+});
+
+describe("aborting the candidate", () => {
+  test("kills it, and its reload fails for that reason", () => {
+    const machine = Machine.reloading();
+    expect(machine.event({ type: "cancel" })).toEqual(["kill 2"]);
+    expect(machine.ends(2, { signal: 9, name: "SIGKILL" })).toContainEqual(
+      expect.stringMatching(/^err: reload failed after .*: generation 2 \(pid 102\) was aborted\. Generation 1/),
+    );
+  });
+
+  test("for a reload that replaces it: that one follows at once", () => {
+    const machine = Machine.reloading();
+    expect(machine.reload(2, { replace: true })).toContain("kill 2");
+    expect(starts(machine.ends(2, { signal: 9, name: "SIGKILL" }))).toEqual(["spawn 3"]);
+  });
+
+  test("spares one that settles, because it has requests to answer", () => {
+    const machine = Machine.reloading({ settle: SECOND });
+    machine.ready(2);
+    expect(machine.event({ type: "cancel" })).toEqual([]);
+  });
+
+  test("without one does nothing", () => {
+    expect(Machine.serving().event({ type: "cancel" })).toEqual([]);
+  });
+});
