@@ -124,8 +124,8 @@ export class Supervisor {
       if (state !== before) for (const callback of this.followers) this.attempt(callback);
     }
     this.stepping = false;
-    // Not before what called us is done, too.
-    if (isIdle(this.current) && !wasIdle) setImmediate(releaseMemory);
+    // By a timer, because Node lets libuv wake up once more for timers that were cleared, unless a later one was sooner.
+    if (isIdle(this.current) && !wasIdle) setTimeout(releaseMemory, 1);
   }
 
   /** What fails unforeseen must keep us from nothing else: the state goes on from what was decided. */

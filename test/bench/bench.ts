@@ -6,6 +6,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { native, SOCK_DGRAM } from "../../src/native/index.js";
 import { APPS, EXAMPLE_APP, TestSupervisor, ZERODOWN } from "../support/supervisor.js";
 
+// What only the app's Node is to read, the bare one is spared, too.
+delete process.env.NODE_OPTIONS;
+delete process.env.NODE_EXTRA_CA_CERTS;
+
 const RUNS = 15;
 const IDLE_SECONDS = 10;
 
