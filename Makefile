@@ -46,6 +46,7 @@ dist/zerodown.cjs: build/.stamp src/cli/launcher.sh $(VARLINK)
 	$(ESBUILD) src/cli/main.ts --format=cjs --outfile=$@ --define:import.meta.url=__filename \
 	  --banner:js="$$(cat src/cli/launcher.sh)" $(COMMANDS:%=--external:./%.js)
 	chmod +x $@
+	rm -f dist/*.js
 	$(ESBUILD) $(COMMANDS:%=src/cli/%.ts) --format=esm --splitting --outdir=dist --external:usocket --external:x11 \
 	  --banner:js='import { createRequire as cr } from "node:module"; const require = cr(import.meta.url);'
 	cp $(VARLINK) dist/
