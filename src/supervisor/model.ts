@@ -163,6 +163,9 @@ export type Event = { readonly now: number } & (
   | { readonly type: "timer"; readonly generation: number; readonly timer: TimerName }
 );
 
+/** An event that has yet to get its time. */
+export type Happening = Event extends infer E ? (E extends Event ? Omit<E, "now"> : never) : never;
+
 export type Priority = "err" | "warning" | "notice" | "info" | "debug";
 
 export type Effect =

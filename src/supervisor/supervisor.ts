@@ -12,6 +12,7 @@ import {
   type Effect,
   type Event,
   type Generation,
+  type Happening,
   initialState,
   isIdle,
   STOP_SIGNALS,
@@ -28,8 +29,6 @@ const LACKING = new Set(["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"]);
 
 /** setTimeout's longest time: 2³¹ − 1 ms. */
 const LONGEST_TIMER = 2 ** 31 - 1;
-
-type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
 export interface SupervisorOptions {
   readonly config: Config;
@@ -111,8 +110,8 @@ export class Supervisor {
     return () => this.followers.delete(callback);
   }
 
-  private happened(event: DistributiveOmit<Event, "now">): void {
-    this.queue.push({ ...event, now: now() });
+  private happened(event: Happening): void {
+    this.queue.push({ ...event, now: now() } as Event);
     if (this.stepping) return;
     this.stepping = true;
     const wasIdle = isIdle(this.current);

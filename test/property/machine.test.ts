@@ -5,12 +5,12 @@ import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { step } from "../../src/supervisor/machine.js";
-import type { Config, End, Notification } from "../../src/supervisor/model.js";
+import type { Config, End, Happening, Notification } from "../../src/supervisor/model.js";
 import { statusText } from "../../src/supervisor/texts.js";
 import { ENDS } from "./ends.js";
 import { check, INVARIANTS, type Rule, type Scene } from "./invariants.js";
 import { Lives, tells } from "./lives.js";
-import { type Action, type Fate, type Happening, type Step, World } from "./world.js";
+import { type Action, type Fate, type Step, World } from "./world.js";
 
 const RUNS = 4000;
 

@@ -7,12 +7,11 @@ import {
   type Effect,
   type End,
   type Event,
+  type Happening,
   initialState,
   type Notification,
   type State,
 } from "../../src/supervisor/model.js";
-
-export type Happening = Event extends infer E ? (E extends Event ? Omit<E, "now"> : never) : never;
 
 /** How the start of one generation goes, and what it does when it is told to stop. */
 export interface Fate {

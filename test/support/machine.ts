@@ -6,12 +6,11 @@ import {
   type Effect,
   type End,
   type Event,
+  type Happening,
   initialState,
   type Notification,
 } from "../../src/supervisor/model.js";
 import { formatTimeSpan } from "../../src/systemd/time-span.js";
-
-type Happening = Event extends infer E ? (E extends Event ? Omit<E, "now"> : never) : never;
 
 export const SECOND = 1e6;
 
