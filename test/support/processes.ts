@@ -19,6 +19,18 @@ export function isAlive(pid: number): boolean {
   return !["", "Z", "X"].includes(processState(pid));
 }
 
+/** Kills every process that was started with this assignment in its environment. */
+export function killAllWith(assignment: string): void {
+  for (const pid of readdirSync("/proc").filter(name => /^\d+$/.test(name))) {
+    try {
+      const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+      if (environment.includes(assignment)) process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // It is gone, or another user's.
+    }
+  }
+}
+
 /** The kinds of descriptors that a process has open, sorted: "/dev/null", "socket:", "anon_inode:[pidfd]" … */
 export function fdKinds(pid: number): string[] {
   const kinds = readdirSync(`/proc/${pid}/fd`).flatMap(fd => {

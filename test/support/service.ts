@@ -4,7 +4,7 @@ import { chmodSync, chownSync, copyFileSync, cpSync, mkdirSync, readdirSync, ren
 import { connect } from "node:net";
 import { expect } from "@jest/globals";
 import { eventually } from "./eventually.js";
-import { fdKinds, idle } from "./processes.js";
+import { fdKinds, idle, killAllWith } from "./processes.js";
 import { APPS, killSupervisors, ROOT, TestSupervisor, temporaryDirectory } from "./supervisor.js";
 
 export interface ServiceOptions {
@@ -141,37 +141,17 @@ export class TestService {
     await this.expectOnly(generation, "good");
   }
 
-  /** Ends all of it, whatever state it is in. */
+  /** Ends all of it, whatever state it is in, and what should be gone already, too. */
   async end(): Promise<void> {
-    const groups = this.groups();
-    this.startedSupervisor?.signal("SIGKILL");
-    // Under systemd the cgroup would see to these.
-    for (const group of groups) killGroup(group);
+    killAllWith(`RUNTIME_DIRECTORY=${this.path}/run`);
     await this.startedSupervisor?.ended;
     this.removeDirectory();
-  }
-
-  /** The process groups of its generations. */
-  private groups(): number[] {
-    try {
-      return this.supervisor.children();
-    } catch {
-      return []; // The supervisor has ended, or never started.
-    }
   }
 }
 
 /** A program that serves this version (see test/apps/answer.py). */
 export function answering(version: string, ...ways: readonly string[]): string {
   return `exec /usr/bin/python3 -IS "\${0%/*}/answer.py" ${version} ${ways.join(" ")}`;
-}
-
-function killGroup(group: number): void {
-  try {
-    process.kill(-group, "SIGKILL");
-  } catch {
-    // It is gone.
-  }
 }
 
 const services = new Set<TestService>();
