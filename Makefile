@@ -30,8 +30,9 @@ build/test/apps/%: test/apps/%.c
 	mkdir -p $(@D)
 	$(CC) -Wall -Wextra -O1 -o $@ $<
 
-# The tests import what tsc writes here; the command itself is one bundle.
+# The tests import what tsc writes here (nothing of a file that was renamed stays); the command itself is one bundle.
 build/.stamp: node_modules/.package-lock.json tsconfig.json $(SOURCES)
+	find build/src build/test -name '*.js' -delete 2>/dev/null || true
 	$(BIN)/tsc -p .
 	touch $@
 
