@@ -105,6 +105,17 @@ test("a generation that puts directories in the place of all sockets doesn't cha
   expect(existsSync(service.address)).toBe(false);
 });
 
+test("a generation that closes its readiness descriptor serves, is reloaded and ends like any other", async () => {
+  const service = new TestService();
+  const ready = `eval "echo >&$ZERODOWN_READY_FD; exec $ZERODOWN_READY_FD>&-"`;
+  const program = (version: string) => `${ready}; ${answering(version)}`;
+  await service.start({ args: ["--ready", "fd"], program: program("v1") });
+  service.deploy(program("v2"));
+  expect(await service.reload()).toMatch(/^generation 2 .* serving: ready/);
+  await service.expectOnly(2, "v2");
+  expect(await service.supervisor.stop()).toEqual({ status: 0, signal: null });
+});
+
 test("messages from another user are dropped and told, and READY=1 among them is not heard", async () => {
   const service = await new TestService().start({ args: ["--start-timeout", "1500ms"] });
   const stranger = `import os, signal, socket
