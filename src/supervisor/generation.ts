@@ -63,7 +63,7 @@ export class GenerationProcess {
         if (writer !== undefined) closeSync(writer);
       }
       this.closers.push(() => closeSync(this.pidfd));
-      this.closers.push(native.watch(this.pidfd, false, () => this.exited()));
+      this.closers.push(this.watchExit());
     } catch (error) {
       this.release();
       throw error;
@@ -120,6 +120,16 @@ export class GenerationProcess {
     });
     this.closers.push(stop);
     return writer;
+  }
+
+  private watchExit(): () => void {
+    try {
+      return native.watch(this.pidfd, false, () => this.exited());
+    } catch (error) {
+      // A child whose end nobody would learn of must not serve.
+      this.kill();
+      throw error;
+    }
   }
 
   private exited(): void {
