@@ -44,10 +44,10 @@ function fromFile(path: string): string[] {
     return [];
   }
   try {
-    const { size, isFile } = { size: fstatSync(fd).size, isFile: fstatSync(fd).isFile() };
-    if (!isFile) return [];
-    const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
-    const length = readSync(fd, bytes, 0, bytes.length, size - bytes.length);
+    const file = fstatSync(fd);
+    if (!file.isFile()) return [];
+    const bytes = Buffer.alloc(Math.min(file.size, TAIL_BYTES));
+    const length = readSync(fd, bytes, 0, bytes.length, file.size - bytes.length);
     return bytes.subarray(0, length).toString("utf8").split("\n").filter(Boolean).slice(-LINES);
   } finally {
     closeSync(fd);

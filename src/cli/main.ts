@@ -12,9 +12,9 @@ Swaps the code of a service without losing a request.
 
   run      supervise a command
   reload   start the next generation, and wait until it serves
+  status   show the generations, what they use and how they ended
   check    say what in a unit will bite, and the fix
   unit     print a .service and a .socket for a command
-  status   show the generations, what they use and how they ended
 
   --help, --version; zerodown COMMAND --help
 
