@@ -1,7 +1,7 @@
 // What bites in a unit that runs zerodown: one small function a rule.
 
 import { constants } from "node:os";
-import { startLimit } from "../supervisor/machine.js";
+import { SHORTEST_WATCHDOG, startLimit } from "../supervisor/machine.js";
 import { STOP_SIGNALS } from "../supervisor/model.js";
 import { formatTimeSpan } from "../systemd/time-span.js";
 import { commandLine, timeoutBeyond } from "../systemd/unit-files.js";
@@ -81,10 +81,13 @@ export const RULES = {
   killMode({ unit, service }) {
     const value = String(service.KillMode);
     if (value === "mixed") return [];
+    const left = "what outlives zerodown is left running, and holds the sockets";
     const why =
       value === "control-group"
         ? "at a stop systemd signals the app's processes too, behind zerodown's back"
-        : "what outlives zerodown is left running, and holds the sockets";
+        : service.Delegate
+          ? `${left}; beside it, in the cgroups of generations, the unit can't be started (exit status 219)`
+          : left;
     return [{ severity: "warning", setting: "KillMode", value, why, fix: serviceFix(unit, "KillMode=mixed") }];
   },
 
@@ -132,7 +135,7 @@ export const RULES = {
   },
 
   timeoutStart({ unit, service, run }) {
-    const limit = run && startLimit({ pid: 0, ...run });
+    const limit = run && startLimit(run);
     return shorter(unit, "TimeoutStartSec", service.TimeoutStartUSec, limit, "start or a reload");
   },
 
@@ -141,10 +144,9 @@ export const RULES = {
   },
 
   watchdog({ unit, watchdog: limit }) {
-    if (limit === 0 || limit === Number.POSITIVE_INFINITY) return [];
-    const why =
-      "nobody feeds it (zerodown doesn't pass WATCHDOG=1 of the app on): systemd kills the service when it is over";
-    const fix = serviceFix(unit, "WatchdogSec=0");
+    if (limit === 0 || limit >= SHORTEST_WATCHDOG) return [];
+    const why = `that is shorter than can be honoured: zerodown makes systemd, and generations that feed it, wait for ${formatTimeSpan(SHORTEST_WATCHDOG)}`;
+    const fix = serviceFix(unit, `WatchdogSec=${formatTimeSpan(SHORTEST_WATCHDOG)}`);
     return [{ severity: "warning", setting: "WatchdogSec", value: formatTimeSpan(limit), why, fix }];
   },
 
@@ -181,8 +183,24 @@ export const RULES = {
   delegate({ unit, service }) {
     if (service.Delegate) return [];
     const why =
-      "processes that leave their process group outlive their generation; to end those too, zerodown would need a cgroup of its own";
-    return [{ severity: "note", setting: "Delegate", value: "no", why, fix: serviceFix(unit, "Delegate=yes") }];
+      "generations get no cgroups, so that processes which leave their process group outlive their generation";
+    // Since systemd 254: it spares zerodown the move out of the unit's own cgroup.
+    const lines = ["Delegate=yes", ...("DelegateSubgroup" in service ? ["DelegateSubgroup=supervisor"] : [])];
+    return [{ severity: "note", setting: "Delegate", value: "no", why, fix: serviceFix(unit, ...lines) }];
+  },
+
+  fdStore({ unit, service, run }) {
+    const theirs = Number(service.FileDescriptorStoreMax ?? 0);
+    const ours = run?.fdstoreMax;
+    const setting = "FileDescriptorStoreMax";
+    // $FDSTORE is as old as that property: systemd 254.
+    if (run && theirs > 0 && ours === undefined && !("FileDescriptorStorePreserve" in service)) {
+      const why = `systemd before 254 doesn't tell zerodown of it, which then stores nothing: give it --fdstore-max ${theirs}`;
+      return [{ severity: "warning", setting, value: String(theirs), why }];
+    }
+    if (ours === undefined || ours <= theirs) return [];
+    const why = `of the ${ours} descriptors that zerodown stores, those beyond are lost when it is restarted or killed`;
+    return [{ severity: "note", setting, value: String(theirs), why, fix: serviceFix(unit, `${setting}=${ours}`) }];
   },
 
   needDaemonReload({ unit, scope, service }) {

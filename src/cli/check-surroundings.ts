@@ -97,6 +97,16 @@ export const SURROUNDINGS = {
     return [{ severity: "error", setting: "RestrictAddressFamilies", value, why, fix }];
   },
 
+  protectControlGroups({ unit, service }) {
+    // With "private" (systemd 257) it can write, in a namespace.
+    const value = String(service.ProtectControlGroupsEx ?? (service.ProtectControlGroups ? "yes" : "no"));
+    if (!service.Delegate || (value !== "yes" && value !== "strict")) return [];
+    const why =
+      "it makes the cgroups read-only that Delegate= is to give to zerodown: generations get none of their own";
+    const fix = serviceFix(unit, "ProtectControlGroups=no");
+    return [{ severity: "warning", setting: "ProtectControlGroups", value, why, fix }];
+  },
+
   memoryDenyWriteExecute({ unit, service }) {
     if (!service.MemoryDenyWriteExecute) return [];
     const why = "Node compiles at run time: zerodown is killed when it starts";

@@ -56,6 +56,12 @@ export function choiceOption<T extends string>(option: string, value: string, ch
   return choice;
 }
 
+/** How many: 0 up to what fits into an int of C. */
+export function countOption(option: string, value: string): number {
+  if (/^\d+$/.test(value) && Number(value) <= 0x7fffffff) return Number(value);
+  throw new UsageError(`--${option}: "${value}" is no count (0, 1, 2 …)`);
+}
+
 /** Calls Node's parseArgs, whose complaints become ours. */
 export function parseArguments<T>(command: string, parse: () => T): T {
   try {

@@ -1,12 +1,15 @@
-// What the processes of a generation use, as /proc tells.
+// What the processes of a generation use, as its cgroup and /proc tell.
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { Cgroup } from "../systemd/cgroup.js";
 
 export interface Use {
   readonly processes: readonly number[];
-  /** Resident, bytes; what processes share is counted for each. */
+  /** Threads, those of single-threaded processes included. */
+  readonly tasks: number;
+  /** Bytes: what the cgroup is charged for, else resident, and then what processes share is counted for each. */
   readonly memory: number;
-  /** CPU time in µs, that of children they have collected included. */
+  /** CPU time in µs: all in the cgroup since it was made, else of the processes and the children they have collected. */
   readonly cpu: number;
   /** Open sockets that the supervisor hasn't open too; null where we may not look. */
   readonly openSockets: number | null;
@@ -18,6 +21,13 @@ interface Process {
   readonly group: number;
   readonly isZombie: boolean;
   readonly cpu: number;
+  readonly threads: number;
+}
+
+/** How the processes of a generation are told: by its cgroup where it has one, else by its main process's group. */
+export interface Whose {
+  readonly pid: number;
+  readonly cgroup: string | undefined;
 }
 
 /** USER_HZ: what /proc counts CPU time in is 1/100 s wherever Node runs. */
@@ -27,30 +37,44 @@ const MICROSECONDS_PER_TICK = 1e4;
  * Looks at all processes, once.
  *
  * @param supervisor its pid
- * @param groups pids of the generations' main processes, which lead their process groups
- * @returns what each group uses; nothing for one whose leader isn't, in our /proc, a child of that supervisor
+ * @param generations their main processes, which lead their process groups
+ * @returns by the main process's pid; nothing for one that isn't, in our /proc, a child of that supervisor
  */
-export function readUse(supervisor: number, groups: readonly number[]): Map<number, Use> {
+export function readUse(supervisor: number, generations: readonly Whose[]): Map<number, Use> {
   const all = readProcesses();
   const shared = readSockets(supervisor);
-  const leaders = groups.filter(group => all.some(({ pid, parent }) => pid === group && parent === supervisor));
+  const present = generations.filter(({ pid: main }) =>
+    all.some(({ pid, parent }) => pid === main && parent === supervisor),
+  );
   return new Map(
-    leaders.map(leader => [
-      leader,
-      useOf(
-        all.filter(({ group }) => group === leader),
-        shared,
-      ),
-    ]),
+    present.map(({ pid, cgroup: path }) => {
+      const cgroup = path === undefined ? undefined : Cgroup.at(path);
+      const members = membersOf(cgroup);
+      const isMember = members ? (one: Process) => members.has(one.pid) : (one: Process) => one.group === pid;
+      return [pid, useOf(all.filter(isMember), members && cgroup, shared)];
+    }),
   );
 }
 
-function useOf(group: readonly Process[], shared: ReadonlySet<string> | null): Use {
-  const alive = group.filter(({ isZombie }) => !isZombie).map(({ pid }) => pid);
+/** undefined where the cgroup can't be seen from here. */
+function membersOf(cgroup: Cgroup | undefined): ReadonlySet<number> | undefined {
+  try {
+    return cgroup && new Set(cgroup.pids);
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+function useOf(processes: readonly Process[], cgroup: Cgroup | undefined, shared: ReadonlySet<string> | null): Use {
+  const alive = processes.filter(({ isZombie }) => !isZombie).map(({ pid }) => pid);
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
+  const [, cpu] = /^usage_usec (\d+)$/m.exec(cgroup?.read("cpu.stat") ?? "") ?? [];
   return {
     processes: alive,
-    memory: alive.map(residentBytes).reduce((sum, bytes) => sum + bytes, 0),
-    cpu: group.reduce((sum, { cpu }) => sum + cpu, 0),
+    tasks: Number(cgroup?.read("pids.current") ?? sum(processes.map(({ threads }) => threads))),
+    memory: Number(cgroup?.read("memory.current") ?? sum(alive.map(residentBytes))),
+    cpu: Number(cpu ?? sum(processes.map(({ cpu }) => cpu))),
     openSockets: shared && countSockets(alive, shared),
   };
 }
@@ -82,6 +106,7 @@ function readProcess(pid: string): Process[] {
       group: Number(group),
       isZombie: state === "Z" || state === "X",
       cpu: ticks * MICROSECONDS_PER_TICK,
+      threads: Number(fields[17]),
     },
   ];
 }

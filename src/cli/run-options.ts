@@ -3,7 +3,15 @@
 import { parseArgs } from "node:util";
 import { type Listen, parseListen, type SocketType } from "../sockets/address.js";
 import type { ReadyMode } from "../supervisor/model.js";
-import { choiceOption, parseArguments, parseValue, signalOption, timeOption, UsageError } from "./options.js";
+import {
+  choiceOption,
+  countOption,
+  parseArguments,
+  parseValue,
+  signalOption,
+  timeOption,
+  UsageError,
+} from "./options.js";
 
 export interface RunOptions {
   readonly command: readonly string[];
@@ -21,6 +29,8 @@ export interface RunOptions {
   readonly onCrash: "restart" | "exit";
   readonly envFile: string | undefined;
   readonly workingDirectory: string | undefined;
+  /** How many descriptors generations may store; undefined: as many as systemd keeps. */
+  readonly fdstoreMax: number | undefined;
   /** The control socket's path; undefined for the usual place. */
   readonly control: string | undefined;
 }
@@ -54,6 +64,9 @@ Signals
 Read anew for each generation
   --env-file FILE          variables for COMMAND, as EnvironmentFile= has them
   --working-directory DIR  where COMMAND starts; symbolic links are followed each time
+
+Descriptors that a generation stores (FDSTORE=1 in sd_notify(3)) and later ones get
+  --fdstore-max N          how many at a time (default: $FDSTORE, set by FileDescriptorStoreMax=, else 0)
 
 Control
   --control PATH|none      the socket for zerodown reload and status
@@ -89,6 +102,7 @@ export const RUN_OPTIONS = {
   "on-crash": { ...one, default: "restart" },
   "env-file": one,
   "working-directory": one,
+  "fdstore-max": one,
   control: one,
   help: { type: "boolean", short: "h" },
 } as const;
@@ -135,6 +149,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions | null {
     onCrash: choiceOption("on-crash", values["on-crash"], ["restart", "exit"]),
     envFile: values["env-file"],
     workingDirectory: values["working-directory"],
+    fdstoreMax: values["fdstore-max"] === undefined ? undefined : countOption("fdstore-max", values["fdstore-max"]),
     control: values.control,
   };
   for (const [option, value] of [

@@ -12,9 +12,12 @@ import { removeSocketFile } from "../sockets/remove.js";
 import { createLog, type Log } from "../supervisor/log.js";
 import { STOP_SIGNALS } from "../supervisor/model.js";
 import { Supervisor } from "../supervisor/supervisor.js";
+import { UnitCgroup } from "../systemd/cgroup.js";
+import { FdStore } from "../systemd/fd-store.js";
 import { ListenFdsError, listenFds, type PassedFd, UNNAMED } from "../systemd/listen-fds.js";
 import { Notifier } from "../systemd/notify.js";
 import { createRuntimeDirectory, removeRuntimeDirectory } from "../systemd/runtime-directory.js";
+import { watchdogTimeout } from "../systemd/watchdog.js";
 import { CommandError, UsageError } from "./options.js";
 import { parseRunOptions, RUN_HELP, type RunOptions } from "./run-options.js";
 
@@ -36,7 +39,10 @@ export function run(args: readonly string[]): void {
   const { env: environment } = process;
   const log = createLog(environment);
 
-  const passed = receiveSockets(environment, why => log("warning", why));
+  const notifier = new Notifier(environment, why => log("warning", why));
+  const fdstoreMax = options.fdstoreMax ?? outerStoreMax(environment, log);
+  const store = new FdStore(fdstoreMax, notifier, what => log("debug", `fd store: ${what}`));
+  const passed = store.adopt(receiveSockets(environment, why => log("warning", why)));
   checkNames(passed, options.listen);
   const directory = workingDirectory(options.workingDirectory, environment);
   const leftovers: (() => void)[] = [];
@@ -51,17 +57,28 @@ export function run(args: readonly string[]): void {
   leftovers.push(() => removeRuntimeDirectory(runtimeDirectory));
 
   const supervisor = new Supervisor({
-    config: { pid: process.pid, ...options },
-    launch: { ...options, directory, environment, sockets, runtimeDirectory },
-    notifier: new Notifier(environment, why => log("warning", why)),
+    config: { pid: process.pid, watchdog: watchdog(environment, log), ...options },
+    launch: {
+      ...options,
+      directory,
+      environment,
+      fds: () => [...sockets, ...store.fds],
+      fdstoreMax,
+      cgroup: takeCgroup(environment, log),
+      runtimeDirectory,
+    },
+    notifier,
+    store,
     log,
     reloadSignals: options.reloadSignals,
     passSignals: options.passSignals,
     exit: status => process.exit(status),
   });
-  const control = openControl(options.control ?? `${runtimeDirectory}/${CONTROL_NAME}`, { supervisor, sockets }, log);
+  const served = { supervisor, sockets, store };
+  const control = openControl(options.control ?? `${runtimeDirectory}/${CONTROL_NAME}`, served, log);
   leftovers.push(() => control?.close());
   log("info", sockets.length > 0 ? `sockets: ${sockets.map(describe).join(", ")}` : NO_SOCKETS);
+  if (store.fds.length > 0) log("info", `stored before: ${store.fds.map(describe).join(", ")}`);
   supervisor.start();
   // Whatever goes wrong in here, the generations that serve go on serving.
   process.on("uncaughtException", error => log("err", `internal error, going on: ${error.stack}`));
@@ -89,6 +106,32 @@ function receiveSockets(environment: NodeJS.ProcessEnv, ignored: (why: string) =
   }
 }
 
+/** What systemd (since 254) says of its own store. */
+function outerStoreMax({ FDSTORE = "0" }: NodeJS.ProcessEnv, log: Log): number {
+  if (/^\d+$/.test(FDSTORE)) return Number(FDSTORE);
+  log("warning", `FDSTORE="${FDSTORE}" is no count: nothing will be stored`);
+  return 0;
+}
+
+function watchdog(environment: NodeJS.ProcessEnv, log: Log): number {
+  try {
+    return watchdogTimeout(environment, process.pid);
+  } catch (error) {
+    log("warning", (error as Error).message);
+    return 0;
+  }
+}
+
+function takeCgroup(environment: NodeJS.ProcessEnv, log: Log): UnitCgroup | undefined {
+  try {
+    return UnitCgroup.take(environment, what => log("notice", what));
+  } catch (error) {
+    const why = (error as Error).message;
+    log("warning", `Delegate= is set, but the cgroup can't be used (${why}): generations have process groups only`);
+    return undefined;
+  }
+}
+
 function checkNames(passed: readonly PassedFd[], listen: readonly Listen[]): void {
   const names = new Set(passed.map(({ name }) => name));
   for (const { name, text } of listen) {
@@ -107,7 +150,11 @@ function bind(listen: Listen): PassedFd {
   }
 }
 
-function openControl(path: string, served: { supervisor: Supervisor; sockets: readonly PassedFd[] }, log: Log) {
+function openControl(
+  path: string,
+  served: { supervisor: Supervisor; sockets: readonly PassedFd[]; store: FdStore },
+  log: Log,
+) {
   if (path === "none") return undefined;
   // Loaded with the first client: a supervisor that nobody asks anything does without.
   const methods = async () => (await import("../control/service.js")).controlMethods({ ...served, version: VERSION });

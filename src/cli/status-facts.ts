@@ -26,8 +26,11 @@ export interface GenerationFacts {
   readonly status: string;
   /** How it ended, and why. */
   readonly end: string | null;
+  /** Its cgroup, where it has one of its own, as in /proc/PID/cgroup. */
+  readonly cgroup: string | null;
   /** Its pids; like what they use null for one that ended, or where /proc doesn't show them. */
   readonly processes: readonly number[] | null;
+  readonly tasks: Use["tasks"] | null;
   readonly memory: Use["memory"] | null;
   readonly cpu: Use["cpu"] | null;
   readonly openSockets: Use["openSockets"];
@@ -54,8 +57,8 @@ const USEC_INFINITY = 2n ** 64n - 1n;
 /** Looks /proc up for the processes of a report's generations. */
 export function gatherFacts(report: StatusReport, unit: UnitFacts | null): StatusFacts {
   const { now, pid, version, status, sockets, generations } = report;
-  const leaders = generations.flatMap(({ pid, state }) => (pid && state !== "ended" ? [pid] : []));
-  const use = readUse(pid, leaders);
+  const running = generations.flatMap(({ pid, state, cgroup }) => (pid && state !== "ended" ? [{ pid, cgroup }] : []));
+  const use = readUse(pid, running);
   return {
     unit,
     supervisor: { pid, version, status },
@@ -94,7 +97,7 @@ export function unitFacts(properties: UnitProperties): UnitFacts {
 }
 
 function generationFacts(generation: GenerationReport, use: Use | undefined): GenerationFacts {
-  const { number, state, pid, startedAt, endedAt, status, end } = generation;
+  const { number, state, pid, startedAt, endedAt, status, end, cgroup } = generation;
   return {
     number,
     state,
@@ -103,7 +106,9 @@ function generationFacts(generation: GenerationReport, use: Use | undefined): Ge
     endedAt: endedAt ?? null,
     status,
     end: end ?? null,
+    cgroup: cgroup ?? null,
     processes: use?.processes ?? null,
+    tasks: use?.tasks ?? null,
     memory: use?.memory ?? null,
     cpu: use?.cpu ?? null,
     openSockets: use?.openSockets ?? null,

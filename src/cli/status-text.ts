@@ -26,6 +26,7 @@ const GENERATION_COLUMNS: readonly Column[] = [
   ["MEMORY", "right"],
   ["CPU", "right"],
   ["PROCS", "right"],
+  ["TASKS", "right"],
   ["SOCKETS", "right"],
   ["STATUS", "left"],
 ];
@@ -46,7 +47,7 @@ export function formatStatus({ unit, supervisor, now, sockets, generations }: St
   const [head = "", ...more] = wrapWords(`zerodown ${version} (pid ${pid}): ${status}`, width);
   const socketTable = formatTable(
     SOCKET_COLUMNS,
-    sockets.map(({ fd, name, address }) => [String(fd), name, address]),
+    sockets.map(({ fd, name, address, stored }) => [String(fd), name, stored ? `${address} (stored)` : address]),
     width,
   );
   const [title = "", ...rows] = formatTable(
@@ -103,7 +104,8 @@ function wrapWords(text: string, width: number): string[] {
 }
 
 function generationCells(generation: GenerationFacts, now: number): string[] {
-  const { number, state, pid, startedAt, endedAt, status, end, processes, memory, cpu, openSockets } = generation;
+  const { number, state, pid, startedAt, endedAt, status, end, processes, tasks, memory, cpu, openSockets } =
+    generation;
   const who = [String(number), state, pid === null ? "-" : String(pid)];
   if (endedAt !== null) {
     const last = status && `; its last status: ${status}`;
@@ -115,6 +117,7 @@ function generationCells(generation: GenerationFacts, now: number): string[] {
     memory === null ? "-" : formatBytes(memory),
     cpu === null ? "-" : formatAge(cpu),
     processes === null ? "-" : String(processes.length),
+    tasks === null ? "-" : String(tasks),
     openSockets === null ? "-" : String(openSockets),
     status,
   ];

@@ -90,8 +90,9 @@ function readPlan(args: readonly string[]): UnitPlan | null {
     zerodown: zerodownPath(values.zerodown),
     runArguments,
     ...readSockets(listen),
+    fdstoreMax: options.fdstoreMax ?? 0,
     user: userName(values["run-as"], values.user ?? false),
-    startLimit: startLimit({ pid: process.pid, ...options }),
+    startLimit: startLimit(options),
     stopLimit: options.stopTimeout,
   };
 }

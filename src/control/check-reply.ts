@@ -5,6 +5,9 @@ import type { GenerationReport, ReloadReport, SocketReport, StatusReport } from 
 type Check = (value: unknown) => boolean;
 
 const isString: Check = value => typeof value === "string";
+const isBoolean: Check = value => typeof value === "boolean";
+/** An absolute path that leads to nowhere above itself. */
+const isCgroup: Check = value => String(value).startsWith("/") && !String(value).split("/").includes("..");
 const isNumber: Check = value => Number.isFinite(value);
 const isPid: Check = value => Number.isInteger(value) && (value as number) > 0;
 const isState: Check = value => /^(?:starting|settling|serving|draining|ended)$/.test(String(value));
@@ -31,12 +34,14 @@ const isGeneration = isObject({
   endedAt: isOptional(isNumber),
   status: isString,
   end: isOptional(isString),
+  cgroup: isOptional(isCgroup),
 } satisfies Record<keyof GenerationReport, Check>);
 
 const isSocket = isObject({
   fd: isNumber,
   name: isString,
   address: isString,
+  stored: isOptional(isBoolean),
 } satisfies Record<keyof SocketReport, Check>);
 
 const isStatus = isObject({

@@ -3,8 +3,9 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { describeFd } from "../sockets/describe.js";
-import type { Ended, Generation, State } from "../supervisor/model.js";
+import type { Ended, Generation } from "../supervisor/model.js";
 import type { Supervisor } from "../supervisor/supervisor.js";
+import type { FdStore } from "../systemd/fd-store.js";
 import { LISTEN_FDS_START, type PassedFd } from "../systemd/listen-fds.js";
 import type { Method } from "./connection.js";
 import type { GenerationReport, ReloadReport, SocketReport, StatusReport } from "./types.js";
@@ -15,20 +16,21 @@ const NAME = "tech.fornaxian.zerodown";
 interface Served {
   readonly supervisor: Supervisor;
   readonly sockets: readonly PassedFd[];
+  readonly store: FdStore;
   readonly version: string;
 }
 
 /** The methods by their qualified names, those of org.varlink.service included. */
-export function controlMethods({ supervisor, sockets, version }: Served): ReadonlyMap<string, Method> {
+export function controlMethods({ supervisor, sockets, store, version }: Served): ReadonlyMap<string, Method> {
   const status = (): Record<string, unknown> & StatusReport => ({
     version,
     pid: process.pid,
     now: supervisor.now(),
     status: supervisor.state.told,
-    generations: reportGenerations(supervisor.state),
-    sockets: sockets.map(reportSocket),
+    generations: reportGenerations(supervisor),
+    sockets: reportSockets(sockets, store.fds),
   });
-  const progress = (): Record<string, unknown> & ReloadReport => ({ generations: reportGenerations(supervisor.state) });
+  const progress = (): Record<string, unknown> & ReloadReport => ({ generations: reportGenerations(supervisor) });
 
   return new Map<string, Method>([
     [
@@ -94,19 +96,26 @@ export function controlMethods({ supervisor, sockets, version }: Served): Readon
   ]);
 }
 
-function reportGenerations({ ended, generations }: State): GenerationReport[] {
-  return [...ended, ...generations].map(reportGeneration);
+function reportGenerations(supervisor: Supervisor): GenerationReport[] {
+  const { ended, generations } = supervisor.state;
+  return [...ended, ...generations].map(generation => reportGeneration(generation, supervisor));
 }
 
-function reportGeneration(generation: Generation | Ended): GenerationReport {
+function reportGeneration(generation: Generation | Ended, supervisor: Supervisor): GenerationReport {
   const { number, pid, state, startedAt, status } = generation;
   const report = { number, startedAt, status, ...(pid === null ? {} : { pid }) };
-  if (!("endedAt" in generation)) return { ...report, state };
-  return { ...report, state: "ended", endedAt: generation.endedAt, end: generation.end };
+  if ("endedAt" in generation) return { ...report, state: "ended", endedAt: generation.endedAt, end: generation.end };
+  const cgroup = supervisor.cgroupOf(number);
+  return { ...report, state, ...(cgroup === undefined ? {} : { cgroup }) };
 }
 
-function reportSocket({ fd, name }: PassedFd, index: number): SocketReport {
-  return { fd: LISTEN_FDS_START + index, name, address: describeFd(fd) };
+function reportSockets(sockets: readonly PassedFd[], stored: readonly PassedFd[]): SocketReport[] {
+  return [...sockets, ...stored].map(({ fd, name }, index) => ({
+    fd: LISTEN_FDS_START + index,
+    name,
+    address: describeFd(fd),
+    stored: index >= sockets.length,
+  }));
 }
 
 /** @throws {VarlinkError} when it is there, but of another type */

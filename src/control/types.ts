@@ -11,12 +11,16 @@ export interface GenerationReport {
   readonly status: string;
   /** How it ended, and why. */
   readonly end?: string;
+  /** Its own, as in /proc/PID/cgroup. */
+  readonly cgroup?: string;
 }
 
 export interface SocketReport {
   readonly fd: number;
   readonly name: string;
   readonly address: string;
+  /** By a generation: FDSTORE=1 in sd_notify(3). */
+  readonly stored?: boolean;
 }
 
 export interface StatusReport {

@@ -38,4 +38,5 @@ bool spawn_init(napi_env env, napi_value exports);
 bool watch_init(napi_env env, napi_value exports);
 bool socket_init(napi_env env, napi_value exports);
 bool message_init(napi_env env, napi_value exports);
+bool file_init(napi_env env, napi_value exports);
 bool memory_init(napi_env env, napi_value exports);

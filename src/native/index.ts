@@ -30,6 +30,8 @@ export interface SpawnOptions {
   deathSignal: number;
   /** Soft RLIMIT_NOFILE for the child; −1 leaves this process's. */
   fileLimit: number;
+  /** The file cgroup.procs of the cgroup that it starts in; "" for this process's own. */
+  cgroup: string;
 }
 
 /** How a child ended: `signal` is 0 if it exited by itself, with `status`. */
@@ -93,6 +95,17 @@ interface Native {
   send(fd: number, text: string, fds: readonly number[]): void;
   /** Takes the next message; null when none waits. */
   receive(fd: number): Message | null;
+  /** Another descriptor of the same open file, close-on-exec. */
+  duplicate(fd: number): number;
+  /** Whether two descriptors lead to one and the same open file (kcmp(2)). */
+  sameFile(a: number, b: number): boolean;
+  /**
+   * A descriptor that turns readable when another one hangs up or has an error, and only then: EPOLLHUP and EPOLLERR of
+   * epoll_ctl(2), which is also how a cgroup.events file tells of changes. EPERM: it is a file that can't be polled.
+   */
+  alarm(fd: number): number;
+  /** An extended attribute's value; null when the file has none of that name. */
+  xattr(path: string, name: string): string | null;
   /**
    * Gives back what only the work just done needed: free heap (malloc_trim(3)) and resident program text (madvise(2)),
    * most of Node's resident size. The text comes back from the page cache as it is needed.

@@ -47,6 +47,8 @@ struct plan {
   uint32_t fd_count;
   int death_signal;
   int file_limit;      // soft RLIMIT_NOFILE; < 0: leave it
+  char *cgroup;        // the cgroup.procs of the one to enter; "": stay
+  int cgroup_fd;       // that file, opened; < 0: stay
   pid_t parent;
 
   // Written by the child when it fails.
@@ -90,6 +92,11 @@ static int place_fds(struct plan *plan) {
   return syscall(SYS_close_range, end, ~0U, 0) < 0 ? fail(plan, "close_range") : 0;
 }
 
+// Before the program runs: it, and whatever it starts, is in that cgroup from its first instruction on.
+static int enter_cgroup(struct plan *plan) {
+  return plan->cgroup_fd >= 0 && write(plan->cgroup_fd, "0", 1) < 0 ? fail(plan, "write") : 0;
+}
+
 static int restore_file_limit(struct plan *plan) {
   struct rlimit limit;
   if (plan->file_limit < 0) return 0;
@@ -123,6 +130,7 @@ __attribute__((no_sanitize("address"))) static int child(void *argument) {
   if (setpgid(0, 0) < 0) return fail(plan, "setpgid");
   if (prctl(PR_SET_PDEATHSIG, plan->death_signal) < 0) return fail(plan, "prctl");
   if (getppid() != plan->parent) return -1;  // it died before the line above
+  if (enter_cgroup(plan) < 0) return -1;
   if (chdir(plan->directory) < 0) return fail(plan, "chdir");
   if (place_fds(plan) < 0 || restore_file_limit(plan) < 0) return -1;
   write_pid(plan);
@@ -144,6 +152,8 @@ static void free_plan(struct plan *plan) {
   free(plan->pid_digits);
   free(plan->directory);
   free(plan->fds);
+  free(plan->cgroup);
+  if (plan->cgroup_fd >= 0) close(plan->cgroup_fd);
 }
 
 // The strings of an array, ended by NULL, with room for `spare` more before that.
@@ -200,7 +210,13 @@ static bool get_plan(napi_env env, napi_value object, struct plan *plan) {
          napi_get_named_property(env, object, "fds", &fds) == napi_ok &&
          get_int_array(env, fds, "fds", &plan->fds, &plan->fd_count) &&
          get_int_field(env, object, "deathSignal", &plan->death_signal) &&
-         get_int_field(env, object, "fileLimit", &plan->file_limit);
+         get_int_field(env, object, "fileLimit", &plan->file_limit) &&
+         (plan->cgroup = get_string_field(env, object, "cgroup"));
+}
+
+// What a failed step was about.
+static const char *subject_of(const struct plan *plan, const char *syscall) {
+  return !strcmp(syscall, "chdir") ? plan->directory : !strcmp(syscall, "write") ? plan->cgroup : plan->argv[0];
 }
 
 // Returns the pid, or -1 with errno when there is no child at all.
@@ -227,19 +243,23 @@ static void discard(pid_t pid, int pidfd) {
   close(pidfd);
 }
 
-// spawn({paths, argv, environment, pidVariables, directory, fds, deathSignal, fileLimit}) → {pid, pidfd}
+// spawn({paths, argv, environment, pidVariables, directory, fds, deathSignal, fileLimit, cgroup}) → {pid, pidfd}
 static napi_value spawn(napi_env env, napi_callback_info info) {
-  struct plan plan = {.parent = getpid()};
+  struct plan plan = {.parent = getpid(), .cgroup_fd = -1};
   napi_value object, result = NULL;
   int pidfd = -1;
   if (!get_arguments(env, info, 1, &object) || !get_plan(env, object, &plan)) goto out;
+  if (plan.cgroup[0] && (plan.cgroup_fd = open(plan.cgroup, O_WRONLY | O_CLOEXEC)) < 0) {
+    throw_errno(env, errno, "open", plan.cgroup);
+    goto out;
+  }
 
   pid_t pid = start(&plan, &pidfd);
   if (pid < 0) {
     throw_errno(env, errno, "clone", plan.argv[0]);
   } else if (plan.error) {
     discard(pid, pidfd);
-    throw_errno(env, plan.error, plan.syscall, strcmp(plan.syscall, "chdir") ? plan.argv[0] : plan.directory);
+    throw_errno(env, plan.error, plan.syscall, subject_of(&plan, plan.syscall));
   } else if (napi_create_object(env, &result) != napi_ok || !set_int(env, result, "pid", pid) ||
              !set_int(env, result, "pidfd", pidfd)) {
     discard(pid, pidfd);

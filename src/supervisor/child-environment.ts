@@ -11,7 +11,10 @@ export interface ChildEnvironment {
 export interface Surroundings {
   readonly generation: number;
   readonly supervisorPid: number;
-  readonly sockets: readonly PassedFd[];
+  /** The sockets, and what is stored. */
+  readonly fds: readonly PassedFd[];
+  /** How many it may store; 0 for none. */
+  readonly fdstoreMax: number;
   readonly notifySocket: string;
   /** The descriptor to write a newline to, with --ready fd. */
   readonly readyFd: number | undefined;
@@ -26,13 +29,14 @@ export interface Surroundings {
 export function childEnvironment(
   received: NodeJS.ProcessEnv,
   file: Readonly<Record<string, string>>,
-  { generation, supervisorPid, sockets, notifySocket, readyFd }: Surroundings,
+  { generation, supervisorPid, fds, fdstoreMax, notifySocket, readyFd }: Surroundings,
 ): ChildEnvironment {
   const variables = { ...originalEnvironment(received), ...file };
   // Each of these speaks of one process: where that was us, it is now the child.
   const pidVariables = ["WATCHDOG_PID", "SYSTEMD_EXEC_PID"].filter(name => received[name] === String(supervisorPid));
-  if (sockets.length > 0) pidVariables.push("LISTEN_PID");
+  if (fds.length > 0) pidVariables.push("LISTEN_PID");
   for (const name of [
+    "FDSTORE",
     "LISTEN_FDS",
     "LISTEN_FDNAMES",
     "LISTEN_PID",
@@ -42,10 +46,11 @@ export function childEnvironment(
   ]) {
     delete variables[name];
   }
-  if (sockets.length > 0) {
-    variables.LISTEN_FDS = String(sockets.length);
-    variables.LISTEN_FDNAMES = sockets.map(({ name }) => name).join(":");
+  if (fds.length > 0) {
+    variables.LISTEN_FDS = String(fds.length);
+    variables.LISTEN_FDNAMES = fds.map(({ name }) => name).join(":");
   }
+  if (fdstoreMax > 0) variables.FDSTORE = String(fdstoreMax);
   variables.NOTIFY_SOCKET = notifySocket;
   variables.ZERODOWN_GENERATION = String(generation);
   variables.ZERODOWN_SUPERVISOR_PID = String(supervisorPid);

@@ -3,6 +3,7 @@
 import { closeSync, readFileSync, readSync } from "node:fs";
 import { constants } from "node:os";
 import { native } from "../native/index.js";
+import type { Cgroup, UnitCgroup } from "../systemd/cgroup.js";
 import { parseEnvFile } from "../systemd/env-file.js";
 import { LISTEN_FDS_START, type PassedFd } from "../systemd/listen-fds.js";
 import type { NotifyMessage } from "../systemd/notify-message.js";
@@ -17,7 +18,12 @@ export interface Launch {
   readonly directory: string;
   readonly envFile: string | undefined;
   readonly environment: NodeJS.ProcessEnv;
-  readonly sockets: readonly PassedFd[];
+  /** The sockets, and then what is stored. */
+  readonly fds: () => readonly PassedFd[];
+  /** For $FDSTORE: how many descriptors generations may store. */
+  readonly fdstoreMax: number;
+  /** Where generations get cgroups of their own; undefined where they can't. */
+  readonly cgroup: UnitCgroup | undefined;
   readonly ready: ReadyMode;
   readonly stopSignal: NodeJS.Signals;
   /** Where the notify sockets go. */
@@ -25,23 +31,36 @@ export interface Launch {
 }
 
 export interface Listener {
-  onMessage(message: NotifyMessage): void;
+  /** The descriptors that came along are closed when it returns. */
+  onMessage(message: NotifyMessage, fds: readonly number[]): void;
   /** The newline of --ready fd. */
   onReady(): void;
   onExit(end: End): void;
   onProblem(what: string): void;
 }
 
-const SIGNAL_NAMES = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+/** The first of several names of one signal is the usual one: SIGABRT, and not SIGIOT. */
+const SIGNAL_NAMES = new Map(
+  Object.entries(constants.signals)
+    .map(([name, number]) => [number, name] as const)
+    .reverse(),
+);
+
+/** How long is waited for processes that SIGKILL doesn't end: they hang in the kernel. ms */
+const KILL_PATIENCE = 10_000;
 
 /** What execvp(3) does without a PATH; as systemd compiles it in. */
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
 
 export class GenerationProcess {
   readonly pid: number;
+  /** Where its processes are; undefined: in the process group of the first. */
+  readonly cgroup: Cgroup | undefined;
   private readonly pidfd: number;
   private readonly notifySocket: NotifySocket;
   private readonly closers: (() => void)[] = [];
+  /** The main process was waited for: its pid may be another's. */
+  private reaped = false;
 
   /** @throws {NativeError} when the child can't be started; nothing is left of it then */
   constructor(
@@ -52,10 +71,12 @@ export class GenerationProcess {
     try {
       this.notifySocket = new NotifySocket(
         `${launch.runtimeDirectory}/notify-${number}`,
-        message => listener.onMessage(message),
-        why => listener.onProblem(`a notification was dropped: ${why}`),
+        (message, fds) => listener.onMessage(message, fds),
+        what => listener.onProblem(what),
+        pid => this.cgroup?.contains(pid) !== false,
       );
       this.closers.push(() => this.notifySocket.close());
+      this.cgroup = this.createCgroup(launch);
       const writer = launch.ready === "fd" ? this.openReadyPipe() : undefined;
       try {
         ({ pid: this.pid, pidfd: this.pidfd } = this.spawn(launch, writer));
@@ -72,12 +93,28 @@ export class GenerationProcess {
 
   /** To the main process. */
   signal(signal: NodeJS.Signals): void {
-    sendSignal(this.pid, signal);
+    if (!this.reaped) sendSignal(this.pid, signal);
   }
 
-  /** To every process of the group. */
+  /** To every process. */
   kill(): void {
-    sendSignal(-this.pid, "SIGKILL");
+    if (!this.reaped) sendSignal(-this.pid, "SIGKILL");
+    try {
+      if (this.cgroup?.isFrozen) this.listener.onProblem("its cgroup is frozen, so that it could act on no signal");
+      this.cgroup?.kill();
+    } catch (error) {
+      this.listener.onProblem(`its cgroup can't be killed: ${(error as Error).message}`);
+    }
+  }
+
+  /** About what it says: one line for each kind of problem. */
+  complain(what: string): void {
+    this.notifySocket.complain(what);
+  }
+
+  /** Takes what it has said already, before its silence is held against it. */
+  listen(): void {
+    this.notifySocket.drain();
   }
 
   /** Closes all that was opened for it. */
@@ -86,14 +123,16 @@ export class GenerationProcess {
   }
 
   private spawn(launch: Launch, readyWriter: number | undefined): { pid: number; pidfd: number } {
-    const { command, sockets } = launch;
+    const { command } = launch;
+    const fds = launch.fds();
     const file = launch.envFile === undefined ? {} : parseEnvFile(readFileSync(launch.envFile, "utf8"));
     const { variables, pidVariables } = childEnvironment(launch.environment, file, {
       generation: this.number,
       supervisorPid: process.pid,
-      sockets,
+      fds,
+      fdstoreMax: launch.fdstoreMax,
       notifySocket: this.notifySocket.path,
-      readyFd: readyWriter === undefined ? undefined : LISTEN_FDS_START + sockets.length,
+      readyFd: readyWriter === undefined ? undefined : LISTEN_FDS_START + fds.length,
     });
     return native.spawn({
       paths: lookUp(command[0]!, variables.PATH),
@@ -101,10 +140,22 @@ export class GenerationProcess {
       environment: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
       pidVariables,
       directory: launch.directory,
-      fds: [...sockets.map(({ fd }) => fd), ...(readyWriter === undefined ? [] : [readyWriter])],
+      fds: [...fds.map(({ fd }) => fd), ...(readyWriter === undefined ? [] : [readyWriter])],
       deathSignal: constants.signals[launch.stopSignal],
       fileLimit: Number(launch.environment.ZERODOWN_FILE_LIMIT ?? -1),
+      cgroup: this.cgroup?.procsFile ?? "",
     });
+  }
+
+  private createCgroup(launch: Launch): Cgroup | undefined {
+    try {
+      const cgroup = launch.cgroup?.create(this.number);
+      if (cgroup) this.closers.push(() => this.removeCgroup(cgroup));
+      return cgroup;
+    } catch (error) {
+      this.listener.onProblem(`it gets no cgroup, and has a process group only: ${(error as Error).message}`);
+      return undefined;
+    }
   }
 
   /** @returns the end that the child writes to */
@@ -124,7 +175,8 @@ export class GenerationProcess {
 
   private watchExit(): () => void {
     try {
-      return native.watch(this.pidfd, false, () => this.exited());
+      const stop = native.watch(this.pidfd, false, () => this.exited(stop));
+      return stop;
     } catch (error) {
       // A child whose end nobody would learn of must not serve.
       this.kill();
@@ -132,14 +184,45 @@ export class GenerationProcess {
     }
   }
 
-  private exited(): void {
+  private exited(stop: () => void): void {
     // The main process is still a zombie, so its pid, and with it the group's, can't be another's yet.
     this.kill();
     this.notifySocket.drain();
     const end = native.reap(this.pidfd);
     if (end === null) return;
+    stop();
+    this.reaped = true;
     const { status, signal } = end;
-    this.listener.onExit(signal === 0 ? { status } : { signal, name: SIGNAL_NAMES.get(signal) ?? `signal ${signal}` });
+    this.whenEmpty(() =>
+      this.listener.onExit(
+        signal === 0 ? { status } : { signal, name: SIGNAL_NAMES.get(signal) ?? `signal ${signal}` },
+      ),
+    );
+  }
+
+  /** Calls back when none of its processes is left, as far as that can be told. */
+  private whenEmpty(callback: () => void): void {
+    const { cgroup } = this;
+    if (!cgroup?.isPopulated) return callback();
+    try {
+      this.closers.push(cgroup.whenEmpty(callback));
+    } catch (error) {
+      this.listener.onProblem(`the end of all of its processes can't be awaited: ${(error as Error).message}`);
+      return callback();
+    }
+    const timer = setTimeout(() => {
+      this.listener.onProblem(`left behind, for SIGKILL doesn't end them: processes ${cgroup.pids.join(", ")}`);
+      callback();
+    }, KILL_PATIENCE);
+    this.closers.push(() => clearTimeout(timer));
+  }
+
+  private removeCgroup(cgroup: Cgroup): void {
+    try {
+      cgroup.remove();
+    } catch (error) {
+      this.listener.onProblem(`its cgroup stays: ${(error as Error).message}`);
+    }
   }
 }
 

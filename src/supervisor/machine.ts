@@ -12,6 +12,7 @@ import {
   find,
   log,
   type Move,
+  sendEndSignal,
   sendSignal,
   setDeadline,
   setTimer,
@@ -33,6 +34,10 @@ const MAX_ENDED = 5;
 const SAME_REQUEST = 0.05e6;
 /** What systemd is asked to wait beyond our own limits. */
 const MARGIN = 5e6;
+/** For a core dump, at most; --stop-timeout may be infinite, for the sake of clients that a hung generation has lost. */
+const ABORT_TIMEOUT = 90e6;
+/** A watchdog that wants to be fed more often than that can starve while all is well: of a busy machine's scheduler. */
+export const SHORTEST_WATCHDOG = 0.2e6;
 
 // sysexits.h
 const EX_UNAVAILABLE = 69;
@@ -50,7 +55,7 @@ function handle(move: Move, event: Event): void {
   switch (event.type) {
     case "start":
       startGeneration(move, "start");
-      return tell(move, extension(startLimit(move.config)));
+      return tell(move, extension(startLimit(move.config)), ...beginFeeding(move));
     case "reload":
       return requestReload(move, event);
     case "cancel":
@@ -64,6 +69,8 @@ function handle(move: Move, event: Event): void {
       return;
     case "restart":
       return restart(move);
+    case "feed":
+      return feed(move);
   }
   // Everything else is about one generation; what comes late, about one that is gone, means nothing.
   const generation = move.state.generations.find(({ number }) => number === event.generation);
@@ -97,6 +104,9 @@ function startGeneration(move: Move, cause: Generation["cause"]): void {
     wasReady: false,
     status: "",
     stopping: false,
+    watchdog: move.config.watchdog,
+    watched: false,
+    aborted: "",
     killed: false,
     cancelled: false,
     cause,
@@ -126,7 +136,7 @@ function spawned(move: Move, generation: Generation, pid: number): void {
 }
 
 function ready(move: Move, generation: Generation): void {
-  if (generation.state !== "starting" || generation.killed) return;
+  if (generation.state !== "starting" || isDoomed(generation)) return;
   clearTimer(move, generation.number, "start-timeout", "hint", "delay");
   update(move, generation.number, { state: "settling", wasReady: true });
   const after = `ready after ${formatTimeSpan(move.now - generation.startedAt)}`;
@@ -231,6 +241,9 @@ function notified(move: Move, generation: Generation, message: Extract<Event, { 
     log(move, "info", `${name(generation)} says it is stopping`);
   }
   if (message.extend !== undefined) extend(move, generation, message.extend);
+  if (message.watchdogTimeout !== undefined) update(move, number, { watchdog: message.watchdogTimeout });
+  if (message.watchdog === "trigger") abort(move, find(move, number), "triggered its watchdog");
+  else if (message.watchdog || message.watchdogTimeout !== undefined) watch(move, find(move, number));
   if (message.ready && move.config.ready === "notify") ready(move, find(move, number));
 }
 
@@ -245,10 +258,61 @@ function extend(move: Move, generation: Generation, microseconds: number): void 
   }
 }
 
+// ── Watchdogs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** It has time until the next WATCHDOG=1 from now on. systemd, too, watches nobody who is to stop. */
+function watch(move: Move, generation: Generation): void {
+  const { number, watchdog, watched } = generation;
+  if (generation.state === "draining" || isDoomed(generation)) return;
+  if (watchdog === 0 || watchdog === Number.POSITIVE_INFINITY) return clearTimer(move, number, "watchdog");
+  if (!watched) {
+    update(move, number, { watched: true });
+    if (watchdog < SHORTEST_WATCHDOG) log(move, "warning", `${name(generation)}: ${tooShort(watchdog)}`);
+  }
+  setTimer(move, number, "watchdog", move.now + Math.max(watchdog, SHORTEST_WATCHDOG));
+}
+
+/** Ends it as a crash, with a core dump if it can. */
+function abort(move: Move, generation: Generation, why: string): void {
+  const { number } = generation;
+  if (generation.state === "draining" || isDoomed(generation)) return;
+  update(move, number, { aborted: why });
+  log(move, "err", `${name(generation)} ${why}: aborting it`);
+  clearTimer(move, number, "watchdog", "hint", "settle");
+  sendEndSignal(move, generation, "SIGABRT");
+  setTimer(move, number, "abort-timeout", move.now + Math.min(move.config.stopTimeout, ABORT_TIMEOUT));
+}
+
+/** What systemd is told of its watchdog at the start; from then on it is fed for as long as this function is called. */
+function beginFeeding(move: Move): string[] {
+  const { watchdog } = move.config;
+  if (watchdog === 0) return [];
+  setFeedTimer(move);
+  if (watchdog >= SHORTEST_WATCHDOG) return [];
+  log(move, "warning", `WatchdogSec=: ${tooShort(watchdog)}`);
+  return [`WATCHDOG_USEC=${SHORTEST_WATCHDOG}`];
+}
+
+function feed(move: Move): void {
+  move.effects.push({ type: "notify", assignments: ["WATCHDOG=1"] });
+  setFeedTimer(move);
+}
+
+/** Halfway, as sd_watchdog_enabled(3) recommends. */
+function setFeedTimer(move: Move): void {
+  const interval = Math.max(move.config.watchdog, SHORTEST_WATCHDOG) / 2;
+  move.effects.push({ type: "set-timer", timer: "feed", generation: 0, at: move.now + interval });
+}
+
+function tooShort(watchdog: number): string {
+  const [given, used] = [formatTimeSpan(watchdog), formatTimeSpan(SHORTEST_WATCHDOG)];
+  return `a watchdog of ${given} is shorter than can be honoured, ${used} are used`;
+}
+
 // ── Ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function exited(move: Move, generation: Generation, end: End): void {
-  const timedOut = generation.killed && generation.state === "starting";
+  const timedOut = generation.killed && !generation.aborted && generation.state === "starting";
   const text = failureText(generation, end, endedAsAsked(move.config, end));
   gone(move, generation, { text, exitStatus: timedOut ? EX_TEMPFAIL : exitStatusOf(end) }, end);
 }
@@ -304,8 +368,8 @@ function lost(move: Move, generation: Generation, failure: Failure, exit: End | 
   const text = `${name(generation)} ${failure.text}`;
   if (heir) {
     log(move, "err", `${text} while serving. ${capital(name(heir))} is to replace it`);
-    if (heir.state === "settling") promote(move, heir, "the generation before it is gone");
-  } else if (generation.stopping || isSuccess(exit)) {
+    if (heir.state === "settling" && !isDoomed(heir)) promote(move, heir, "the generation before it is gone");
+  } else if (!generation.aborted && (generation.stopping || isSuccess(exit))) {
     const status = isSuccess(exit) ? 0 : failure.exitStatus;
     log(move, "info", `${text} on its own: the work is done`);
     end(move, status, "The work is done");
@@ -359,6 +423,10 @@ function timeUp(move: Move, generation: Generation, timer: TimerName): void {
     case "stop-timeout":
       if (generation.state === "draining") kill(move, generation);
       return;
+    case "watchdog":
+      return abort(move, generation, `missed its watchdog of ${formatTimeSpan(generation.watchdog)}`);
+    case "abort-timeout":
+      return kill(move, generation);
   }
 }
 
@@ -397,12 +465,14 @@ function end(move: Move, exitStatus: number, problem: string, decisive = 0): voi
 
 function finish(move: Move): void {
   move.state = { ...move.state, phase: "ended", told: statusText(move.state) };
+  if (move.config.watchdog > 0) move.effects.push({ type: "clear-timer", timer: "feed", generation: 0 });
   move.effects.push({ type: "exit", status: move.state.exitStatus });
 }
 
 function drain(move: Move, generation: Generation): void {
+  clearTimer(move, generation.number, "watchdog");
   if (generation.killed) return;
-  sendSignal(move, generation, move.config.stopSignal);
+  sendEndSignal(move, generation, move.config.stopSignal);
   setDeadline(move, generation.number, "stop-timeout", move.now + move.config.stopTimeout);
 }
 
@@ -410,6 +480,11 @@ function kill(move: Move, generation: Generation): void {
   if (generation.killed) return;
   update(move, generation.number, { killed: true });
   move.effects.push({ type: "kill", generation: generation.number });
+}
+
+/** It was sent SIGABRT or SIGKILL: whatever it says, it will not serve. */
+function isDoomed({ aborted, killed }: Generation): boolean {
+  return aborted !== "" || killed;
 }
 
 // ── Small parts ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -420,7 +495,12 @@ function extension(microseconds: number): string {
 }
 
 /** The longest that a start takes by our own limits, in µs. */
-export function startLimit({ ready: mode, readyDelay, startTimeout, settle }: Config): number {
+export function startLimit({
+  ready: mode,
+  readyDelay,
+  startTimeout,
+  settle,
+}: Pick<Config, "ready" | "readyDelay" | "startTimeout" | "settle">): number {
   return settle + (mode === "exec" ? 0 : mode === "delay" ? readyDelay : startTimeout);
 }
 

@@ -17,6 +17,8 @@ export interface Config {
   readonly settle: number;
   readonly stopSignal: string;
   readonly onCrash: "restart" | "exit";
+  /** How often systemd wants to hear WATCHDOG=1 of us, and we of each generation that has said it once; 0 for never. */
+  readonly watchdog: number;
 }
 
 /**
@@ -38,6 +40,12 @@ export interface Generation {
   readonly status: string;
   /** It said STOPPING=1. */
   readonly stopping: boolean;
+  /** The longest between two WATCHDOG=1 of it; 0 for no limit. */
+  readonly watchdog: number;
+  /** It has said WATCHDOG=1, or WATCHDOG_USEC=, and must go on. */
+  readonly watched: boolean;
+  /** It was sent SIGABRT; why: "missed its watchdog of 5s". */
+  readonly aborted: string;
   /** It was sent SIGKILL. */
   readonly killed: boolean;
   /** An operator aborted it. */
@@ -124,7 +132,10 @@ export interface Failure {
   readonly exitStatus: number;
 }
 
-export type TimerName = "hint" | "delay" | "start-timeout" | "settle" | "stop-timeout";
+export type TimerName = "hint" | "delay" | "start-timeout" | "settle" | "stop-timeout" | "watchdog" | "abort-timeout";
+
+/** Timers that belong to no generation: the backoff after crashes, and systemd's watchdog. */
+export type OwnTimerName = "restart" | "feed";
 
 /** What one datagram of a generation says. */
 export interface Notification {
@@ -134,6 +145,9 @@ export interface Notification {
   /** Microseconds. */
   readonly extend?: number;
   readonly reported?: string;
+  readonly watchdog?: "ping" | "trigger";
+  /** Microseconds. */
+  readonly watchdogTimeout?: number;
 }
 
 export interface ReloadRequest {
@@ -154,6 +168,8 @@ export type Event = { readonly now: number } & (
   | { readonly type: "pass"; readonly signal: string }
   /** The backoff after a crash is over. */
   | { readonly type: "restart" }
+  /** systemd's watchdog is hungry. */
+  | { readonly type: "feed" }
   | { readonly type: "spawned"; readonly generation: number; readonly pid: number }
   | { readonly type: "spawn-failed"; readonly generation: number; readonly text: string; readonly exitStatus: number }
   /** By another way than READY=1. */
@@ -177,14 +193,14 @@ export type Effect =
   | { readonly type: "kill"; readonly generation: number }
   /** The generation is gone: so are its sockets and its timers. */
   | { readonly type: "release"; readonly generation: number }
-  /** Replaces the timer of that name. "restart" belongs to no generation (0). */
+  /** Replaces the timer of that name. The generation of an own timer is 0. */
   | {
       readonly type: "set-timer";
-      readonly timer: TimerName | "restart";
+      readonly timer: TimerName | OwnTimerName;
       readonly generation: number;
       readonly at: number;
     }
-  | { readonly type: "clear-timer"; readonly timer: TimerName | "restart"; readonly generation: number }
+  | { readonly type: "clear-timer"; readonly timer: TimerName | OwnTimerName; readonly generation: number }
   | { readonly type: "notify"; readonly assignments: readonly string[] }
   | { readonly type: "log"; readonly priority: Priority; readonly text: string }
   /** How a reload ended, for those who asked: `generation` serves, or `error` says why not, and which one failed. */

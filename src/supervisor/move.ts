@@ -25,6 +25,12 @@ export function sendSignal(move: Move, { number, pid }: Generation, signal: stri
   if (pid !== null) move.effects.push({ type: "signal", generation: number, signal });
 }
 
+/** One that is to make it end, which somebody who stopped it (SIGSTOP) must not keep from it. systemd does the same. */
+export function sendEndSignal(move: Move, generation: Generation, signal: string): void {
+  sendSignal(move, generation, signal);
+  sendSignal(move, generation, "SIGCONT");
+}
+
 export function setTimer(move: Move, generation: number, timer: TimerName, at: number): void {
   move.effects.push({ type: "set-timer", timer, generation, at });
 }

@@ -1,7 +1,9 @@
 // The machine's shell: carries out its effects and feeds it what happens.
 
 import type { NativeError } from "../native/index.js";
+import type { FdStore } from "../systemd/fd-store.js";
 import type { Notifier } from "../systemd/notify.js";
+import type { NotifyMessage } from "../systemd/notify-message.js";
 import { GenerationProcess, type Launch } from "./generation.js";
 import type { Log } from "./log.js";
 import { step } from "./machine.js";
@@ -15,6 +17,7 @@ import {
   type Happening,
   initialState,
   isIdle,
+  type OwnTimerName,
   STOP_SIGNALS,
   type State,
   type TimerName,
@@ -34,6 +37,7 @@ export interface SupervisorOptions {
   readonly config: Config;
   readonly launch: Launch;
   readonly notifier: Notifier;
+  readonly store: FdStore;
   readonly log: Log;
   readonly reloadSignals: readonly NodeJS.Signals[];
   readonly passSignals: readonly NodeJS.Signals[];
@@ -70,6 +74,11 @@ export class Supervisor {
 
   get state(): State {
     return this.current;
+  }
+
+  /** The cgroup of that generation, as /proc/PID/cgroup has it; undefined when it has none of its own. */
+  cgroupOf(generation: number): string | undefined {
+    return this.generations.get(generation)?.cgroup?.path;
   }
 
   /** The clock of all times in the state: µs of CLOCK_MONOTONIC. */
@@ -167,7 +176,7 @@ export class Supervisor {
       const generation = new GenerationProcess(
         number,
         {
-          onMessage: message => this.happened({ type: "notified", ...about, ...message }),
+          onMessage: (message, fds) => this.heard(generation, number, message, fds),
           onReady: () => this.happened({ type: "ready", ...about }),
           onExit: end => this.happened({ type: "exited", ...about, end }),
           onProblem: what => this.options.log("warning", `generation ${number} (pid ${generation.pid}): ${what}`),
@@ -181,6 +190,19 @@ export class Supervisor {
       const exitStatus = LACKING.has(code) ? EX_OSERR : EX_UNAVAILABLE;
       this.happened({ type: "spawn-failed", ...about, text: message, exitStatus });
     }
+  }
+
+  private heard(generation: GenerationProcess, number: number, message: NotifyMessage, fds: readonly number[]): void {
+    const { store, remove, problems = [], unheeded = [], ...notification } = message;
+    const complain = (what: string) => generation.complain(what);
+    if (remove !== undefined) this.options.store.remove(remove);
+    if (store) this.options.store.add(fds, store.name, store.poll, complain);
+    problems.forEach(complain);
+    if (unheeded.length > 0) {
+      const text = `generation ${number} (pid ${generation.pid}) sent ${unheeded.join(" ")}: that is for zerodown alone`;
+      this.options.log("debug", text);
+    }
+    if (Object.keys(notification).length > 0) this.happened({ type: "notified", generation: number, ...notification });
   }
 
   private answer({ askers, generation, error }: Extract<Effect, { type: "result" }>): void {
@@ -199,20 +221,24 @@ export class Supervisor {
     generation?.release();
   }
 
-  private setTimer(timer: TimerName | "restart", generation: number, at: number): void {
+  private setTimer(timer: TimerName | OwnTimerName, generation: number, at: number): void {
     const key = `${timer}/${generation}`;
     this.clear(key);
     const wait = Math.min(Math.ceil((at - now()) / 1e3), LONGEST_TIMER);
     const fire = () => {
+      // What it has said in time may wait to be read. That may set the timer anew.
+      this.generations.get(generation)?.listen();
+      if (this.timers.get(key) !== handle) return;
       this.timers.delete(key);
       if (now() < at) this.setTimer(timer, generation, at);
-      else if (timer === "restart") this.happened({ type: "restart" });
+      else if (timer === "restart" || timer === "feed") this.happened({ type: timer });
       else this.happened({ type: "timer", generation, timer });
     };
-    this.timers.set(key, setTimeout(fire, wait));
+    const handle = setTimeout(fire, wait);
+    this.timers.set(key, handle);
   }
 
-  private clearTimer(timer: TimerName | "restart", generation: number): void {
+  private clearTimer(timer: TimerName | OwnTimerName, generation: number): void {
     this.clear(`${timer}/${generation}`);
   }
 

@@ -12,6 +12,7 @@ export function statusText(state: State): string {
   const problem = state.problem && `${state.problem}. `;
   if (starting?.state === "starting") return `${problem}Starting generation ${starting.number}`;
   if (!current) return `${problem}Starting generation ${state.lastNumber + 1}`;
+  if (current.aborted) return `${problem}${capital(name(current))} ${current.aborted}: waiting for its end`;
   if (problem) return `${problem}${capital(name(current))} still serving`;
   const status = current.status && `: ${current.status}`;
   const settling = starting ? `; settling: generation ${starting.number}` : "";
@@ -36,14 +37,15 @@ export function name({ number, pid }: Generation): string {
 
 /** What a generation did when it ended: "exited with status 1 before it was ready". */
 export function failureText(generation: Generation, end: End, asAsked: boolean): string {
-  const { state, killed, cancelled, deadline, startedAt } = generation;
+  const { state, killed, cancelled, deadline, startedAt, aborted } = generation;
   const reported = generation.reported && ` (${generation.reported})`;
+  const when = { starting: " before it was ready", settling: " while it settled", serving: "", draining: "" }[state];
   if (cancelled) return `was aborted${reported}`;
+  if (aborted) return `${aborted}${when} and ${killed ? "did not end at SIGABRT" : endText(end)}${reported}`;
   if (killed && state === "starting") {
     return `was not ready within ${formatTimeSpan(deadline - startedAt)} and was killed${reported}`;
   }
   if (killed && !asAsked) return `did not stop in time and was killed${reported}`;
-  const when = { starting: " before it was ready", settling: " while it settled", serving: "", draining: "" }[state];
   return `${endText(end)}${when}${reported}`;
 }
 

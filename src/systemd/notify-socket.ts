@@ -17,14 +17,17 @@ export class NotifySocket {
 
   /**
    * @param path where to bind it
-   * @param onMessage called for each well-formed message from a process of our own user or root
-   * @param onDropped called with the reason, once for each, when messages are dropped
+   * @param onMessage called for each well-formed message from a process of our own user or root; the descriptors that came
+   * with it are closed when it returns
+   * @param onProblem called with a line for people, once for each kind, when messages are dropped or not heeded
+   * @param isMember whether a process may send
    * @throws {NativeError} when it can't be bound
    */
   constructor(
     readonly path: string,
-    private readonly onMessage: (message: NotifyMessage) => void,
-    private readonly onDropped: (why: string) => void,
+    private readonly onMessage: (message: NotifyMessage, fds: readonly number[]) => void,
+    private readonly onProblem: (what: string) => void,
+    private readonly isMember: (pid: number) => boolean = () => true,
   ) {
     removeSocketFile(path);
     this.fd = native.bindUnix(SOCK_DGRAM, path);
@@ -64,17 +67,22 @@ export class NotifySocket {
     if (message.uid !== 0 && message.uid !== process.geteuid!()) {
       return this.drop(`from uid ${message.uid} (pid ${message.pid}), which is neither ours nor root`);
     }
+    if (!this.isMember(message.pid)) return this.drop(`from pid ${message.pid}, which is not in its cgroup`);
     if (message.truncated)
       return this.drop(`from pid ${message.pid}: longer than 4096 bytes, or with too many descriptors`);
     const parsed = parseNotifyMessage(message.data);
     if (parsed === null) return this.drop(`from pid ${message.pid}: not text`);
-    this.onMessage(parsed);
+    this.onMessage(parsed, message.fds);
   }
 
   private drop(why: string): void {
-    // By kind, not by pid: a flood makes one line.
-    const kind = why.replace(/\d+/g, "");
-    if (!this.complaints.has(kind)) this.onDropped(why);
+    this.complain(`a notification was dropped: ${why}`);
+  }
+
+  /** By kind, not by pid: a flood makes one line. */
+  complain(what: string): void {
+    const kind = what.replace(/\d+/g, "");
+    if (!this.complaints.has(kind)) this.onProblem(what);
     this.complaints.add(kind);
   }
 }

@@ -29,13 +29,23 @@ const QUEUE_LENGTH = 64;
 const STATE = /^(?:READY|RELOADING|STOPPING)=1$/m;
 
 /** What there may be more of later. */
-const LACKING = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"]);
+const LACKING = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ETOOMANYREFS"]);
+
+interface Queued {
+  readonly text: string;
+  /** To go with it, and then to be closed. */
+  readonly fd?: number;
+  /** Of what it stores, or removes. */
+  readonly name?: string;
+}
 
 /** Sends to $NOTIFY_SOCKET, in order, never blocking and never throwing. Without $NOTIFY_SOCKET it does nothing. */
 export class Notifier {
   private readonly address: string;
   private transport: Transport | undefined;
-  private readonly queue: string[] = [];
+  private readonly queue: Queued[] = [];
+  /** The names in systemd's fd store that came from here. */
+  private readonly stored = new Set<string>();
   /** Open while the queue waits for room at the receiver. */
   private waiting: { fd: number; stop: () => void } | undefined;
   private complained = false;
@@ -61,13 +71,47 @@ export class Notifier {
 
   /** @param assignments e.g. `READY=1`, `STATUS=…`; line feeds in them become spaces */
   send(assignments: readonly string[]): void {
+    this.enqueue({ text: assignments.map(assignment => assignment.replaceAll("\n", " ")).join("\n") });
+  }
+
+  /**
+   * Stores a copy of a descriptor in systemd's fd store.
+   *
+   * @param name valid as isFdName() has it
+   * @throws {NativeError} when it can't be copied
+   */
+  storeFd(fd: number, name: string, poll: boolean): void {
     if (!this.isConnected) return;
-    this.queue.push(assignments.map(assignment => assignment.replaceAll("\n", " ")).join("\n"));
-    if (this.queue.length > QUEUE_LENGTH) {
-      const passing = this.queue.findIndex(message => !STATE.test(message));
-      this.queue.splice(Math.max(passing, 0), 1);
-    }
+    const text = ["FDSTORE=1", `FDNAME=${name}`, ...(poll ? [] : ["FDPOLL=0"])].join("\n");
+    this.enqueue({ text, name, fd: native.duplicate(fd) });
+  }
+
+  /** Something of that name is in systemd's fd store already. */
+  hasStored(name: string): void {
+    this.stored.add(name);
+  }
+
+  /** Removes all descriptors of that name from systemd's fd store. */
+  removeFds(name: string): void {
+    const unsent = this.queue.filter(message => message.name === name);
+    for (const message of unsent) this.dequeue(message);
+    // What never got there needs no removal: so a queue that nobody reads doesn't grow.
+    const isThere = this.stored.delete(name) || unsent.some(({ fd }) => fd === undefined);
+    if (isThere) this.enqueue({ text: `FDSTOREREMOVE=1\nFDNAME=${name}`, name });
+  }
+
+  private enqueue(message: Queued): void {
+    if (!this.isConnected) return;
+    this.queue.push(message);
+    // Those of the fd store are as many as it holds, and all of them count.
+    const others = this.queue.filter(({ name }) => name === undefined);
+    if (others.length > QUEUE_LENGTH) this.dequeue(others.find(({ text }) => !STATE.test(text)) ?? others[0]!);
     if (!this.waiting) this.flush();
+  }
+
+  private dequeue(message: Queued): void {
+    this.queue.splice(this.queue.indexOf(message), 1);
+    if (message.fd !== undefined) closeSync(message.fd);
   }
 
   private flush(): void {
@@ -76,16 +120,18 @@ export class Notifier {
     let fd = -1;
     try {
       fd = this.waiting?.fd ?? native.connectUnix(SOCK_DGRAM, this.address);
-      while (this.queue.length > 0) {
-        this.transport(fd, this.queue[0]!);
-        this.queue.shift();
+      for (let next = this.queue[0]; next; next = this.queue[0]) {
+        if (next.fd === undefined) this.transport(fd, next.text);
+        else native.send(fd, next.text, [next.fd]);
+        if (next.fd !== undefined) this.stored.add(next.name!);
+        this.dequeue(next);
       }
       this.hangUp(fd);
     } catch (error) {
       const { code } = error as NativeError;
       if (code === "EAGAIN") return this.waitForRoom(fd);
       // Tried again with the next message, before it.
-      if (!LACKING.has(code)) this.queue.length = 0;
+      if (!LACKING.has(code)) for (const message of [...this.queue]) this.dequeue(message);
       this.hangUp(fd);
       this.complain(`systemd can't be notified: NOTIFY_SOCKET=${this.address}: ${(error as Error).message}`);
     }

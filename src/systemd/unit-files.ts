@@ -16,6 +16,8 @@ export interface UnitPlan {
   readonly sockets: readonly { readonly type: SocketType; readonly address: string }[];
   /** FileDescriptorName= of all of them. */
   readonly socketName: string | undefined;
+  /** How many descriptors generations may store. */
+  readonly fdstoreMax: number;
   /** User=; undefined for the manager's own. */
   readonly user: string | undefined;
   /** What a start and a stop may take at most: microseconds, `Infinity` for no limit. */
@@ -120,9 +122,11 @@ export function serviceFile(plan: UnitPlan): UnitFile {
     ...(plan.sockets.some(({ address }) => isInRuntimeDirectory(address, plan))
       ? ["# It holds a socket of the .socket unit too, which outlives the service.", "RuntimeDirectoryPreserve=yes"]
       : []),
-    "# The kernel killing one process for memory is no end of the service.",
+    "# Each generation gets a cgroup of its own.",
     "Delegate=yes",
+    "# The kernel killing one process for memory is no end of the service.",
     "OOMPolicy=continue",
+    ...(plan.fdstoreMax > 0 ? [`FileDescriptorStoreMax=${plan.fdstoreMax}`] : []),
     ...(plan.user === undefined ? [] : [`User=${plan.user}`]),
     "NoNewPrivileges=yes",
     ...(scope === "system" ? ["PrivateTmp=yes", "ProtectSystem=full"] : []),

@@ -2,7 +2,7 @@
 
 import type { Config, End } from "../../src/supervisor/model.js";
 import { check, type Rule, type Scene } from "./invariants.js";
-import { type Life, tells } from "./lives.js";
+import { type Life, says, tells } from "./lives.js";
 
 const CRASHES = 5;
 const CRASH_WINDOW = 10e6;
@@ -10,21 +10,23 @@ const CRASH_WINDOW = 10e6;
 /** SIGKILL comes when it is asked for, or beyond --start-timeout and --stop-timeout (and what EXTEND_TIMEOUT_USEC= adds), not before, and once. */
 function limitsHold(): Rule {
   const killed = new Set<number>();
-  return ({ step: { event, effects }, lives, before, lateness }) => {
+  return ({ step: { event, effects }, config, lives, before, lateness }) => {
     for (const effect of effects) {
       if (effect.type !== "kill") continue;
       const life = lives.all.get(effect.generation)!;
       const isAsked = life.cancelled || (event.type === "stop" && event.signal === "SIGINT" && before.stopping);
-      const isDue = life.limit <= event.now || isAsked;
+      const isDue = Math.min(life.limit, abortLimit(life, config)) <= event.now || isAsked;
       // One that was killed before it was there is killed again when it is.
       check(killed.has(life.number) ? event.type === "spawned" : isDue, `generation ${life.number} is killed early`);
       killed.add(life.number);
     }
-    for (const { number, limit, pid, killedAt } of lives.present)
+    for (const life of lives.present) {
+      const limit = Math.min(life.limit, abortLimit(life, config)) + lateness;
       check(
-        event.now <= limit + lateness || pid === undefined || killedAt !== undefined,
-        `${number} outlives its limit`,
+        event.now <= limit || life.pid === undefined || life.killedAt !== undefined,
+        `${life.number} outlives its limit`,
       );
+    }
   };
 }
 
@@ -88,7 +90,64 @@ function exitStatusTells(): Rule {
   };
 }
 
+/**
+ * Who has said WATCHDOG=1, or WATCHDOG_USEC=, and then is silent for longer than it may be, is sent SIGABRT, and so is who
+ * says WATCHDOG=trigger; once, and nobody else, and nobody who is to stop.
+ */
+function watchdogsBite(): Rule {
+  const timeouts = new Map<number, number>();
+  /** Until when they must speak. */
+  const limits = new Map<number, number>();
+  const aborted = new Set<number>();
+  return ({ step: { event, effects }, config, life, lives, lateness }) => {
+    for (const effect of effects) {
+      if (effect.type !== "signal" || effect.signal !== "SIGABRT") continue;
+      const { generation } = effect;
+      const isTriggered = event.type === "notified" && event.watchdog === "trigger" && event.generation === generation;
+      check(isTriggered || (limits.get(generation) ?? Number.POSITIVE_INFINITY) <= event.now, "SIGABRT too early");
+      check(!aborted.has(generation), "SIGABRT twice");
+      check(lives.all.get(generation)!.toldAt === undefined, "SIGABRT to one that is to stop");
+      aborted.add(generation);
+    }
+    if (event.type === "notified" && life) {
+      const { number } = life;
+      timeouts.set(number, event.watchdogTimeout ?? timeouts.get(number) ?? config.watchdog);
+      if (event.watchdog === "ping" || event.watchdogTimeout !== undefined) {
+        limits.set(
+          number,
+          event.now + (Math.max(timeouts.get(number)!, 0.2e6 * Math.sign(timeouts.get(number)!)) || Infinity),
+        );
+      }
+    }
+    for (const { number, toldAt, abortedAt, killedAt } of lives.present) {
+      const isWatched = toldAt === undefined && abortedAt === undefined && killedAt === undefined;
+      const limit = limits.get(number) ?? Number.POSITIVE_INFINITY;
+      check(!isWatched || event.now <= limit + lateness, `generation ${number} starves, and nobody notices`);
+    }
+  };
+}
+
+/** systemd's own watchdog is fed twice in its time, but not more often than one can, until the exit. */
+function systemdIsFed(): Rule {
+  let last: number | undefined;
+  return ({ step: { event, effects }, config, lives, lateness }) => {
+    last ??= event.now;
+    const isFed = effects.some(effect => says(effect, "WATCHDOG=1"));
+    check(!isFed || config.watchdog > 0, "WATCHDOG=1, and nobody wants it");
+    if (config.watchdog === 0 || lives.exited) return;
+    const interval = Math.max(config.watchdog, 0.2e6) / 2;
+    check(event.now - last <= interval + lateness, "systemd's watchdog starves");
+    if (isFed) last = event.now;
+    check(
+      event.type !== "start" || tells({ effects }, "WATCHDOG_USEC=200000") === config.watchdog < 0.2e6,
+      "systemd wants to be fed more often than that can be",
+    );
+  };
+}
+
 export const ENDS: Readonly<Record<string, () => Rule>> = {
+  "the watchdogs of generations": watchdogsBite,
+  "systemd's watchdog": systemdIsFed,
   "start and stop timeouts": limitsHold,
   "the work is done": workIsDone,
   "a crash while a candidate starts": candidateGoesOn,
@@ -104,7 +163,8 @@ function isLost({ step, life, before }: Scene): boolean {
 }
 
 function isDone(scene: Scene): boolean {
-  return isLost(scene) && (scene.life!.saidStopping || isSuccess(scene.life!));
+  const { saidStopping, abortedAt } = scene.life ?? {};
+  return isLost(scene) && abortedAt === undefined && (saidStopping || isSuccess(scene.life!));
 }
 
 /** Nothing serves any more, nothing is to take over, and it isn't as planned. */
@@ -113,6 +173,11 @@ function isCrash(scene: Scene): boolean {
   if (step.event.type !== "exited" && step.event.type !== "spawn-failed") return false;
   if (!before.announced || before.stopping || !life) return false;
   return (isLost(scene) && !isDone(scene)) || (before.candidates.includes(life) && before.serving.length === 0);
+}
+
+/** When one that was sent SIGABRT is killed: it has --stop-timeout for that, but 90 s at most. */
+function abortLimit({ abortedAt }: Life, { stopTimeout }: Config): number {
+  return abortedAt === undefined ? Number.POSITIVE_INFINITY : abortedAt + Math.min(stopTimeout, 90e6);
 }
 
 function isSuccess({ end }: Life): boolean {
@@ -127,7 +192,8 @@ function endedAsAsked(end: End, config: Config): boolean {
 function statusOf({ step: { event }, life }: Scene): number {
   if (event.type === "spawn-failed") return event.exitStatus;
   if (event.type !== "exited") throw new Error(`${event.type} ends nothing`);
-  if (life!.readyAt === undefined && life!.killedAt !== undefined && life!.toldAt === undefined) return 75;
+  const { readyAt, toldAt, abortedAt, killedAt } = life!;
+  if (readyAt === undefined && killedAt !== undefined && toldAt === undefined && abortedAt === undefined) return 75;
   if ("signal" in event.end) return 128 + event.end.signal;
   return event.end.status >= 1 && event.end.status <= 125 ? event.end.status : 69;
 }

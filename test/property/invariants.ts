@@ -97,8 +97,8 @@ function failuresAreExplained(): Rule {
   const waiting = new Set<number>();
   return ({ step: { event, effects }, life, before, lives }) => {
     if (life && before.candidates.includes(life) && (event.type === "exited" || event.type === "spawn-failed")) {
-      const what = `generation ${life.number} ${reasonOf(event, life)}`;
-      const explains = (text: string) => has(text.replace(/ \(pid \d+\)/g, ""), what) && text.includes(life.reported);
+      const explains = (text: string) => has(text, `generation ${life.number}`, what, life.reported);
+      const what = reasonOf(event, life);
       check(effects[0]?.type === "release" && effects[0].generation === life.number, "it is not released");
       const statuses = effects.flatMap(effect => (effect.type === "notify" ? [effect.assignments.at(-1)!] : []));
       check(statuses.some(explains), `systemd is not told that ${what}`);
@@ -213,7 +213,14 @@ function sameSockets(): Rule {
       const { variables, pidVariables } = childEnvironment(
         { LISTEN_FDS: "9", LISTEN_PID: "1", LISTEN_FDNAMES: "received" },
         { LISTEN_FDS: String(effect.generation), LISTEN_FDNAMES: `file-${effect.generation}`, LISTEN_PID: "1" },
-        { generation: effect.generation, supervisorPid: 1, sockets, notifySocket: "/n", readyFd: undefined },
+        {
+          generation: effect.generation,
+          supervisorPid: 1,
+          fds: sockets,
+          fdstoreMax: 0,
+          notifySocket: "/n",
+          readyFd: undefined,
+        },
       );
       check(variables.LISTEN_FDS === "3" && variables.LISTEN_FDNAMES === "web:admin:web", "other sockets");
       check(pidVariables.includes("LISTEN_PID") && !("LISTEN_PID" in variables), "LISTEN_PID is another's");
@@ -268,8 +275,10 @@ function generationOf(effect: Effect): number {
 }
 
 function hasPurpose(timer: string, life: Life | undefined, { candidates }: Lives): boolean {
-  if (!life) return timer === "restart" && candidates.length === 0;
+  if (!life) return timer === "feed" || (timer === "restart" && candidates.length === 0);
   if (timer === "stop-timeout") return life.toldAt !== undefined;
+  if (timer === "abort-timeout") return life.abortedAt !== undefined;
+  if (timer === "watchdog") return life.toldAt === undefined && life.abortedAt === undefined;
   return candidates.includes(life) && (timer === "settle") === (life.readyAt !== undefined);
 }
 

@@ -10,9 +10,10 @@ export interface Life {
   readonly born: number;
   readonly startedAt: number;
   pid: number | undefined;
-  /** When it became ready, when it was told to stop, when it was killed. */
+  /** When it became ready, was told to stop, was sent SIGABRT, was killed. */
   readyAt: number | undefined;
   toldAt: number | undefined;
+  abortedAt: number | undefined;
   killedAt: number | undefined;
   /** When its start, or its drain, has taken too long. */
   limit: number;
@@ -85,6 +86,8 @@ export class Lives {
         if (event.reported) life.reported = event.reported;
         if (event.extend && (life.readyAt === undefined || life.toldAt !== undefined) && life.killedAt === undefined)
           life.limit = Math.max(life.limit, event.now + event.extend);
+        // It never serves after that.
+        if (event.watchdog === "trigger" && isWanted(life)) this.aborted(life, event.now);
         return event.ready && ready === "notify" ? becomeReady(life, event.now) : undefined;
       case "exited":
         life.end = event.end;
@@ -103,6 +106,7 @@ export class Lives {
       this.gone.push(life);
     }
     if (effect.type === "kill" && life) life.killedAt ??= now;
+    if (effect.type === "signal" && effect.signal === "SIGABRT" && life) this.aborted(life, now);
     if (effect.type === "signal" && effect.signal === this.config.stopSignal && life) this.told(life, now);
     if (effect.type === "exit") this.exited = true;
     if (says(effect, "READY=1")) this.announced = true;
@@ -110,6 +114,13 @@ export class Lives {
       this.stopping = true;
       for (const other of this.present) this.told(other, now);
     }
+  }
+
+  private aborted(life: Life, now: number): void {
+    if (life.abortedAt !== undefined) return;
+    life.abortedAt = now;
+    // One that only settled will not serve.
+    if (life !== this.serving[0]) life.readyAt = undefined;
   }
 
   private told(life: Life, now: number): void {
@@ -132,17 +143,19 @@ export function tells({ effects }: Pick<Step, "effects">, assignment: string): b
 export function reasonOf(event: Ended, life: Life): string {
   if (event.type === "spawn-failed") return `could not be started: ${event.text}`;
   if (life.cancelled) return "was aborted";
+  if (life.abortedAt !== undefined) return "its watchdog";
   if (life.killedAt !== undefined && life.readyAt === undefined && life.toldAt === undefined)
     return "was not ready within";
   return "signal" in event.end ? `was killed by ${event.end.name}` : `exited with status ${event.end.status}`;
 }
 
 function isWanted(life: Life): boolean {
-  return life.toldAt === undefined && life.killedAt === undefined && !life.end;
+  // One that was sent SIGABRT counts until it is gone: only then is it a crash.
+  return life.toldAt === undefined && (life.killedAt === undefined || life.abortedAt !== undefined) && !life.end;
 }
 
 function becomeReady(life: Life, now: number): void {
-  if (life.readyAt !== undefined || !isWanted(life)) return;
+  if (life.readyAt !== undefined || life.abortedAt !== undefined || !isWanted(life)) return;
   life.readyAt = now;
   life.limit = Number.POSITIVE_INFINITY;
 }
@@ -155,6 +168,7 @@ function newLife(number: number, born: number, startedAt: number): Life {
     pid: undefined,
     readyAt: undefined,
     toldAt: undefined,
+    abortedAt: undefined,
     killedAt: undefined,
     limit: Number.POSITIVE_INFINITY,
     cancelled: false,

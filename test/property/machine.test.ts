@@ -27,6 +27,7 @@ const configs: fc.Arbitrary<Config> = fc.record({
   settle: time(0, 0, 300e3, 3e6),
   stopSignal: fc.constantFrom("SIGINT", "SIGTERM"),
   onCrash: fc.constantFrom("restart", "restart", "restart", "exit"),
+  watchdog: time(0, 0, 50e3, 400e3, 3e6),
 });
 
 const fates: fc.Arbitrary<Fate[]> = fc.array(
@@ -34,6 +35,7 @@ const fates: fc.Arbitrary<Fate[]> = fc.array(
     late: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.constant(true)),
     fails: fc.oneof({ weight: 7, arbitrary: fc.constant(false) }, fc.constant(true)),
     onStop: fc.constantFrom("exits 0", "exits 0", "exits 7", "dies of it", "ignores it"),
+    onAbort: fc.constantFrom("exits 0", "dies of it", "dies of it", "ignores it"),
   }),
   { minLength: 1, maxLength: 6 },
 );
@@ -57,6 +59,8 @@ const messages: fc.Arbitrary<Notification> = fc.oneof(
       stopping: fc.constant(true),
       extend: fc.constantFrom(0, 100e3, 5e6),
       reported: fc.constant("it reported ERRNO=2, ENOENT"),
+      watchdog: fc.constantFrom("ping" as const, "ping" as const, "ping" as const, "trigger" as const),
+      watchdogTimeout: time(0, 50e3, 500e3, 3e6, Number.POSITIVE_INFINITY),
     },
     { requiredKeys: [] },
   ),
@@ -74,6 +78,8 @@ const staleEvents: fc.Arbitrary<Happening> = fc.oneof(
       "start-timeout" as const,
       "settle" as const,
       "stop-timeout" as const,
+      "watchdog" as const,
+      "abort-timeout" as const,
     )
     .map(timer => ({ type: "timer" as const, generation: 0, timer })),
   fc.constantFrom(
@@ -144,7 +150,9 @@ function isPure({ step: { event, before, after, effects }, config }: Scene): voi
 }
 
 function tellsItsStatus({ step: { after, effects } }: Scene): void {
-  const statuses = effects.flatMap(effect => (effect.type === "notify" ? [effect.assignments.at(-1)] : []));
+  const statuses = effects.flatMap(effect =>
+    effect.type === "notify" && effect.assignments.join() !== "WATCHDOG=1" ? [effect.assignments.at(-1)] : [],
+  );
   if (statuses.length > 0 && after.phase !== "ended")
     check(statuses.at(-1) === `STATUS=${statusText(after)}`, `systemd is told "${statuses.at(-1)}"`);
   check(after.told === statusText(after), "systemd does not know the status");
@@ -221,6 +229,10 @@ test(`the rules of 3.5 and 3.6 hold in ${RUNS} random sequences of events, and e
         count("crashes", after.crashes.length > before.crashes.length);
         count("backoffs", !before.restarting && after.restarting);
         count("reloads in a backoff", before.restarting && event.type === "reload");
+        count(
+          "watchdogs missed",
+          after.generations.some(({ aborted }, index) => aborted && before.generations[index]?.aborted === ""),
+        );
         count("crash loops", after.crashes.length > 5);
         count(
           "kills",

@@ -19,6 +19,8 @@ export interface Fate {
   readonly late: boolean;
   readonly fails: boolean;
   readonly onStop: "exits 0" | "exits 7" | "dies of it" | "ignores it";
+  /** What it does at SIGABRT. */
+  readonly onAbort: "exits 0" | "dies of it" | "ignores it";
 }
 
 /** What happens next. `who` picks one of the generations that it can happen to; where there is none, nothing happens. */
@@ -56,6 +58,7 @@ interface Child {
 }
 
 const SIGKILL: End = { signal: 9, name: "SIGKILL" };
+const SIGABRT: End = { signal: 6, name: "SIGABRT" };
 
 export class World {
   now = 5e6;
@@ -96,7 +99,7 @@ export class World {
       case "wait":
         return this.wait(action.microseconds);
       case "wait for a timer":
-        return this.wait(Math.max(0, Math.min(...this.timers.values()) + this.lateness - this.now));
+        return this.wait(Math.max(0, this.nextTimer() + this.lateness - this.now));
       case "answer a spawn":
         return this.answer(this.pick(0, child => child.state === "to be spawned"));
       case "say":
@@ -134,7 +137,8 @@ export class World {
   calmDown(): boolean {
     return this.until(() => {
       const { phase, restarting, generations } = this.state;
-      return phase !== "running" || (!restarting && generations.every(({ state }) => /serving|draining/.test(state)));
+      const isCalm = generations.every(({ state, aborted }) => /serving|draining/.test(state) && !aborted);
+      return phase !== "running" || (!restarting && isCalm);
     });
   }
 
@@ -203,7 +207,11 @@ export class World {
   }
 
   private signal(child: Child | undefined, signal: string): void {
-    if (!child || !isRunning(child) || signal !== this.config.stopSignal) return;
+    if (!child || !isRunning(child)) return;
+    if (signal === "SIGABRT" && child.fate.onAbort !== "ignores it") {
+      child.ending ??= child.fate.onAbort === "exits 0" ? { status: 0 } : SIGABRT;
+    }
+    if (signal !== this.config.stopSignal) return;
     const ends = {
       "exits 0": { status: 0 },
       "exits 7": { status: 7 },
@@ -239,10 +247,16 @@ export class World {
       this.now = Math.max(this.now, at + this.lateness);
       this.timers.delete(key);
       const [timer, generation] = key.split("/");
-      if (timer === "restart") this.happen({ type: "restart" });
+      if (timer === "restart" || timer === "feed") this.happen({ type: timer });
       else this.happen({ type: "timer", timer, generation: Number(generation) } as Happening);
     }
     if (end !== Number.POSITIVE_INFINITY) this.now = end;
+  }
+
+  /** Of those that come to an end; systemd's watchdog is fed on the way. */
+  private nextTimer(): number {
+    const times = [...this.timers].flatMap(([key, at]) => (key === "feed/0" ? [] : [at]));
+    return times.length > 0 || !this.timers.has("feed/0") ? Math.min(...times) : this.now;
   }
 
   private pickEnding(): Child | undefined {

@@ -23,12 +23,14 @@ const CONFIG: Config = {
   settle: 0,
   stopSignal: "SIGINT",
   onCrash: "restart",
+  watchdog: 0,
 };
 
 /** Each method feeds one event in and returns its effects, but those on timers: see `timers`. */
 export class Machine {
   state = initialState;
   now = 10 * SECOND;
+  lastEffects: readonly Effect[] = [];
   private readonly armed = new Map<string, number>();
   private readonly config: Config;
 
@@ -115,8 +117,8 @@ export class Machine {
     this.now = at;
     const [timer, generation] = key.split(" ");
     return this.event(
-      (timer === "restart"
-        ? { type: "restart" }
+      (timer === "restart" || timer === "feed"
+        ? { type: timer }
         : { type: "timer", timer, generation: Number(generation) }) as Happening,
     );
   }
@@ -124,6 +126,7 @@ export class Machine {
   event(happening: Happening): string[] {
     const [state, effects] = step(this.state, { ...happening, now: this.now } as Event, this.config);
     this.state = state;
+    this.lastEffects = effects;
     return effects.flatMap(effect => this.perform(effect));
   }
 
@@ -143,6 +146,8 @@ export class Machine {
       case "log":
         return [`${effect.priority}: ${effect.text}`];
       case "signal":
+        // It comes with every signal that is to end a generation.
+        if (effect.signal === "SIGCONT") return [];
         return [`signal ${effect.generation} ${effect.signal}`];
       case "result":
         return [`result for [${effect.askers}]: ${effect.error ?? `generation ${effect.generation!.number}`}`];

@@ -10,6 +10,8 @@ export interface Received {
   readonly pid: number;
   /** Its assignments. */
   readonly assignments: readonly string[];
+  /** How many descriptors came with it. */
+  readonly fds: number;
 }
 
 export class ManagerSocket {
@@ -62,7 +64,7 @@ export class ManagerSocket {
       const text = String(message.data);
       for (const fd of message.fds) closeSync(fd);
       if (text === "FILLER=1") continue;
-      this.received.push({ pid: message.pid, assignments: text.split("\n") });
+      this.received.push({ pid: message.pid, assignments: text.split("\n"), fds: message.fds.length });
       this.lines.add(`${text.replaceAll("\n", "|")}\n`);
     }
   }

@@ -16,6 +16,7 @@ export function spawn(options: Partial<SpawnOptions> & { argv: readonly string[]
     fds: [],
     deathSignal: 0,
     fileLimit: -1,
+    cgroup: "",
     ...options,
   });
 }

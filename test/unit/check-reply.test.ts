@@ -1,7 +1,14 @@
 import { expect, test } from "@jest/globals";
 import { checkStatus } from "../../src/control/check-reply.js";
 
-const GENERATION = { number: 1, state: "serving", pid: 901, startedAt: 5, status: "" };
+const GENERATION = {
+  number: 1,
+  state: "serving",
+  pid: 901,
+  startedAt: 5,
+  status: "",
+  cgroup: "/a..b.service/generation-1",
+};
 const SOCKET = { fd: 3, name: "web", address: "stream [::]:8080" };
 const REPLY = {
   version: "0.1.0",
@@ -9,7 +16,7 @@ const REPLY = {
   now: 10,
   status: "fine",
   generations: [GENERATION, { ...GENERATION, state: "ended", endedAt: 7, end: "exited with status 0" }],
-  sockets: [SOCKET],
+  sockets: [SOCKET, { ...SOCKET, stored: true }],
 };
 
 test("a reply of Status is taken as it is, with what later versions may add", () => {
@@ -32,6 +39,9 @@ test.each([
   { ...REPLY, generations: [{ ...GENERATION, endedAt: "now" }] },
   { ...REPLY, sockets: [{ ...SOCKET, fd: "3" }] },
   { ...REPLY, sockets: undefined },
+  { ...REPLY, sockets: [{ ...SOCKET, stored: 1 }] },
+  { ...REPLY, generations: [{ ...GENERATION, cgroup: "app.service" }] },
+  { ...REPLY, generations: [{ ...GENERATION, cgroup: "/app.service/../../etc" }] },
 ])("%j is no reply of Status", reply => {
   expect(checkStatus(reply)).toBeUndefined();
 });

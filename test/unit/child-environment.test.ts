@@ -5,10 +5,11 @@ import { childEnvironment, type Surroundings } from "../../src/supervisor/child-
 const SURROUNDINGS: Surroundings = {
   generation: 3,
   supervisorPid: 42,
-  sockets: [
+  fds: [
     { fd: 3, name: "web" },
     { fd: 7, name: "unknown" },
   ],
+  fdstoreMax: 0,
   notifySocket: "/run/notify-3",
   readyFd: undefined,
 };
@@ -33,7 +34,7 @@ describe("a child finds", () => {
 
   test("none of the LISTEN_ variables when there are no sockets, not even from --env-file", () => {
     const received = { LISTEN_FDS: "1", LISTEN_FDNAMES: "x", LISTEN_PID: "42", LISTEN_PIDFDID: "77" };
-    expect(childEnvironment(received, { LISTEN_FDS: "1" }, { ...SURROUNDINGS, sockets: [] })).toEqual({
+    expect(childEnvironment(received, { LISTEN_FDS: "1" }, { ...SURROUNDINGS, fds: [] })).toEqual({
       variables: OURS,
       pidVariables: [],
     });
@@ -41,7 +42,7 @@ describe("a child finds", () => {
 
   test("its own pid where the supervisor's was, and another's as it came", () => {
     const received = { WATCHDOG_USEC: "5000000", WATCHDOG_PID: "42", SYSTEMD_EXEC_PID: "41" };
-    expect(childEnvironment(received, {}, { ...SURROUNDINGS, sockets: [] })).toEqual({
+    expect(childEnvironment(received, {}, { ...SURROUNDINGS, fds: [] })).toEqual({
       variables: { WATCHDOG_USEC: "5000000", SYSTEMD_EXEC_PID: "41", ...OURS },
       pidVariables: ["WATCHDOG_PID"],
     });

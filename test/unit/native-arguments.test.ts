@@ -13,6 +13,7 @@ const GOOD_SPAWN = {
   fds: [0],
   deathSignal: 9,
   fileLimit: -1,
+  cgroup: "",
 };
 
 const NOT_INTEGERS = ["1", null, undefined, {}, [], 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, -1e300, 1n];
@@ -39,6 +40,10 @@ const INTEGERS: Call[] = [
   ["bindInet: the type", (value: number) => native.bindInet(value, 2, "127.0.0.1", "", 0)],
   ["bindInet: the family", (value: number) => native.bindInet(1, value, "127.0.0.1", "", 0)],
   ["bindInet: the port", (value: number) => native.bindInet(1, 2, "127.0.0.1", "", value)],
+  ["duplicate", native.duplicate],
+  ["alarm", native.alarm],
+  ["sameFile: the one", (value: number) => native.sameFile(value, 0)],
+  ["sameFile: the other", (value: number) => native.sameFile(0, value)],
   ["spawn: a descriptor", (value: number) => native.spawn({ ...GOOD_SPAWN, fds: [0, value] })],
   ["spawn: deathSignal", (value: number) => native.spawn({ ...GOOD_SPAWN, deathSignal: value })],
   ["spawn: fileLimit", (value: number) => native.spawn({ ...GOOD_SPAWN, fileLimit: value })],
@@ -50,6 +55,9 @@ const STRINGS: Call[] = [
   ["connectUnix", (value: string) => native.connectUnix(SOCK_STREAM, value)],
   ["bindInet: the host", (value: string) => native.bindInet(1, 2, value, "", 0)],
   ["bindInet: the interface", (value: string) => native.bindInet(1, 2, "127.0.0.1", value, 0)],
+  ["xattr: the path", (value: string) => native.xattr(value, "user.x")],
+  ["xattr: the name", (value: string) => native.xattr("/", value)],
+  ["spawn: cgroup", (value: string) => native.spawn({ ...GOOD_SPAWN, cgroup: value })],
   ["spawn: directory", (value: string) => native.spawn({ ...GOOD_SPAWN, directory: value })],
   ["spawn: a path", (value: string) => native.spawn({ ...GOOD_SPAWN, paths: ["a", value] })],
   ["spawn: an argument", (value: string) => native.spawn({ ...GOOD_SPAWN, argv: ["a", value] })],

@@ -75,7 +75,7 @@ describe("descriptors", () => {
       for (const fds of ${JSON.stringify(cases)}) {
         const { pidfd } = native.spawn({
           paths: ["/usr/bin/readlink", "/bin/readlink"], argv, environment: [], pidVariables: [], directory: "/", fds,
-          deathSignal: 9, fileLimit: -1,
+          deathSignal: 9, fileLimit: -1, cgroup: "",
         });
         await new Promise(resolve => {
           const stop = native.watch(pidfd, false, () => { stop(); resolve(native.reap(pidfd)); });
@@ -135,7 +135,7 @@ describe("the soft limit of open files", () => {
   test("is never raised, and left alone where none is given", async () => {
     const before = (await report()).fileLimit;
     expect((await report({ fileLimit: 2 ** 31 - 1 })).fileLimit).toEqual(before);
-    expect((await report({ fileLimit: -1 })).fileLimit).toEqual(before);
+    expect((await report({ fileLimit: -1, cgroup: "" })).fileLimit).toEqual(before);
   });
 });
 
@@ -149,7 +149,7 @@ describe("the death signal", () => {
     const { signal, output } = await runNode(`
       native.spawn({
         paths: ["/bin/sh"], argv: ["sh", "-c", "trap 'echo told; exit' TERM; kill -KILL $PPID; for i in $(seq 1000); do sleep 0.01; done"],
-        environment: [], pidVariables: [], directory: "/", fds: [], deathSignal: 15, fileLimit: -1,
+        environment: [], pidVariables: [], directory: "/", fds: [], deathSignal: 15, fileLimit: -1, cgroup: "",
       });
       setInterval(() => {}, 1e9);`);
     // Both of them have let go of the output, so both are gone.

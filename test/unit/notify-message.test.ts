@@ -19,7 +19,7 @@ describe("a datagram says", () => {
     ["STATUS=12 clients, é=1", { status: "12 clients, é=1" }],
     ["STATUS=", { status: "" }],
     ["STATUS=a\tb\x1b[1m\x7f", { status: "a b [1m " }],
-    ["STATUS=old\nSTATUS=new", { status: "new" }],
+    ["STATUS=this\nSTATUS=that", { status: "this" }],
     ["EXTEND_TIMEOUT_USEC=5000000", { extend: 5e6 }],
     ["EXTEND_TIMEOUT_USEC=99999999999999999999", { extend: Number.MAX_SAFE_INTEGER }],
     ["EXTEND_TIMEOUT_USEC=-1", {}],
@@ -32,12 +32,53 @@ describe("a datagram says", () => {
     ["EXIT_STATUS=3", { reported: "it reported EXIT_STATUS=3" }],
     ["EXIT_STATUS=-3", {}],
     ["EXIT_STATUS=1234", {}],
-    ["READY=1\nSTATUS=up\nX_MINE=1\nMAINPID=1\n\nEXTEND_TIMEOUT_USEC=1", { ready: true, status: "up", extend: 1 }],
+    [
+      "BUSERROR=org.freedesktop.DBus.Error.TimedOut",
+      { reported: "it reported BUSERROR=org.freedesktop.DBus.Error.TimedOut" },
+    ],
+    ["VARLINKERROR=io.example.Busy", { reported: "it reported VARLINKERROR=io.example.Busy" }],
+    ["ERRNO=2\nEXIT_STATUS=3\nVARLINKERROR=a b", { reported: "it reported ERRNO=2, ENOENT, EXIT_STATUS=3" }],
+    ["WATCHDOG=1", { watchdog: "ping" }],
+    ["WATCHDOG=trigger", { watchdog: "trigger" }],
+    ["WATCHDOG=0", {}],
+    ["WATCHDOG_USEC=250000", { watchdogTimeout: 250_000 }],
+    ["WATCHDOG_USEC=18446744073709551615", { watchdogTimeout: Number.POSITIVE_INFINITY }],
+    ["WATCHDOG_USEC=5s", {}],
+    ["FDSTORE=1", { store: { name: "stored", poll: true } }],
+    ["FDSTORE=1\nFDNAME=a b\nFDPOLL=0", { store: { name: "a b", poll: false } }],
+    ["FDSTORE=1\nFDNAME=", { store: { name: "", poll: true } }],
+    ["FDSTORE=0\nFDNAME=a", {}],
+    ["FDNAME=a\nFDSTOREREMOVE=1", { remove: "a" }],
+    ["FDSTORE=1\nFDSTOREREMOVE=1\nFDNAME=a", { remove: "a" }],
+    ["MAINPID=1\nNOTIFYACCESS=all\nRELOADING=1", { unheeded: ["MAINPID=1", "NOTIFYACCESS=all", "RELOADING=1"] }],
+    ["READY=1\nSTATUS=up\nX_MINE=1\n\nEXTEND_TIMEOUT_USEC=1", { ready: true, status: "up", extend: 1 }],
     ["READY=1\r\nSTOPPING=1", { stopping: true }],
     ["", {}],
     ["garbage", {}],
   ])("%j", (text, message) => {
     expect(parse(text)).toEqual(message);
+  });
+});
+
+describe("a name that is none", () => {
+  const RULE = 'is no name (up to 255 ASCII characters, no ":" and no control characters)';
+  test.each([
+    ["a:b", "a:b"],
+    ["a\tb", "a b"],
+    ["é", "é"],
+    ["x".repeat(256), "x".repeat(256)],
+  ])("%j is told, and replaced where something is stored", (name, shown) => {
+    expect(parse(`FDSTORE=1\nFDNAME=${name}`)).toEqual({
+      store: { name: "stored", poll: true },
+      problems: [`FDNAME=${shown} ${RULE}, "stored" is used`],
+    });
+    expect(parse(`FDSTOREREMOVE=1\nFDNAME=${name}`)).toEqual({
+      problems: [`FDSTOREREMOVE=1 removes nothing: FDNAME=${shown} ${RULE}`],
+    });
+  });
+
+  test("none at all removes nothing", () => {
+    expect(parse("FDSTOREREMOVE=1")).toEqual({ problems: ["FDSTOREREMOVE=1 removes nothing: it lacks an FDNAME="] });
   });
 });
 

@@ -18,13 +18,21 @@ async function startLeader(): Promise<number> {
   return child.pid!;
 }
 
+const whose = (pid: number) => ({ pid, cgroup: undefined });
+
 test("the processes of a group are found by its leader, whatever that is called", async () => {
   const leader = await startLeader();
-  expect(readUse(process.pid, [leader, 999_999_999]).get(leader)?.processes).toEqual([leader]);
-  expect([...readUse(process.pid, [leader, 999_999_999]).keys()]).toEqual([leader]);
+  expect(readUse(process.pid, [whose(leader), whose(999_999_999)]).get(leader)?.processes).toEqual([leader]);
+  expect([...readUse(process.pid, [whose(leader), whose(999_999_999)]).keys()]).toEqual([leader]);
+});
+
+test("where a cgroup can't be seen, its group is taken", async () => {
+  const leader = await startLeader();
+  const use = readUse(process.pid, [{ pid: leader, cgroup: "/no/such/cgroup" }]).get(leader);
+  expect(use).toMatchObject({ processes: [leader], tasks: 1 });
 });
 
 test("a process that isn't that supervisor's child is somebody else's, from another pid namespace say", async () => {
   const leader = await startLeader();
-  expect(readUse(1, [leader]).size).toBe(0);
+  expect(readUse(1, [whose(leader)]).size).toBe(0);
 });

@@ -15,7 +15,9 @@ const SERVING: GenerationFacts = {
   endedAt: null,
   status: "12 jobs waiting",
   end: null,
+  cgroup: null,
   processes: [901, 902],
+  tasks: 13,
   memory: 54_630_000,
   cpu: 320_000,
   openSockets: 3,
@@ -28,6 +30,7 @@ const DRAINING: GenerationFacts = {
   startedAt: NOW - 93_784 * SECOND,
   status: "",
   processes: [81],
+  tasks: 1,
   memory: 1_610_612_736,
   cpu: 3_723 * SECOND,
   openSockets: null,
@@ -42,6 +45,7 @@ const ENDED: GenerationFacts = {
   status: "",
   end: "exited with status 1 before it was ready",
   processes: null,
+  tasks: null,
   memory: null,
   cpu: null,
   openSockets: null,
@@ -75,19 +79,19 @@ function format(facts: Partial<StatusFacts>, width = Number.POSITIVE_INFINITY, p
 
 test("all that there is to tell, in a table whose columns stand below each other", () => {
   const generations = [ENDED, SERVING, DRAINING];
-  const sockets = [...FACTS.sockets, { fd: 10, name: "unknown", address: "datagram /run/log.sock" }];
+  const sockets = [...FACTS.sockets, { fd: 10, name: "state", address: "/memfd:state (deleted)", stored: true }];
   expect(format({ unit: UNIT, sockets, generations })).toEqual([
     "zerodown 0.1.0 (pid 800): Generation 2 (pid 901) serving",
     "app.service: active (running), MainPID=800, NRestarts=0, TimeoutStartUSec=1min 30s, TimeoutStopUSec=infinity",
     "",
-    "FD  NAME     ADDRESS",
-    " 3  web      stream [::]:8080",
-    "10  unknown  datagram /run/log.sock",
+    "FD  NAME   ADDRESS",
+    " 3  web    stream [::]:8080",
+    "10  state  /memfd:state (deleted) (stored)",
     "",
-    "GEN  STATE     PID    AGE  MEMORY      CPU  PROCS  SOCKETS  STATUS",
+    "GEN  STATE     PID    AGE  MEMORY      CPU  PROCS  TASKS  SOCKETS  STATUS",
     "  3  ended     990  1min 1s ago, after 65ms: exited with status 1 before it was ready",
-    "  2  serving   901     5s   52.1M    320ms      2        3  12 jobs waiting",
-    "  1  draining   81  1d 2h    1.5G  1h 2min      1        -",
+    "  2  serving   901     5s   52.1M    320ms      2     13        3  12 jobs waiting",
+    "  1  draining   81  1d 2h    1.5G  1h 2min      1      1        -",
   ]);
 });
 
@@ -96,10 +100,10 @@ test("on a terminal no line is wider than it, and the ends of long cells are cut
   for (const width of [1, 10, 40, 60, 80, 100]) {
     for (const line of format({ unit: UNIT, generations }, width)) expect(textWidth(line)).toBeLessThanOrEqual(width);
   }
-  expect(format({ generations }, 72).slice(-3)).toEqual([
-    "  3  ended     990  1min 1s ago, after 65ms: exited with status 1 befor…",
-    "  2  serving   901     5s   52.1M    320ms      2        3  日本語 and …",
-    "  1  draining   81  1d 2h    1.5G  1h 2min      1        -",
+  expect(format({ generations }, 79).slice(-3)).toEqual([
+    "  3  ended     990  1min 1s ago, after 65ms: exited with status 1 before it wa…",
+    "  2  serving   901     5s   52.1M    320ms      2     13        3  日本語 and …",
+    "  1  draining   81  1d 2h    1.5G  1h 2min      1      1        -",
   ]);
 });
 
@@ -147,9 +151,9 @@ test("an ended generation's last STATUS= stands behind its end", () => {
 });
 
 test("what isn't known is a dash: a candidate without a pid, processes that /proc doesn't show", () => {
-  const unknown = { processes: null, memory: null, cpu: null, openSockets: null };
+  const unknown = { processes: null, tasks: null, memory: null, cpu: null, openSockets: null };
   const candidate: GenerationFacts = { ...SERVING, ...unknown, state: "starting", pid: null, status: "" };
-  expect(format({ generations: [candidate] }).at(-1)).toMatch(/^ +2 +starting +- +5s +- +- +- +-$/);
+  expect(format({ generations: [candidate] }).at(-1)).toMatch(/^ +2 +starting +- +5s +- +- +- +- +-$/);
 });
 
 test("without sockets it says so", () => {

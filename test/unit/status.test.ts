@@ -135,7 +135,7 @@ test("--json tells of a generation's processes what /proc does, and which socket
     version: expect.any(String),
     status: `Generation 1 (pid ${pid}) serving`,
   });
-  expect(sockets).toEqual([{ fd: 3, name: "unknown", address: `stream ${socket}` }]);
+  expect(sockets).toEqual([{ fd: 3, name: "unknown", address: `stream ${socket}`, stored: false }]);
   const [generation] = generations;
   expect(generations).toHaveLength(1);
   expect(generation).toMatchObject({ number: 1, state: "serving", pid, status: "", endedAt: null, end: null });
