@@ -98,13 +98,13 @@ export class GenerationProcess {
 
   /** To every process. */
   kill(): void {
-    if (!this.reaped) sendSignal(-this.pid, "SIGKILL");
     try {
       if (this.cgroup?.isFrozen) this.listener.onProblem("its cgroup is frozen, so that it could act on no signal");
       this.cgroup?.kill();
     } catch (error) {
       this.listener.onProblem(`its cgroup can't be killed: ${(error as Error).message}`);
     }
+    if (!this.reaped) sendSignal(-this.pid, "SIGKILL");
   }
 
   /** About what it says: one line for each kind of problem. */

@@ -9,6 +9,7 @@ import { candidate, serving } from "./model.js";
 import {
   clearRestart,
   clearTimer,
+  feed,
   find,
   log,
   type Move,
@@ -70,7 +71,8 @@ function handle(move: Move, event: Event): void {
     case "restart":
       return restart(move);
     case "feed":
-      return feed(move);
+      feed(move);
+      return setFeedTimer(move);
   }
   // Everything else is about one generation; what comes late, about one that is gone, means nothing.
   const generation = move.state.generations.find(({ number }) => number === event.generation);
@@ -283,7 +285,7 @@ function abort(move: Move, generation: Generation, why: string): void {
   setTimer(move, number, "abort-timeout", move.now + Math.min(move.config.stopTimeout, ABORT_TIMEOUT));
 }
 
-/** What systemd is told of its watchdog at the start; from then on it is fed for as long as this function is called. */
+/** What systemd is told of its watchdog at the start; from then on it is fed for as long as events are handled. */
 function beginFeeding(move: Move): string[] {
   const { watchdog } = move.config;
   if (watchdog === 0) return [];
@@ -291,11 +293,6 @@ function beginFeeding(move: Move): string[] {
   if (watchdog >= SHORTEST_WATCHDOG) return [];
   log(move, "warning", `WatchdogSec=: ${tooShort(watchdog)}`);
   return [`WATCHDOG_USEC=${SHORTEST_WATCHDOG}`];
-}
-
-function feed(move: Move): void {
-  move.effects.push({ type: "notify", assignments: ["WATCHDOG=1"] });
-  setFeedTimer(move);
 }
 
 /** Halfway, as sd_watchdog_enabled(3) recommends. */

@@ -60,4 +60,11 @@ export function tell(move: Move, ...assignments: string[]): void {
   const told = statusText(move.state);
   move.state = { ...move.state, told };
   move.effects.push({ type: "notify", assignments: [...assignments, `STATUS=${told}`] });
+  // To systemd, EXTEND_TIMEOUT_USEC= puts its watchdog off, too, until it is fed again.
+  if (move.config.watchdog > 0 && assignments.some(text => text.startsWith("EXTEND_TIMEOUT_USEC="))) feed(move);
+}
+
+/** systemd's watchdog. */
+export function feed(move: Move): void {
+  move.effects.push({ type: "notify", assignments: ["WATCHDOG=1"] });
 }

@@ -22,6 +22,7 @@ import {
   type State,
   type TimerName,
 } from "./model.js";
+import { name } from "./texts.js";
 
 // sysexits.h
 const EX_UNAVAILABLE = 69;
@@ -172,14 +173,16 @@ export class Supervisor {
 
   private spawn(number: number): void {
     const about = { generation: number };
+    // There may be something to say of it before it is there.
+    let generation: GenerationProcess | undefined;
     try {
-      const generation = new GenerationProcess(
+      generation = new GenerationProcess(
         number,
         {
-          onMessage: (message, fds) => this.heard(generation, number, message, fds),
+          onMessage: (message, fds) => this.heard(generation!, number, message, fds),
           onReady: () => this.happened({ type: "ready", ...about }),
           onExit: end => this.happened({ type: "exited", ...about, end }),
-          onProblem: what => this.options.log("warning", `generation ${number} (pid ${generation.pid}): ${what}`),
+          onProblem: what => this.options.log("warning", `${name({ number, pid: generation?.pid ?? null })}: ${what}`),
         },
         this.options.launch,
       );
@@ -199,7 +202,7 @@ export class Supervisor {
     if (store) this.options.store.add(fds, store.name, store.poll, complain);
     problems.forEach(complain);
     if (unheeded.length > 0) {
-      const text = `generation ${number} (pid ${generation.pid}) sent ${unheeded.join(" ")}: that is for zerodown alone`;
+      const text = `${name({ number, pid: generation.pid })} sent ${unheeded.join(" ")}: that is for zerodown alone`;
       this.options.log("debug", text);
     }
     if (Object.keys(notification).length > 0) this.happened({ type: "notified", generation: number, ...notification });

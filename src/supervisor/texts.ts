@@ -31,7 +31,7 @@ export function hintText(generation: Generation, config: Config, after: number):
   );
 }
 
-export function name({ number, pid }: Generation): string {
+export function name({ number, pid }: Pick<Generation, "number" | "pid">): string {
   return pid === null ? `generation ${number}` : `generation ${number} (pid ${pid})`;
 }
 

@@ -4,6 +4,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -69,7 +70,7 @@ export class UnitCgroup {
 
   private enterLeaf(): void {
     const leaf = `${this.directory}/${OWN_LEAF}`;
-    mkdirSync(leaf, { recursive: true });
+    if (!existsSync(leaf)) mkdirSync(leaf);
     write(`${leaf}/cgroup.procs`, "0");
   }
 
@@ -83,10 +84,12 @@ export class UnitCgroup {
     const available = read(`${this.directory}/cgroup.controllers`).split(/\s+/);
     const missing = CONTROLLERS.filter(controller => !available.includes(controller));
     const others = CONTROLLERS.filter(controller => available.includes(controller));
-    const without = (controllers: readonly string[]) => `generations' cgroups lack the ${controllers.join(" and ")} controller`;
+    const without = (controllers: readonly string[]) =>
+      `generations' cgroups lack the ${controllers.join(" and ")} controller`;
     if (missing.length > 0) onMissing(`${without(missing)}: systemd doesn't delegate it`);
     try {
-      if (others.length > 0) write(`${this.directory}/cgroup.subtree_control`, others.map(name => `+${name}`).join(" "));
+      if (others.length > 0)
+        write(`${this.directory}/cgroup.subtree_control`, others.map(name => `+${name}`).join(" "));
     } catch (error) {
       onMissing(`${without(others)}: ${(error as Error).message}`);
     }

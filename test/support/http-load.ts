@@ -18,9 +18,9 @@ export function loopback(): { host: string; port: number } {
 }
 
 /** Asks once, on a connection of its own. Resolves with the body. */
-export async function ask(target: NetConnectOpts): Promise<string> {
+export async function ask(target: NetConnectOpts, path = "/"): Promise<string> {
   const connection = new Connection(target);
-  const { body } = await connection.request(false);
+  const { body } = await connection.request(false, path);
   connection.close();
   return body;
 }
@@ -101,11 +101,13 @@ class Connection {
     this.socket.on("close", () => this.fail("closed"));
   }
 
-  async request(keepAlive: boolean): Promise<Answer> {
+  async request(keepAlive: boolean, path = "/"): Promise<Answer> {
     this.text = "";
     return new Promise((resolve, reject) => {
       this.pending = { resolve, reject };
-      this.socket.write(`GET / HTTP/1.1\r\nHost: test\r\nConnection: ${keepAlive ? "keep-alive" : "close"}\r\n\r\n`);
+      this.socket.write(
+        `GET ${path} HTTP/1.1\r\nHost: test\r\nConnection: ${keepAlive ? "keep-alive" : "close"}\r\n\r\n`,
+      );
     });
   }
 

@@ -26,8 +26,8 @@ export interface DropIns {
 }
 
 export interface App extends DropIns {
-  /** What the operator writes into the instance's file. */
-  readonly command: string;
+  /** What the operator writes into the instance's file; it may name the unit's directory. */
+  readonly command: string | ((directory: string) => string);
   readonly options?: string;
 }
 
@@ -148,7 +148,8 @@ export class TestUnit {
 export function installApp({ command, options = "", ...dropIns }: App): TestUnit {
   const instance = `test${randomBytes(4).toString("hex")}`;
   const unit = new TestUnit(`zerodown@${instance}`, "zerodown@", dropIns);
-  unit.install(`../../zerodown/${instance}.conf`, [`ZERODOWN_COMMAND=${command}`, `ZERODOWN_OPTIONS=${options}`]);
+  const line = typeof command === "string" ? command : command(unit.directory);
+  unit.install(`../../zerodown/${instance}.conf`, [`ZERODOWN_COMMAND=${line}`, `ZERODOWN_OPTIONS=${options}`]);
   return unit;
 }
 

@@ -153,8 +153,21 @@ describe("systemd's own watchdog", () => {
       "spawn 1",
       "warning: WatchdogSec=: a watchdog of 5ms is shorter than can be honoured, 200ms are used",
       "systemd: EXTEND_TIMEOUT_USEC=605000000 WATCHDOG_USEC=200000 STATUS=Starting generation 1",
+      "systemd: WATCHDOG=1",
     ]);
     expect(machine.timers).toEqual({ "feed 0": "100ms" });
+  });
+
+  test("is fed after each EXTEND_TIMEOUT_USEC=, which would let it sleep for as long as that", () => {
+    const machine = Machine.serving({ watchdog: 4 * SECOND });
+    expect(machine.reload().filter(line => line.startsWith("systemd"))).toEqual([
+      expect.stringMatching(/^systemd: RELOADING=1 .* EXTEND_TIMEOUT_USEC=605000000 /),
+      "systemd: WATCHDOG=1",
+    ]);
+    machine.spawned(2);
+    expect(machine.says(2, { extend: 700 * SECOND }).at(-1)).toBe("systemd: WATCHDOG=1");
+    machine.ready(2);
+    expect(machine.stop()).toContain("systemd: WATCHDOG=1");
   });
 });
 

@@ -1,0 +1,40 @@
+// A client that sends lines on one connection and gets lines.
+
+import { connect, type NetConnectOpts, type Socket } from "node:net";
+import { Lines } from "./lines.js";
+
+export class LineClient {
+  readonly lines = new Lines();
+  private readonly socket: Socket;
+
+  constructor(target: NetConnectOpts) {
+    this.socket = connect(target);
+    this.socket.on("data", (data: Buffer) => this.lines.add(data.toString()));
+    this.socket.on("error", () => {});
+    this.socket.on("close", () => this.lines.end());
+    open.add(this);
+  }
+
+  send(text: string): void {
+    this.socket.write(text);
+  }
+
+  /** Sends a line, and resolves with the next one that comes. Rejects when the connection ends before that. */
+  async ask(line = ""): Promise<string> {
+    const from = this.lines.count;
+    this.send(`${line}\n`);
+    return this.lines.next(/(?:)/, from);
+  }
+
+  close(): void {
+    this.socket.destroy();
+    open.delete(this);
+  }
+}
+
+const open = new Set<LineClient>();
+
+/** For afterEach. */
+export function closeClients(): void {
+  for (const client of open) client.close();
+}

@@ -1,0 +1,58 @@
+// A service whose app does what the test says, line by line: test/apps/puppet.py.
+
+import { closeSync } from "node:fs";
+import { native, SOCK_DGRAM } from "../../src/native/index.js";
+import { APPS } from "./supervisor.js";
+import { type App, installApp, type TestUnit } from "./unit.js";
+
+export class Puppet {
+  readonly unit: TestUnit;
+
+  /** @param arguments_ of the app; "--silent": it doesn't become ready by itself */
+  constructor(app: Omit<App, "command">, ...arguments_: readonly string[]) {
+    const command = (directory: string) => ["/usr/bin/python3", `${APPS}puppet.py`, directory, ...arguments_].join(" ");
+    this.unit = installApp({ ...app, command });
+  }
+
+  /** Resolves when it has done it. */
+  async run(command: string, generation = 1): Promise<void> {
+    const from = this.unit.log.count;
+    await this.begin(command, generation);
+    await this.unit.log.next(new RegExp(`^${generation}> done: `), from);
+  }
+
+  /** Says what to do next, and waits for nothing but that it listens. */
+  async begin(command: string, generation = 1): Promise<void> {
+    await this.waits(generation);
+    const fd = native.connectUnix(SOCK_DGRAM, `${this.unit.directory}/puppet-${generation}`);
+    native.send(fd, command, []);
+    closeSync(fd);
+  }
+
+  /** Its pid, once it is there. */
+  async waits(generation: number): Promise<number> {
+    const line = await this.unit.log.next(new RegExp(`^${generation}> waits \\d+$`));
+    return Number(/\d+$/.exec(line)![0]);
+  }
+
+  /** Sends a message, by itself, with a descriptor of some kind. Resolves when the supervisor has taken it. */
+  async send(text: string, kind?: string, generation = 1): Promise<void> {
+    const escaped = text.replaceAll("\n", "\\n").replaceAll("\t", "\\t");
+    await this.run(`send ${escaped}${kind ? ` with ${kind}` : ""}`, generation);
+  }
+
+  /** Runs systemd-notify, which waits until the supervisor has taken what it sends. */
+  async systemdNotify(...args: readonly string[]): Promise<void> {
+    await this.run(`sh systemd-notify ${args.map(arg => `'${arg}'`).join(" ")}`);
+  }
+
+  /** What it was passed, a line each, and its $FDSTORE. */
+  async describe(generation: number): Promise<string[]> {
+    const from = this.unit.log.count;
+    await this.run("describe", generation);
+    return this.unit.log.lines
+      .slice(from)
+      .flatMap(line => /^\d+> {3}?(.*)$/.exec(line)?.[1]?.trim() ?? [])
+      .filter(line => !/^(done|waits)/.test(line));
+  }
+}
