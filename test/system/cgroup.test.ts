@@ -171,8 +171,12 @@ describe("with Delegate=yes", () => {
     await eventually(() => expect(children(directory)).toEqual(["generation-1", "supervisor"]));
   });
 
-  test("where cgroups can't be written the service runs without, and says which setting may be why", async () => {
-    const puppet = await start({ service: ["ProtectControlGroups=yes"] });
+  test("where cgroups can't be written the service runs without, and says why", async () => {
+    // As ProtectControlGroups=yes does it, which a manager in a chroot can't do.
+    const script = "mount -o remount,bind,ro /sys/fs/cgroup && exec zerodown run -- $$ZERODOWN_COMMAND";
+    const puppet = await start({
+      service: ["ExecStart=", `ExecStart=unshare --mount --propagation unchanged sh -c '${script}'`],
+    });
     await puppet.unit.log.next(
       /^zerodown: Delegate= is set, but the cgroup can't be used \(EROFS: .*\): generations have process groups only$/,
     );
