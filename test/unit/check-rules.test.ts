@@ -170,11 +170,7 @@ test.each<[keyof typeof RULES, Facts, string[]]>([
   ],
   ["addressFamilies", facts({ RestrictAddressFamilies: [true, ["AF_UNIX"]] }), []],
   ["addressFamilies", facts({ RestrictAddressFamilies: [false, ["AF_PACKET"]] }), []],
-  [
-    "memoryDenyWriteExecute",
-    facts({ MemoryDenyWriteExecute: true }),
-    ["error MemoryDenyWriteExecute=yes: MemoryDenyWriteExecute=no"],
-  ],
+  ["memoryDenyWriteExecute", facts({ MemoryDenyWriteExecute: true }), ["note MemoryDenyWriteExecute=yes: no fix"]],
   ["watchdog", facts({}, { watchdog: 20e6 }), []],
   ["watchdog", facts({}, { watchdog: 5e3 }), ["warning WatchdogSec=5ms: WatchdogSec=200ms"]],
   ["watchdog", facts({}, { watchdog: Number.POSITIVE_INFINITY }), []],
