@@ -54,13 +54,13 @@ dist/zerodown.cjs: build/.stamp src/cli/launcher.sh $(VARLINK)
 	cp $(VARLINK) build/src/control/
 
 test: lint build
-	test/run
+	test/run halves
 
 # The tests on systemd once more, on that of another Debian release: make test-systemd RELEASE=trixie
 RELEASE ?= trixie
 test-systemd: build
 	@.ci/packages debootstrap
-	ROOT=$$(test/system/release $(RELEASE)) test/run build/test/system
+	ROOT=$$(test/system/release $(RELEASE)) test/run halves build/test/system
 
 # What the supervisor itself costs: start, memory, wake-ups, reload.
 bench: build

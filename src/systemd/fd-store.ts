@@ -39,7 +39,7 @@ export class FdStore {
     private readonly onChange: (what: string) => void,
   ) {}
 
-  /** The oldest first. */
+  /** In the order that they were stored in; of those that were adopted systemd keeps none. */
   get fds(): readonly PassedFd[] {
     return this.stored;
   }
@@ -52,11 +52,10 @@ export class FdStore {
    */
   adopt(passed: readonly PassedFd[]): PassedFd[] {
     const sockets: PassedFd[] = [];
-    // systemd puts what was stored last first.
-    for (const { fd, name } of passed.toReversed()) {
+    for (const { fd, name } of passed) {
       const [, kind, ownName] = OUTER_NAME.exec(name) ?? [];
       if (ownName === undefined) {
-        sockets.unshift({ fd, name });
+        sockets.push({ fd, name });
         continue;
       }
       this.outer.hasStored(name);

@@ -187,11 +187,10 @@ test("files, which never hang up, are stored as well", () => {
 });
 
 describe("what systemd passes to the next supervisor", () => {
-  test("is told from the sockets by its name, and has the order and the names that it had", () => {
+  test("is told from the sockets by its name, and has the name that it had", () => {
     const store = makeStore();
     const [a, b] = native.pipe();
     const [c, d] = pipe();
-    // systemd puts what was stored last first, after the sockets.
     const passed = [
       { fd: c, name: "web" },
       { fd: d, name: "web" },
@@ -200,10 +199,10 @@ describe("what systemd passes to the next supervisor", () => {
     ];
     expect(store.adopt(passed)).toEqual(passed.slice(0, 2));
     expect(store.fds.map(({ fd, name }) => [fd, name])).toEqual([
-      [a, "a.b"],
       [b, "second"],
+      [a, "a.b"],
     ]);
-    expect(outer).toEqual(["has zerodown.poll.a.b", "has zerodown.keep.second"]);
+    expect(outer).toEqual(["has zerodown.keep.second", "has zerodown.poll.a.b"]);
     add(store, [a, b], "again");
     expect(store.fds).toHaveLength(2);
     store.remove("a.b");
@@ -226,7 +225,7 @@ describe("what systemd passes to the next supervisor", () => {
       { fd: a, name: "zerodown.keep.a" },
       { fd: b, name: "zerodown.keep.b" },
     ]);
-    expect(names(store)).toEqual(["b", "a"]);
+    expect(names(store)).toEqual(["a", "b"]);
     store.remove("a");
     store.remove("b");
   });
