@@ -1,8 +1,9 @@
 // What bites in a unit that runs zerodown: one small function a rule.
 
 import { constants } from "node:os";
-import { SHORTEST_WATCHDOG, startLimit } from "../supervisor/machine.js";
+import { startLimit } from "../supervisor/machine.js";
 import { STOP_SIGNALS } from "../supervisor/model.js";
+import { SHORTEST_WATCHDOG } from "../supervisor/watchdogs.js";
 import { formatTimeSpan } from "../systemd/time-span.js";
 import { commandLine, timeoutBeyond } from "../systemd/unit-files.js";
 import { type Facts, findZerodown, isDirect } from "./check-facts.js";

@@ -21,6 +21,7 @@ import {
   update,
 } from "./move.js";
 import { capital, failureText, hintText, name, statusText } from "./texts.js";
+import { abort, beginFeeding, isDoomed, setFeedTimer, watch } from "./watchdogs.js";
 
 const MAX_CRASHES = 5;
 const CRASH_WINDOW = 10e6;
@@ -35,10 +36,6 @@ const MAX_ENDED = 5;
 const SAME_REQUEST = 0.05e6;
 /** What systemd is asked to wait beyond our own limits. */
 const MARGIN = 5e6;
-/** For a core dump, at most; --stop-timeout may be infinite, for the sake of clients that a hung generation has lost. */
-const ABORT_TIMEOUT = 90e6;
-/** A watchdog that wants to be fed more often than that can starve while all is well: of a busy machine's scheduler. */
-export const SHORTEST_WATCHDOG = 0.2e6;
 
 // sysexits.h
 const EX_UNAVAILABLE = 69;
@@ -260,52 +257,6 @@ function extend(move: Move, generation: Generation, microseconds: number): void 
   }
 }
 
-// ── Watchdogs ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** It has time until the next WATCHDOG=1 from now on. systemd, too, watches nobody who is to stop. */
-function watch(move: Move, generation: Generation): void {
-  const { number, watchdog, watched } = generation;
-  if (generation.state === "draining" || isDoomed(generation)) return;
-  if (watchdog === 0 || watchdog === Number.POSITIVE_INFINITY) return clearTimer(move, number, "watchdog");
-  if (!watched) {
-    update(move, number, { watched: true });
-    if (watchdog < SHORTEST_WATCHDOG) log(move, "warning", `${name(generation)}: ${tooShort(watchdog)}`);
-  }
-  setTimer(move, number, "watchdog", move.now + Math.max(watchdog, SHORTEST_WATCHDOG));
-}
-
-/** Ends it as a crash, with a core dump if it can. */
-function abort(move: Move, generation: Generation, why: string): void {
-  const { number } = generation;
-  if (generation.state === "draining" || isDoomed(generation)) return;
-  update(move, number, { aborted: why });
-  log(move, "err", `${name(generation)} ${why}: aborting it`);
-  clearTimer(move, number, "watchdog", "hint", "settle");
-  sendEndSignal(move, generation, "SIGABRT");
-  setTimer(move, number, "abort-timeout", move.now + Math.min(move.config.stopTimeout, ABORT_TIMEOUT));
-}
-
-/** What systemd is told of its watchdog at the start; from then on it is fed for as long as events are handled. */
-function beginFeeding(move: Move): string[] {
-  const { watchdog } = move.config;
-  if (watchdog === 0) return [];
-  setFeedTimer(move);
-  if (watchdog >= SHORTEST_WATCHDOG) return [];
-  log(move, "warning", `WatchdogSec=: ${tooShort(watchdog)}`);
-  return [`WATCHDOG_USEC=${SHORTEST_WATCHDOG}`];
-}
-
-/** Halfway, as sd_watchdog_enabled(3) recommends. */
-function setFeedTimer(move: Move): void {
-  const interval = Math.max(move.config.watchdog, SHORTEST_WATCHDOG) / 2;
-  move.effects.push({ type: "set-timer", timer: "feed", generation: 0, at: move.now + interval });
-}
-
-function tooShort(watchdog: number): string {
-  const [given, used] = [formatTimeSpan(watchdog), formatTimeSpan(SHORTEST_WATCHDOG)];
-  return `a watchdog of ${given} is shorter than can be honoured, ${used} are used`;
-}
-
 // ── Ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function exited(move: Move, generation: Generation, end: End): void {
@@ -477,11 +428,6 @@ function kill(move: Move, generation: Generation): void {
   if (generation.killed) return;
   update(move, generation.number, { killed: true });
   move.effects.push({ type: "kill", generation: generation.number });
-}
-
-/** It was sent SIGABRT or SIGKILL: whatever it says, it will not serve. */
-function isDoomed({ aborted, killed }: Generation): boolean {
-  return aborted !== "" || killed;
 }
 
 // ── Small parts ──────────────────────────────────────────────────────────────────────────────────────────────────────
