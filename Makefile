@@ -13,7 +13,7 @@ BIN := node_modules/.bin
 NODE_HOME := $(shell node -p 'require("path").resolve(process.execPath, "../..")')
 NODEDIR := $(if $(wildcard $(NODE_HOME)/include/node/node_api.h),--nodedir=$(NODE_HOME))
 
-build: dist/zerodown.cjs $(ADDON) build/.stamp build/test/apps/describe-self
+build: dist/zerodown.cjs dist/types/.stamp $(ADDON) build/.stamp build/test/apps/describe-self
 
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
@@ -37,7 +37,7 @@ build/.stamp: node_modules/.package-lock.json tsconfig.json $(SOURCES)
 	touch $@
 
 # `zerodown` is one bundle with all that `run` needs, and a shell script too: src/cli/launcher.sh is its second line. The
-# other commands are modules beside it, so that what they load costs only them.
+# other commands are modules beside it, so that what they load costs only them; and so is what apps import.
 COMMANDS := reload status check unit
 ESBUILD := $(BIN)/esbuild --bundle --platform=node --target=node20 --log-level=warning \
   --define:VERSION='"$(shell node -p 'require("./package.json").version')"'
@@ -50,8 +50,15 @@ dist/zerodown.cjs: build/.stamp src/cli/launcher.sh $(VARLINK)
 	rm -f dist/*.js
 	$(ESBUILD) $(COMMANDS:%=src/cli/%.ts) --format=esm --splitting --outdir=dist --external:usocket --external:x11 \
 	  --banner:js='import { createRequire as cr } from "node:module"; const require = cr(import.meta.url);'
+	$(ESBUILD) src/app/index.ts src/app/systemd-socket.ts --format=esm --splitting --outdir=dist
 	cp $(VARLINK) dist/
 	cp $(VARLINK) build/src/control/
+
+# The types of what apps import.
+dist/types/.stamp: build/.stamp tsconfig.types.json
+	rm -rf dist/types
+	$(BIN)/tsc -p tsconfig.types.json
+	touch $@
 
 test: lint build
 	test/run halves

@@ -92,11 +92,12 @@ export const RULES = {
     return [{ severity: "warning", setting: "KillMode", value, why, fix: serviceFix(unit, "KillMode=mixed") }];
   },
 
-  killSignal({ unit, service }) {
+  killSignal({ unit, service, run }) {
     const value = signalName(service.KillSignal);
-    if (STOP_SIGNALS.some(signal => signal === value)) return [];
-    const why = `${value} doesn't stop zerodown (${STOP_SIGNALS.join(", ")} do): after TimeoutStopSec= all is killed`;
-    return [{ severity: "error", setting: "KillSignal", value, why, fix: serviceFix(unit, "KillSignal=SIGTERM") }];
+    const stopOn = run?.stopOn ?? STOP_SIGNALS;
+    if (stopOn.some(signal => signal === value)) return [];
+    const why = `zerodown isn't stopped by ${value} (but by ${stopOn.join(", ")}): it doesn't drain, or is killed after TimeoutStopSec=`;
+    return [{ severity: "error", setting: "KillSignal", value, why, fix: serviceFix(unit, `KillSignal=${stopOn[0]}`) }];
   },
 
   execReload({ unit, service, reload, zerodown, run }) {

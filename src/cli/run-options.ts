@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { type Listen, parseListen, type SocketType } from "../sockets/address.js";
-import type { ReadyMode } from "../supervisor/model.js";
+import { type ReadyMode, STOP_SIGNALS } from "../supervisor/model.js";
 import {
   choiceOption,
   countOption,
@@ -24,6 +24,7 @@ export interface RunOptions {
   readonly stopTimeout: number;
   readonly settle: number;
   readonly stopSignal: NodeJS.Signals;
+  readonly stopOn: readonly NodeJS.Signals[];
   readonly reloadSignals: readonly NodeJS.Signals[];
   readonly passSignals: readonly NodeJS.Signals[];
   readonly onCrash: "restart" | "exit";
@@ -58,6 +59,7 @@ A generation's life (TIME: 90, 90s, 5min, 1h 30min, infinity)
 
 Signals
   --stop-signal SIG        tells a generation to finish and exit (default: SIGINT)
+  --stop-on SIG            stops zerodown (default: SIGTERM, SIGINT and SIGQUIT; repeatable)
   --reload-signal SIG      makes zerodown reload (default: SIGHUP; repeatable)
   --pass-signal SIG        is passed on to the generations that serve or drain (repeatable)
 
@@ -97,6 +99,7 @@ export const RUN_OPTIONS = {
   "stop-timeout": { ...one, default: "90s" },
   settle: { ...one, default: "0" },
   "stop-signal": { ...one, default: "SIGINT" },
+  "stop-on": many,
   "reload-signal": many,
   "pass-signal": many,
   "on-crash": { ...one, default: "restart" },
@@ -144,6 +147,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions | null {
     stopTimeout: timeOption("stop-timeout", values["stop-timeout"]),
     settle: timeOption("settle", values.settle),
     stopSignal: signalOption("stop-signal", values["stop-signal"]),
+    stopOn: values["stop-on"]?.map(value => signalOption("stop-on", value)) ?? STOP_SIGNALS,
     reloadSignals: (values["reload-signal"] ?? ["SIGHUP"]).map(value => signalOption("reload-signal", value)),
     passSignals: (values["pass-signal"] ?? []).map(value => signalOption("pass-signal", value)),
     onCrash: choiceOption("on-crash", values["on-crash"], ["restart", "exit"]),

@@ -10,11 +10,10 @@ import { bindSocket } from "../sockets/bind.js";
 import { describeFd } from "../sockets/describe.js";
 import { removeSocketFile } from "../sockets/remove.js";
 import { createLog, type Log } from "../supervisor/log.js";
-import { STOP_SIGNALS } from "../supervisor/model.js";
 import { Supervisor } from "../supervisor/supervisor.js";
 import { UnitCgroup } from "../systemd/cgroup.js";
 import { FdStore } from "../systemd/fd-store.js";
-import { ListenFdsError, listenFds, type PassedFd, UNNAMED } from "../systemd/listen-fds.js";
+import { ListenFdsError, listenFds, type PassedFd, refuseConnections, UNNAMED } from "../systemd/listen-fds.js";
 import { Notifier } from "../systemd/notify.js";
 import { createRuntimeDirectory, removeRuntimeDirectory } from "../systemd/runtime-directory.js";
 import { watchdogTimeout } from "../systemd/watchdog.js";
@@ -70,6 +69,7 @@ export function run(args: readonly string[]): void {
     notifier,
     store,
     log,
+    stopOn: options.stopOn,
     reloadSignals: options.reloadSignals,
     passSignals: options.passSignals,
     exit: status => process.exit(status),
@@ -87,19 +87,21 @@ export function run(args: readonly string[]): void {
 const NO_SOCKETS =
   "no sockets, neither from systemd nor by --listen: what the app binds itself, its next generation can't bind";
 
-function checkSignals({ reloadSignals, passSignals }: RunOptions): void {
-  const roles = [...STOP_SIGNALS, ...new Set(reloadSignals), ...new Set(passSignals)];
+function checkSignals({ stopOn, reloadSignals, passSignals }: RunOptions): void {
+  const roles = [...new Set(stopOn), ...new Set(reloadSignals), ...new Set(passSignals)];
   const twice = roles.find((signal, index) => roles.indexOf(signal) !== index);
   if (twice) {
     throw new UsageError(
-      `${twice} has two meanings: each signal stops (${STOP_SIGNALS.join(", ")}), reloads or is passed on`,
+      `${twice} has two meanings: each signal stops (${stopOn.join(", ")}), reloads or is passed on`,
     );
   }
 }
 
 function receiveSockets(environment: NodeJS.ProcessEnv, ignored: (why: string) => void): PassedFd[] {
   try {
-    return listenFds(environment, ignored);
+    const passed = listenFds(environment, ignored);
+    refuseConnections(passed);
+    return passed;
   } catch (error) {
     if (error instanceof ListenFdsError) throw new CommandError(error.message, EX_CONFIG);
     throw error;

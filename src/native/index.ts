@@ -63,9 +63,17 @@ export interface SocketDescription {
   port?: number;
 }
 
+/** What this process becomes: as in SpawnOptions. */
+export type BecomeOptions = Pick<SpawnOptions, "paths" | "argv" | "environment" | "fds">;
+
 interface Native {
   /** Starts a child in a process group of its own, with default signal dispositions and nothing blocked. */
   spawn(options: SpawnOptions): { pid: number; pidfd: number };
+  /**
+   * Replaces this process by the program at the first of `paths` (execve(2)): same pid, descriptors 0–2 as they are, `fds`
+   * as 3, 4, …, no other. Throws where that can be told beforehand; what fails later ends the process with status 71.
+   */
+  become(options: BecomeOptions): never;
   /** Collects a child that ended; null while it runs (waitid(2), P_PIDFD). */
   reap(pidfd: number): ExitStatus | null;
   /** What LISTEN_PIDFDID says of that process: a decimal number, "" where the kernel (before 6.9) has none. */
@@ -119,4 +127,19 @@ export const SOCK_SEQPACKET = 5;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 
-export const native: Native = createRequire(import.meta.url)(`./zerodown-${process.arch}.node`);
+export const native: Native = load();
+
+/** Where there is no addon, what needs it fails when it is called: an app's library does without most of the time. */
+function load(): Native {
+  const file = `./zerodown-${process.arch}.node`;
+  try {
+    if (process.platform !== "linux") throw new Error("there is one for Linux only");
+    return createRequire(import.meta.url)(file);
+  } catch (cause) {
+    const why = `zerodown's addon for ${process.platform} on ${process.arch} can't be loaded: ${(cause as Error).message}`;
+    const fail = () => {
+      throw new Error(why, { cause });
+    };
+    return new Proxy({} as Native, { get: fail, ownKeys: fail });
+  }
+}

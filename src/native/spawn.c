@@ -19,6 +19,7 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #ifndef CLONE_PIDFD
@@ -270,6 +271,47 @@ out:
   return result;
 }
 
+// become({paths, argv, environment, fds}): this process becomes another program, under the same pid; the first of
+// `paths`; it has 0–2 as they are, `fds` from 3 on, and no other. Returns only where nothing has been changed yet: by throwing.
+static napi_value become(napi_env env, napi_callback_info info) {
+  napi_value options;
+  uint32_t count;
+  struct plan plan = {.cgroup_fd = -1};
+  if (!get_arguments(env, info, 1, &options)) return NULL;
+  napi_value fds;
+  if (!(plan.paths = get_strings(env, options, "paths", 0, &count)) ||
+      !(plan.argv = get_strings(env, options, "argv", 0, &count)) ||
+      !(plan.environment = get_strings(env, options, "environment", 0, &count)) ||
+      napi_get_named_property(env, options, "fds", &fds) != napi_ok ||
+      !get_int_array(env, fds, "fds", &plan.fds, &plan.fd_count))
+    goto out;
+  const char *path = plan.paths[0] ? plan.paths[0] : "";
+  if (access(path, X_OK) < 0) {
+    throw_errno(env, errno, "access", path);
+    goto out;
+  }
+  for (uint32_t i = 0; i < plan.fd_count; i++) {
+    if (fcntl(plan.fds[i], F_GETFD) >= 0) continue;
+    throw_errno(env, errno, "fcntl", NULL);
+    goto out;
+  }
+  // Node makes its standard streams non-blocking when it uses them, for all who share them.
+  for (int fd = 0; fd < FIRST_FD; fd++) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+  }
+  // From here on Node's own descriptors may be gone: there is no way back.
+  if (place_fds(&plan) == 0) {
+    execve(path, plan.argv, plan.environment);
+    fail(&plan, "execve");
+  }
+  dprintf(STDERR_FILENO, "zerodown: %s: %s, %s\n", path, plan.syscall, strerror(plan.error));
+  _exit(EX_OSERR);
+out:
+  free_plan(&plan);
+  return NULL;
+}
+
 // reap(pidfd) → {status, signal} of a child that ended, or null: it runs
 static napi_value reap(napi_env env, napi_callback_info info) {
   napi_value argument, result;
@@ -305,6 +347,6 @@ static napi_value pidfd_id(napi_env env, napi_callback_info info) {
 }
 
 bool spawn_init(napi_env env, napi_value exports) {
-  return export_function(env, exports, "spawn", spawn) && export_function(env, exports, "reap", reap) &&
-         export_function(env, exports, "pidfdId", pidfd_id);
+  return export_function(env, exports, "spawn", spawn) && export_function(env, exports, "become", become) &&
+         export_function(env, exports, "reap", reap) && export_function(env, exports, "pidfdId", pidfd_id);
 }

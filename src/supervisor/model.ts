@@ -2,7 +2,7 @@
 
 export type ReadyMode = "notify" | "exec" | "delay" | "fd";
 
-/** Those that stop the supervisor. */
+/** Those that stop the supervisor, where it isn't told otherwise. */
 export const STOP_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGQUIT"];
 
 /** What of the command line the machine needs. Times are microseconds, `Infinity` for none. */

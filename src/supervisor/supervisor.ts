@@ -18,7 +18,6 @@ import {
   initialState,
   isIdle,
   type OwnTimerName,
-  STOP_SIGNALS,
   type State,
   type TimerName,
 } from "./model.js";
@@ -40,6 +39,7 @@ export interface SupervisorOptions {
   readonly notifier: Notifier;
   readonly store: FdStore;
   readonly log: Log;
+  readonly stopOn: readonly NodeJS.Signals[];
   readonly reloadSignals: readonly NodeJS.Signals[];
   readonly passSignals: readonly NodeJS.Signals[];
   /** Called last; ends the process. */
@@ -67,7 +67,7 @@ export class Supervisor {
   start(): void {
     for (const signal of this.options.reloadSignals)
       process.on(signal, () => this.happened({ type: "reload", asker: null, since: null, replace: false }));
-    for (const signal of STOP_SIGNALS) process.on(signal, () => this.happened({ type: "stop", signal }));
+    for (const signal of this.options.stopOn) process.on(signal, () => this.happened({ type: "stop", signal }));
     for (const signal of this.options.passSignals) process.on(signal, () => this.happened({ type: "pass", signal }));
     this.ignoreOtherUserSignals();
     this.happened({ type: "start" });
@@ -252,9 +252,9 @@ export class Supervisor {
 
   /** Left alone, SIGUSR1 would open Node's debugger in the supervisor and SIGUSR2 would end it. */
   private ignoreOtherUserSignals(): void {
-    const { reloadSignals, passSignals, log } = this.options;
+    const { stopOn, reloadSignals, passSignals, log } = this.options;
     for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
-      if (reloadSignals.includes(signal) || passSignals.includes(signal)) continue;
+      if ([...stopOn, ...reloadSignals, ...passSignals].includes(signal)) continue;
       process.on(signal, () => log("notice", `${signal} ignored: --pass-signal ${signal} would pass it on to the app`));
     }
   }

@@ -56,7 +56,6 @@ export function listenFds(environment: NodeJS.ProcessEnv, ignored: (why: string)
     }
     return { fd, name: names?.[index] ?? UNNAMED };
   });
-  for (const { fd, name } of passed) refuseConnection(fd, name);
   return passed;
 }
 
@@ -97,9 +96,14 @@ function isPassed(fd: number): boolean {
   return readlinkSync(`/proc/self/fd/${fd}`) !== "anon_inode:[eventpoll]";
 }
 
-function refuseConnection(fd: number, name: string): void {
-  const socket = native.describeSocket(fd);
-  if (name === "connection" && socket?.connected) {
+/**
+ * For a supervisor, whose every generation would get the same connection.
+ *
+ * @throws {ListenFdsError} when a .socket unit with Accept=yes passed one client's connection
+ */
+export function refuseConnections(passed: readonly PassedFd[]): void {
+  for (const { fd, name } of passed) {
+    if (name !== "connection" || !native.describeSocket(fd)?.connected) continue;
     throw new ListenFdsError(
       `descriptor ${fd} is one client's connection: the .socket unit has Accept=yes. Set Accept=no, ` +
         "which passes the listening socket",

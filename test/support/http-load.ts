@@ -1,16 +1,26 @@
 // HTTP clients that forgive nothing: whatever isn't one whole answer with status 200 is a failure, nothing is retried.
 
 import { randomInt } from "node:crypto";
-import { connect, type NetConnectOpts, type Socket } from "node:net";
+import type { NetConnectOpts, TcpNetConnectOpts } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Answer, Http1Connection, type Request } from "./http1-client.js";
+import { Http2Connection } from "./http2-client.js";
 
 export interface LoadOptions {
   readonly clients: number;
   /** A client keeps its connection until the server closes it, or says it will; else each request has its own. */
   readonly keepAlive: boolean;
+  /** @default 1 */
+  readonly version?: 1 | 2;
+  /** @default false */
+  readonly tls?: boolean;
+  /** What is asked. */
+  readonly request?: Omit<Request, "keepAlive">;
+  /** How many requests are sent at once; the next ones follow when all are answered. @default 1 */
+  readonly pipelined?: number;
+  /** Between an answer and that client's next request, ms. @default 2: tests run beside others */
+  readonly pause?: number;
 }
-
-/** Between an answer and that client's next request, ms: tests run beside others. */
-const PAUSE = 2;
 
 /** An address of this machine alone, with a port, that no other test has. */
 export function loopback(): { host: string; port: number } {
@@ -19,8 +29,8 @@ export function loopback(): { host: string; port: number } {
 
 /** Asks once, on a connection of its own. Resolves with the body. */
 export async function ask(target: NetConnectOpts, path = "/"): Promise<string> {
-  const connection = new Connection(target);
-  const { body } = await connection.request(false, path);
+  const connection = new Http1Connection(target);
+  const { body } = await connection.request({ path, keepAlive: false });
   connection.close();
   return body;
 }
@@ -30,7 +40,7 @@ export class HttpLoad {
   requests = 0;
   /** Why each request failed that did. */
   readonly failures: string[] = [];
-  private stopped = false;
+  private readonly stopping = new AbortController();
   private waiters: { pattern: RegExp; count: number; resolve: () => void }[] = [];
   private readonly clients: Promise<void>[];
 
@@ -48,102 +58,50 @@ export class HttpLoad {
 
   /** Lets the requests under way come to their end. */
   async stop(): Promise<void> {
-    this.stopped = true;
+    this.stopping.abort();
     await Promise.all(this.clients);
   }
 
   private async run(): Promise<void> {
-    const { keepAlive } = this.options;
-    let connection: Connection | undefined;
-    while (!this.stopped) {
+    const { keepAlive, pipelined = 1, pause = 2 } = this.options;
+    const { signal } = this.stopping;
+    let connection: Http1Connection | Http2Connection | undefined;
+    while (!signal.aborted) {
       const isNew = !connection || connection.closed;
-      if (isNew) connection = new Connection(this.target);
-      this.requests++;
-      try {
-        const { body, closes } = await connection!.request(keepAlive);
-        if (closes || !keepAlive) connection!.close();
-        this.count(body);
-      } catch (error) {
-        connection!.close();
-        this.failures.push(`${isNew ? "new" : "kept"} connection: ${(error as Error).message}`);
-      }
-      await new Promise(resolve => setTimeout(resolve, PAUSE));
+      const used = connection && !isNew ? connection : this.connect();
+      const answers = await Promise.all(Array.from({ length: pipelined }, () => this.ask(used, isNew)));
+      const isOver = !keepAlive || answers.some(answer => !answer || answer.closes);
+      if (isOver) used.close();
+      connection = isOver ? undefined : used;
+      await sleep(pause, undefined, { signal }).catch(() => {});
     }
     connection?.close();
   }
 
-  private count(body: string): void {
-    for (const waiter of this.waiters) if (waiter.pattern.test(body)) waiter.count--;
-    for (const { resolve } of this.waiters.filter(({ count }) => count === 0)) resolve();
-    this.waiters = this.waiters.filter(({ count }) => count > 0);
-  }
-}
-
-interface Answer {
-  body: string;
-  /** The server will close the connection. */
-  closes: boolean;
-}
-
-/** A connection, on which one request at a time is made. */
-class Connection {
-  /** It can't be asked any more. That is no failure as long as no request is under way. */
-  closed = false;
-  private readonly socket: Socket;
-  private text = "";
-  private pending: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | undefined;
-
-  constructor(target: NetConnectOpts) {
-    this.socket = connect(target);
-    this.socket.on("data", (data: Buffer) => this.receive(data));
-    this.socket.on("error", ({ message }) => this.fail(message));
-    this.socket.on("end", () => this.fail("closed"));
-    this.socket.on("close", () => this.fail("closed"));
+  private connect(): Http1Connection | Http2Connection {
+    const { version, tls } = this.options;
+    return version === 2
+      ? new Http2Connection(this.target as TcpNetConnectOpts, tls)
+      : new Http1Connection(this.target, tls);
   }
 
-  async request(keepAlive: boolean, path = "/"): Promise<Answer> {
-    this.text = "";
-    return new Promise((resolve, reject) => {
-      this.pending = { resolve, reject };
-      this.socket.write(
-        `GET ${path} HTTP/1.1\r\nHost: test\r\nConnection: ${keepAlive ? "keep-alive" : "close"}\r\n\r\n`,
-      );
-    });
-  }
-
-  close(): void {
-    this.closed = true;
-    this.socket.destroy();
-  }
-
-  private receive(data: Buffer): void {
-    this.text += data.toString("latin1");
+  /** @returns undefined when it failed */
+  private async ask(connection: Http1Connection | Http2Connection, isNew: boolean): Promise<Answer | undefined> {
+    const { keepAlive, request } = this.options;
+    this.requests++;
     try {
-      const answer = parse(this.text);
-      if (!answer) return;
-      this.pending?.resolve(answer);
-      this.pending = undefined;
+      const answer = await connection.request({ ...request, keepAlive });
+      this.count(answer.body);
+      return answer;
     } catch (error) {
-      this.fail((error as Error).message);
+      this.failures.push(`${isNew ? "new" : "kept"} connection: ${(error as Error).message}`);
+      return undefined;
     }
   }
 
-  private fail(what: string): void {
-    this.closed = true;
-    this.pending?.reject(new Error(`${what} after ${this.text.length} bytes of the answer`));
-    this.pending = undefined;
+  private count(body: string): void {
+    for (const waiter of this.waiters) if (waiter.pattern.test(body)) waiter.count--;
+    for (const { resolve } of this.waiters.filter(({ count }) => count <= 0)) resolve();
+    this.waiters = this.waiters.filter(({ count }) => count > 0);
   }
-}
-
-/** @returns null while more is to come; throws when it is no answer with status 200 and a known length */
-function parse(text: string): Answer | null {
-  const end = text.indexOf("\r\n\r\n");
-  if (end < 0) return null;
-  const head = text.slice(0, end);
-  const body = text.slice(end + 4);
-  const length = Number(/\r\nContent-Length: *(\d+)/i.exec(head)?.[1] ?? Number.NaN);
-  if (!head.startsWith("HTTP/1.1 200 ")) throw new Error(`answered ${head.split("\r\n")[0]}`);
-  if (Number.isNaN(length)) throw new Error("answered without Content-Length");
-  if (body.length > length) throw new Error(`answered ${body.length} bytes for ${length}`);
-  return body.length < length ? null : { body, closes: /\r\nConnection: *close/i.test(head) };
 }

@@ -1,0 +1,81 @@
+// The drain of HTTP/2: a GOAWAY, after which the session ends with its streams. What is on its way to us when it is sent is
+// lost to the client (RFC 9113, section 6.8, knows a GOAWAY that only announces one, which Node can't send). So a session gets
+// it when nothing can be on its way: requests that come are held, until a PING has been to the client and back and no stream
+// has come or ended meanwhile. A client that waits for what is held has sent all it can.
+
+import type { Http2Session, ServerHttp2Stream } from "node:http2";
+import type { Server } from "node:net";
+import type { Track } from "./track.js";
+
+/** For how long requests may be held: a client that sends on and on, without an answer, doesn't wait for any. ms */
+const HOLD_LIMIT = 500;
+
+/** @returns what ends it */
+export function drainHttp2(server: Server, track: Track, grace: number): () => void {
+  if (!("updateSettings" in server)) return () => {};
+  const drains = new Map<Http2Session, SessionDrain>();
+  const drainOf = (session: Http2Session) => {
+    const drain = drains.get(session) ?? new SessionDrain(session, () => track.streamChanges(session));
+    drains.set(session, drain);
+    return drain;
+  };
+  const listeners = server.listeners("stream");
+  server.removeAllListeners("stream");
+  server.on("stream", (stream: ServerHttp2Stream, ...rest: unknown[]) => {
+    drainOf(stream.session!).hold(() => {
+      for (const listener of listeners) Reflect.apply(listener, server, [stream, ...rest]);
+    });
+  });
+  // Those that nobody has asked anything of.
+  const timer = setTimeout(() => {
+    for (const session of track.sessions) drainOf(session).begin();
+  }, grace);
+  return () => clearTimeout(timer);
+}
+
+class SessionDrain {
+  private readonly held: (() => void)[] = [];
+  private limit: NodeJS.Timeout | undefined;
+  private hasBegun = false;
+  private hasLeft = false;
+
+  /** @param changes how many streams have come and ended, ever */
+  constructor(
+    private readonly session: Http2Session,
+    private readonly changes: () => number,
+  ) {}
+
+  /** @param give hands the request to the app */
+  hold(give: () => void): void {
+    if (this.hasLeft) return give();
+    this.held.push(give);
+    this.begin();
+  }
+
+  begin(): void {
+    if (this.hasBegun) return;
+    this.hasBegun = true;
+    this.limit = setTimeout(() => this.leave(), HOLD_LIMIT);
+    this.ping();
+  }
+
+  private ping(): void {
+    const before = this.changes();
+    const isSent =
+      !this.session.destroyed &&
+      this.session.ping(() => {
+        if (this.hasLeft || this.session.destroyed) return;
+        if (this.changes() === before) this.leave();
+        else this.ping();
+      });
+    if (!isSent) this.leave();
+  }
+
+  private leave(): void {
+    clearTimeout(this.limit);
+    if (this.hasLeft || this.session.destroyed) return;
+    this.hasLeft = true;
+    this.session.close();
+    for (const give of this.held.splice(0)) give();
+  }
+}

@@ -1,0 +1,36 @@
+// The end of a server: it accepts no more, and is done when its last connection is.
+
+import net, { type Server } from "node:net";
+import type { Duplex } from "node:stream";
+import { drainHttp1 } from "./drain-http1.js";
+import { drainHttp2 } from "./drain-http2.js";
+import type { Track } from "./track.js";
+
+export interface DrainOptions {
+  /** ms */
+  readonly idleGrace: number;
+  readonly stopTimeout: number;
+  readonly goodbye: ((socket: Duplex) => void) | undefined;
+}
+
+/** @returns how many connections had to be cut off */
+export async function drain(server: Server, track: Track, options: DrainOptions): Promise<number> {
+  const closed = new Promise(resolve => {
+    // Not the server's own close(): that of node:http also closes connections that are idle at this moment, with requests
+    // on their way. The socket stays open elsewhere, so what has not been accepted yet is accepted by another generation.
+    net.Server.prototype.close.call(server, resolve);
+  });
+  const ends = [drainHttp1(server, track, options.idleGrace), drainHttp2(server, track, options.idleGrace)];
+  for (const socket of track.upgraded) options.goodbye?.(socket);
+
+  let cutOff = 0;
+  const timer = setTimeout(() => {
+    cutOff = track.accepted.size;
+    for (const session of track.sessions) session.destroy();
+    for (const socket of track.accepted) socket.destroy();
+  }, options.stopTimeout);
+  await closed;
+  clearTimeout(timer);
+  for (const end of ends) end();
+  return cutOff;
+}

@@ -1,0 +1,221 @@
+// init(): the process that an operator, or systemd, starts becomes the supervisor; those that it starts run the app.
+
+import { accessSync, constants as fsConstants, realpathSync } from "node:fs";
+import { constants } from "node:os";
+import { delimiter } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isMainThread } from "node:worker_threads";
+import { native } from "../native/index.js";
+import { isFdName } from "../systemd/fd-name.js";
+import { listenFds, type PassedFd, refuseConnections } from "../systemd/listen-fds.js";
+import { type Logger, say, setLogger } from "./logger.js";
+import { isChild } from "./role.js";
+import { setStopSignals } from "./stop.js";
+
+export interface InitOptions {
+  /**
+   * How long a new generation may take until it is ready, ms.
+   *
+   * @default 600_000
+   */
+  startupTimeout?: number;
+  /**
+   * How long an old generation may take to finish after it was told to stop, ms; then it is killed.
+   *
+   * @default 90_000
+   */
+  stopTimeout?: number;
+  /**
+   * How long old and new serve together before the old one is told to stop, ms.
+   *
+   * @default 0
+   */
+  settle?: number;
+  /**
+   * Signals that make the supervisor start the next generation.
+   *
+   * @default ["SIGHUP"]
+   */
+  reloadSignals?: readonly NodeJS.Signals[];
+  /**
+   * Signals that stop the service. The first one is what a generation is told to stop by.
+   *
+   * @default ["SIGINT", "SIGTERM", "SIGQUIT"]
+   */
+  stopSignals?: readonly NodeJS.Signals[];
+  /**
+   * Signals to the supervisor that are passed on to the generations.
+   *
+   * @default []
+   */
+  passthroughSignals?: readonly NodeJS.Signals[];
+  /**
+   * Sockets that the supervisor binds and every generation gets, after those of systemd: `"8080"`, `"127.0.0.1:8080"`,
+   * `"[::1]:8080"`, `"/run/app.sock"`, `"@abstract"`, each with `"NAME="` before it if it is to have one.
+   *
+   * @default []
+   */
+  listen?: readonly string[];
+  /**
+   * Descriptors open in this process that every generation gets, after the sockets of systemd.
+   *
+   * @default []
+   */
+  extraFds?: readonly { readonly fd: number; readonly name: string }[];
+  /**
+   * Variables for the generations, beside the supervisor's own.
+   *
+   * @default {}
+   */
+  extraVariables?: Readonly<Record<string, string>>;
+  /**
+   * Takes what the library has to say in this process, a line at a time. (The supervisor writes to stderr, for the journal.)
+   *
+   * @default lines on stderr
+   */
+  logger?: Logger;
+}
+
+let wasCalled = false;
+
+/**
+ * Makes this process the supervisor of the app, unless a supervisor started it. To be called first of all.
+ *
+ * In the process that was started by hand or by systemd it doesn't return: this process becomes `zerodown run` (the same
+ * pid, and nothing of the app in memory), which starts the same command again, with the same arguments of Node and of the
+ * app, as generation 1, and on SIGHUP as the next ones. In those it returns at once.
+ *
+ * @throws {TypeError | RangeError} when an option is wrong: its name, and what is wrong with it
+ * @throws {Error} when it is called twice, too late, or where it can't be
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { init, serve } from "zerodown";
+ *
+ * init({ listen: ["8080"] });
+ * await serve(createServer((request, response) => response.end("Hello\n")));
+ * ```
+ */
+export function init(options: InitOptions = {}): void {
+  const args = toArguments(options);
+  const variables = checkVariables(options.extraVariables ?? {});
+  if (options.logger) setLogger(options.logger);
+  if (wasCalled) throw new Error("init() was called before: once is enough, and it must be first");
+  wasCalled = true;
+  refuseWrongPlaces();
+  if (options.stopSignals) setStopSignals(options.stopSignals);
+  if (isChild()) return;
+  if (process.platform !== "linux") {
+    say("notice", `no supervisor on ${process.platform}: a reload is a restart`);
+    return;
+  }
+  becomeSupervisor(args, variables, options.extraFds ?? []);
+}
+
+/** A server, a connection or a process of this one would be gone with it. */
+const BUSY = /^(?:TCPServerWrap|TCPSocketWrap|PipeServerWrap|UDPWrap|ProcessWrap|Worker)$/;
+
+function refuseWrongPlaces(): void {
+  if (!isMainThread) throw new Error("init() belongs into the main thread: this is a worker");
+  if (process.send && !isChild()) throw new Error("init() belongs into the process that is started first, not a fork");
+  const busy = [...new Set(process.getActiveResourcesInfo().filter(resource => BUSY.test(resource)))];
+  if (busy.length > 0) throw new Error(`init() comes too late: it must be first, and this is open: ${busy.join(", ")}`);
+}
+
+function becomeSupervisor(
+  args: readonly string[],
+  extraVariables: Readonly<Record<string, string>>,
+  extraFds: readonly PassedFd[],
+): never {
+  const { LISTEN_FDS: _, LISTEN_FDNAMES: __, LISTEN_PID: ___, LISTEN_PIDFDID: ____, ...variables } = process.env;
+  const inherited = listenFds(process.env, why => say("warning", why));
+  refuseConnections(inherited);
+  const passed = [...inherited, ...extraFds];
+  if (passed.length > 0) {
+    variables.LISTEN_FDS = String(passed.length);
+    variables.LISTEN_FDNAMES = passed.map(({ name }) => name).join(":");
+    variables.LISTEN_PID = String(process.pid);
+  }
+  Object.assign(variables, extraVariables);
+  // As the launcher of the command does it: what is meant for the app's Node is none of the supervisor's business.
+  for (const name of ["NODE_OPTIONS", "NODE_EXTRA_CA_CERTS"]) {
+    if (variables[name] !== undefined) variables[`ZERODOWN_${name}`] = variables[name];
+    delete variables[name];
+  }
+  const zerodown = fileURLToPath(new URL("./zerodown.cjs", import.meta.url));
+  return native.become({
+    paths: [process.execPath],
+    argv: [
+      ...["node", "--expose-gc", "--jitless", "--no-expose-wasm", "--", zerodown, "run", ...args, "--"],
+      ...[nodeCommand(), ...process.execArgv, ...process.argv.slice(1)],
+    ],
+    environment: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
+    fds: passed.map(({ fd }) => fd),
+  });
+}
+
+/** As it was typed, so that another Node is found once one is installed; unless that isn't how this one was found. */
+function nodeCommand(): string {
+  const { argv0, execPath, env } = process;
+  const places = argv0.includes("/") ? [argv0] : (env.PATH ?? "").split(delimiter).map(place => `${place}/${argv0}`);
+  const found = places.find(place => {
+    try {
+      accessSync(place, fsConstants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  return found !== undefined && realpathSync(found) === execPath ? argv0 : execPath;
+}
+
+/** For `zerodown run`. */
+function toArguments(options: InitOptions): string[] {
+  const { startupTimeout, stopTimeout, settle, listen = [], extraFds = [] } = options;
+  for (const { fd, name } of extraFds) {
+    if (!Number.isInteger(fd) || fd < 0) throw new RangeError(`extraFds: ${fd} is no descriptor`);
+    if (typeof name !== "string" || !isFdName(name)) {
+      throw new RangeError(
+        `extraFds: "${name}" is no name (up to 255 ASCII characters, no ":", no control characters)`,
+      );
+    }
+  }
+  const stopSignals = checkSignals("stopSignals", options.stopSignals ?? []);
+  return [
+    ...timeArgument("startupTimeout", "--start-timeout", startupTimeout),
+    ...timeArgument("stopTimeout", "--stop-timeout", stopTimeout),
+    ...timeArgument("settle", "--settle", settle),
+    ...checkSignals("reloadSignals", options.reloadSignals ?? []).map(signal => `--reload-signal=${signal}`),
+    ...checkSignals("passthroughSignals", options.passthroughSignals ?? []).map(signal => `--pass-signal=${signal}`),
+    ...stopSignals.slice(0, 1).map(signal => `--stop-signal=${signal}`),
+    ...stopSignals.map(signal => `--stop-on=${signal}`),
+    ...listen.map(address => `--listen=${address}`),
+  ];
+}
+
+function timeArgument(name: string, option: string, milliseconds: number | undefined): string[] {
+  if (milliseconds === undefined) return [];
+  if (typeof milliseconds !== "number" || !(milliseconds >= 0)) {
+    throw new RangeError(`${name}: ${milliseconds} is no time in ms`);
+  }
+  return [`${option}=${milliseconds === Number.POSITIVE_INFINITY ? "infinity" : `${Math.round(milliseconds)}ms`}`];
+}
+
+function checkSignals(name: string, signals: readonly NodeJS.Signals[]): readonly NodeJS.Signals[] {
+  for (const signal of signals) {
+    if (!(signal in constants.signals) || signal === "SIGKILL" || signal === "SIGSTOP") {
+      throw new RangeError(`${name}: "${signal}" is no signal that can be handled (SIGHUP, SIGTERM, SIGUSR1 …)`);
+    }
+  }
+  return signals;
+}
+
+function checkVariables(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(variables)) {
+    if (name === "" || /[=\0]/.test(name)) throw new RangeError(`extraVariables: "${name}" is no name of a variable`);
+    if (typeof value !== "string" || value.includes("\0")) {
+      throw new TypeError(`extraVariables: ${name} is no string without NUL characters`);
+    }
+  }
+  return variables;
+}

@@ -1,0 +1,19 @@
+// What the library itself has to say.
+
+import type { Priority } from "../supervisor/model.js";
+
+/** Takes one line; "err", "warning", "notice", "info" and "debug" are syslog's priorities. */
+export type Logger = (priority: Priority, text: string) => void;
+
+let logger: Logger = (priority, text) => {
+  if (priority !== "debug") process.stderr.write(`zerodown: ${text}\n`);
+};
+
+export function setLogger(given: Logger): void {
+  if (typeof given !== "function") throw new TypeError("logger: it is no function");
+  logger = given;
+}
+
+export function say(priority: Priority, text: string): void {
+  logger(priority, text);
+}

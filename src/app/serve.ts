@@ -1,0 +1,186 @@
+// serve(): a server listens on the socket that was passed, or binds one; is ready; and drains when it is told to stop.
+
+import type { ListenOptions, Server } from "node:net";
+import { drain } from "./drain.js";
+import { takeSocket } from "./inherited.js";
+import { readBeforeTimeout } from "./late-data.js";
+import { say } from "./logger.js";
+import { sayReady } from "./ready.js";
+import { isChild } from "./role.js";
+import { onStop } from "./stop.js";
+import { type Track, trackConnections } from "./track.js";
+
+export interface ServeOptions {
+  /**
+   * Which of the passed sockets: by its name in LISTEN_FDNAMES (FileDescriptorName= of the .socket unit, NAME= of
+   * `--listen`), or by its index, from 0.
+   *
+   * @default the only one that no other server has
+   */
+  socket?: string | number;
+  /**
+   * Where to listen when no sockets were passed: a port, a path, or what `server.listen()` takes.
+   *
+   * @default the port in $PORT
+   */
+  listen?: number | string | ListenOptions;
+  /**
+   * Says that this process is ready once this server, and all others that serve() was called with by then, listen. With
+   * false that is left to `startupFinished()`.
+   *
+   * @default true
+   */
+  ready?: boolean;
+  /**
+   * How long an idle connection may still bring a request once this process was told to stop, ms. The default is longer
+   * than the server's own `keepAliveTimeout`: within that each idle connection is used once more, or closed just as it
+   * would have been without a reload, at a time that the client was told. A shorter one cuts off clients that keep
+   * connections for longer.
+   *
+   * @default server.keepAliveTimeout + 1000
+   */
+  idleGrace?: number;
+  /**
+   * How long all may take once this process was told to stop, ms; then what is still open is closed, and the exit status is
+   * 1. It should be shorter than the supervisor's --stop-timeout (90 s).
+   *
+   * @default 85_000
+   */
+  stopTimeout?: number;
+  /**
+   * Called with each connection that HTTP has left to others (`upgrade`, `connect`), when this process is told to stop:
+   * a WebSocket, say, whose client is to connect anew. It may take until `stopTimeout`.
+   *
+   * @default nothing is done
+   */
+  goodbye?: (socket: import("node:stream").Duplex) => void;
+}
+
+export interface Served {
+  /** What the server listens on, as `server.address()` has it. */
+  readonly address: ReturnType<Server["address"]>;
+  /** Whether the socket was passed to this process, so that the next generation gets it too. */
+  readonly passed: boolean;
+  /** Resolves when the server is drained: no connection is open any more. */
+  readonly closed: Promise<void>;
+}
+
+/** A larger one than the kernel takes: listen(2) on a shared socket must not shorten its queue. */
+const BACKLOG = 0x7fffffff;
+/** Beyond the server's own time for idle connections, ms. */
+const GRACE_MARGIN = 1000;
+const STOP_TIMEOUT = 85_000;
+const NO_LIMIT_GRACE = 5000;
+
+/** Servers that are to listen before this process is ready. */
+let awaited = 0;
+
+/**
+ * Makes a server listen, on a socket that systemd or the supervisor passed, or else on one of its own; says that this
+ * process is ready; and when it is told to stop, drains the server so that no request is lost, and ends the process.
+ *
+ * @param server of node:net, node:tls, node:http, node:https or node:http2, that doesn't listen yet
+ * @throws {RangeError | TypeError} when an option is wrong, or the socket can't be told
+ * @throws {NodeJS.ErrnoException} when it can't listen: EADDRINUSE, EACCES …
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { serve } from "zerodown";
+ *
+ * const server = createServer((request, response) => response.end("Hello\n"));
+ * await serve(server, { listen: 0 });
+ * ```
+ */
+export async function serve(server: Server, options: ServeOptions = {}): Promise<Served> {
+  check(server, options);
+  const { ready = true } = options;
+  const track = trackConnections(server);
+  readBeforeTimeout(server);
+  if (ready) awaited++;
+  let passed: boolean;
+  try {
+    passed = await listen(server, options);
+  } catch (error) {
+    if (ready) awaited--;
+    throw error;
+  }
+  // Not before who awaits this could call the next serve().
+  if (ready) setImmediate(listens);
+  return { address: server.address(), passed, closed: drainAtStop(server, track, options) };
+}
+
+function listens(): void {
+  awaited--;
+  if (awaited === 0) sayReady();
+}
+
+async function listen(server: Server, { socket, listen: own }: ServeOptions): Promise<boolean> {
+  const passed = takeSocket(socket);
+  if (passed) {
+    const fd: ListenOptions & { fd: number } = { fd: passed.fd, backlog: BACKLOG, exclusive: true };
+    await listening(server, fd);
+    return true;
+  }
+  const target = own ?? process.env.PORT;
+  if (target === undefined)
+    throw new TypeError("serve(): no socket was passed, and neither { listen } nor $PORT is given");
+  await listening(server, toListenOptions(target));
+  say("notice", isChild() ? BINDS_ITSELF : UNSUPERVISED);
+  return false;
+}
+
+const UNSUPERVISED =
+  "no supervisor started this process: it can't be reloaded. init() as its first call, or `zerodown run -- node …`, changes that";
+const BINDS_ITSELF =
+  "no socket was passed to this generation, so it bound one, which the next one can't: give zerodown run --listen, or a .socket unit";
+
+function toListenOptions(target: number | string | ListenOptions): ListenOptions {
+  if (typeof target === "object") return target;
+  if (typeof target === "number" || /^\d+$/.test(target)) return { port: Number(target) };
+  return { path: target };
+}
+
+async function listening(server: Server, options: ListenOptions): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const done = () => {
+      server.off("error", reject);
+      resolve();
+    };
+    server.once("error", reject);
+    server.once("listening", done);
+    server.listen(options);
+  });
+}
+
+function drainAtStop(server: Server, track: Track, options: ServeOptions): Promise<void> {
+  return new Promise(resolve => {
+    onStop(async () => {
+      // It may be changed at any time, so it is read as late as that.
+      const { keepAliveTimeout } = server as { keepAliveTimeout?: number };
+      const {
+        idleGrace = (keepAliveTimeout || NO_LIMIT_GRACE) + GRACE_MARGIN,
+        stopTimeout = STOP_TIMEOUT,
+        goodbye,
+      } = options;
+      const cutOff = await drain(server, track, { idleGrace, stopTimeout, goodbye });
+      resolve();
+      if (cutOff > 0) throw new Error(`${cutOff} connections were still open after ${stopTimeout} ms, and were closed`);
+    });
+  });
+}
+
+function check(server: Server, { socket, idleGrace, stopTimeout, goodbye }: ServeOptions): void {
+  if (typeof server?.listen !== "function" || typeof server.on !== "function") {
+    throw new TypeError("serve(): a server of node:net, node:http, node:https or node:http2 is expected");
+  }
+  if (server.listening) throw new TypeError("serve(): the server listens already; serve() is to make it listen");
+  if (socket !== undefined && typeof socket !== "string" && !Number.isInteger(socket)) {
+    throw new TypeError(`serve(): { socket: ${String(socket)} } is neither a name nor an index`);
+  }
+  for (const [name, value] of Object.entries({ idleGrace, stopTimeout })) {
+    if (value !== undefined && !(typeof value === "number" && value >= 0)) {
+      throw new RangeError(`serve(): { ${name}: ${value} } is no time in ms`);
+    }
+  }
+  if (goodbye !== undefined && typeof goodbye !== "function") throw new TypeError("serve(): goodbye is no function");
+}

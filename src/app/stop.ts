@@ -1,0 +1,95 @@
+// The stop: the signal, what is done at it, and the exit when all of that is done.
+
+import { constants } from "node:os";
+import { say } from "./logger.js";
+import { isParent } from "./role.js";
+
+let signals: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
+let isArmed = false;
+const controller = new AbortController();
+const tasks: (() => unknown)[] = [];
+
+/**
+ * Is aborted when this process is told to stop: for long work of the app's own, which then comes to an end.
+ *
+ * @example
+ * ```ts
+ * import { setTimeout as sleep } from "node:timers/promises";
+ * import { onStop, stopping } from "zerodown";
+ *
+ * onStop(() => console.log("told to stop"));
+ * while (!stopping.aborted) {
+ *   await sleep(1000, undefined, { signal: stopping }).catch(() => {});
+ * }
+ * ```
+ */
+export const stopping: AbortSignal = controller.signal;
+
+/**
+ * Calls a function when this process is told to stop (SIGINT, SIGTERM, or what `init()` was told). The process exits when
+ * it, and all that it returns promises of, are done, and all servers of `serve()` are drained: with status 0, or 1 if
+ * something of it failed.
+ *
+ * @param task called once, without arguments; what it throws is logged, and changes nothing but the exit status
+ * @throws {TypeError} when it is no function
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { onStop, serve } from "zerodown";
+ *
+ * const { closed } = await serve(createServer((request, response) => response.end()), { listen: 0 });
+ * onStop(async () => {
+ *   await closed;
+ *   // No request needs the database any more.
+ * });
+ * ```
+ */
+export function onStop(task: () => unknown): void {
+  if (typeof task !== "function") throw new TypeError("onStop(): it is no function");
+  arm();
+  tasks.push(task);
+  // Too late to be called with the others.
+  if (stopping.aborted) void run(task);
+}
+
+export function setStopSignals(given: readonly NodeJS.Signals[]): void {
+  signals = given;
+}
+
+function arm(): void {
+  if (isArmed) return;
+  isArmed = true;
+  for (const signal of signals) process.on(signal, () => stop(signal));
+}
+
+let running = 0;
+let failed = false;
+
+function stop(signal: NodeJS.Signals): void {
+  if (stopping.aborted) {
+    // Whoever presses Ctrl-C again has waited long enough. A supervisor's own end is one more signal, and no hurry.
+    if (signal === "SIGINT" && isParent()) process.exit(128 + constants.signals[signal]);
+    return;
+  }
+  // Nothing is done before all of it is under way.
+  running++;
+  controller.abort();
+  for (const task of tasks) void run(task);
+  finish();
+}
+
+async function run(task: () => unknown): Promise<void> {
+  running++;
+  try {
+    await task();
+  } catch (error) {
+    failed = true;
+    say("err", `at the stop: ${(error as Error)?.stack ?? error}`);
+  }
+  finish();
+}
+
+function finish(): void {
+  running--;
+  if (running === 0) process.exit(failed ? 1 : undefined);
+}

@@ -1,0 +1,95 @@
+// What must be known of a server's connections when it is told to stop. It must be gathered from the beginning, so it must
+// cost next to nothing: of HTTP/1 one listener a request that reads one property, of HTTP/2 two a stream that count.
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2Session, Http2Stream } from "node:http2";
+import type { Server, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+
+export interface Track {
+  /** As the server accepted them: below TLS, where there is TLS. */
+  readonly accepted: ReadonlySet<Socket>;
+  /** The connections that HTTP/1 is spoken on: above TLS. */
+  readonly http: ReadonlySet<Socket>;
+  /** Those of HTTP/2. */
+  readonly sessions: ReadonlySet<Http2Session>;
+  /** Those that HTTP/1 has left to the app, by `upgrade` or `connect`. */
+  readonly upgraded: ReadonlySet<Duplex>;
+  /** Responses that wait for the one before them on their connection; undefined: its client has never pipelined. */
+  queued(socket: Socket): ReadonlySet<ServerResponse> | undefined;
+  /** How many streams of a session have come and ended, ever. */
+  streamChanges(session: Http2Session): number;
+}
+
+export function trackConnections(server: Server): Track {
+  const accepted = new Set<Socket>();
+  const http = new Set<Socket>();
+  const sessions = new Set<Http2Session>();
+  const upgraded = new Set<Duplex>();
+  const queued = new WeakMap<Socket, Set<ServerResponse>>();
+  collect(server, "connection", accepted);
+  collect(server, isSecure(server) ? "secureConnection" : "connection", http);
+  collect(server, "session", sessions);
+  const changes = new WeakMap<Http2Session, number>();
+  if ("updateSettings" in server) {
+    server.on("session", (session: Http2Session) => {
+      const change = () => changes.set(session, (changes.get(session) ?? 0) + 1);
+      session.on("stream", (stream: Http2Stream) => {
+        change();
+        stream.once("close", change);
+      });
+    });
+  }
+  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    // Of HTTP/2 it never is; of HTTP/1 it is when another response has the connection.
+    if (response.socket !== null || !request.socket) return;
+    const responses = queued.get(request.socket) ?? new Set();
+    queued.set(request.socket, responses.add(response));
+    response.once("close", () => responses.delete(response));
+  });
+  // A listener of ours alone would make Node leave the connection to us.
+  server.on("newListener", (event: string) => {
+    if (event === "upgrade" || event === "connect") watchUpgrades(server, event, upgraded);
+  });
+  for (const event of ["upgrade", "connect"]) {
+    if (server.listenerCount(event) > 0) watchUpgrades(server, event, upgraded);
+  }
+  return {
+    accepted,
+    http,
+    sessions,
+    upgraded,
+    queued: socket => queued.get(socket),
+    streamChanges: session => changes.get(session) ?? 0,
+  };
+}
+
+/** Keeps those that an event brings until they close. */
+function collect<T extends { once(event: "close", listener: () => void): unknown }>(
+  server: Server,
+  event: string,
+  into: Set<T>,
+): void {
+  server.on(event, (one: T) => {
+    into.add(one);
+    one.once("close", () => into.delete(one));
+  });
+}
+
+const watching = new WeakMap<Server, Set<string>>();
+
+function watchUpgrades(server: Server, event: string, upgraded: Set<Duplex>): void {
+  const events = watching.get(server) ?? new Set();
+  watching.set(server, events);
+  if (events.has(event)) return;
+  events.add(event);
+  server.on(event, (_: IncomingMessage, socket: Duplex) => {
+    upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
+  });
+}
+
+/** Of TLS: node:tls, node:https, node:http2's secure one. */
+function isSecure(server: Server): boolean {
+  return "setSecureContext" in server;
+}
