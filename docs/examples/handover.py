@@ -57,6 +57,8 @@ def accept():
 
 def admit(name, connection):
     clients[connection.fileno()] = name, connection
+    # Nobody waits longer for a client that doesn't read.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 5, 0))
     epoll.register(connection, select.EPOLLIN | select.EPOLLET)
 
 
@@ -69,16 +71,23 @@ def serve(name, connection):
             return
         except ConnectionError:
             data = b""
-        if not data:
+        lines = data.count(b"\n")
+        if data and lines == 0:
+            return
+        if not data or not answer(connection, data.rindex(b"\n") + 1, lines):
             # The store has it open, too: only this ends the connection.
             notify(f"FDSTOREREMOVE=1\nFDNAME={name}")
             return let_go(connection)
-        lines = data.count(b"\n")
-        if lines == 0:
-            return
-        connection.recv(data.rindex(b"\n") + 1)
+
+
+def answer(connection, length, lines):
+    try:
+        connection.recv(length)
         for _ in range(lines):
             connection.sendall(f"{count_up(COUNT)} from generation {GENERATION}\n".encode())
+        return True
+    except (BlockingIOError, ConnectionError):
+        return False  # It doesn't read, or is gone.
 
 
 def let_go(connection):

@@ -1,5 +1,6 @@
 // The library that a Node app imports.
 
+export { adopt } from "./adopt.js";
 export { type InitOptions, init } from "./init.js";
 export type { Logger } from "./logger.js";
 export { startupFinished } from "./ready.js";

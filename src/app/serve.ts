@@ -92,6 +92,17 @@ let awaited = 0;
  * ```
  */
 export async function serve(server: Server, options: ServeOptions = {}): Promise<Served> {
+  return serveOr(server, options, () => {
+    const target = options.listen ?? process.env.PORT;
+    if (target === undefined) {
+      throw new TypeError("serve(): no socket was passed, and neither { listen } nor $PORT is given");
+    }
+    server.listen(toListenOptions(target));
+  });
+}
+
+/** @param listenItself where no sockets were passed */
+export async function serveOr(server: Server, options: ServeOptions, listenItself: () => void): Promise<Served> {
   check(server, options);
   const { ready = true } = options;
   const track = trackConnections(server);
@@ -99,7 +110,7 @@ export async function serve(server: Server, options: ServeOptions = {}): Promise
   if (ready) awaited++;
   let passed: boolean;
   try {
-    passed = await listen(server, options);
+    passed = await listen(server, options.socket, listenItself);
   } catch (error) {
     if (ready) awaited--;
     throw error;
@@ -114,19 +125,21 @@ function listens(): void {
   if (awaited === 0) sayReady();
 }
 
-async function listen(server: Server, { socket, listen: own }: ServeOptions): Promise<boolean> {
+/** @returns whether on a passed socket */
+async function listen(server: Server, socket: ServeOptions["socket"], listenItself: () => void): Promise<boolean> {
   const passed = takeSocket(socket);
-  if (passed) {
-    const fd: ListenOptions & { fd: number } = { fd: passed.fd, backlog: BACKLOG, exclusive: true };
-    await listening(server, fd);
-    return true;
-  }
-  const target = own ?? process.env.PORT;
-  if (target === undefined)
-    throw new TypeError("serve(): no socket was passed, and neither { listen } nor $PORT is given");
-  await listening(server, toListenOptions(target));
-  say("notice", isChild() ? BINDS_ITSELF : UNSUPERVISED);
-  return false;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.once("listening", () => {
+      server.off("error", reject);
+      resolve();
+    });
+    if (!passed) return listenItself();
+    const options: ListenOptions & { fd: number } = { fd: passed.fd, backlog: BACKLOG, exclusive: true };
+    server.listen(options);
+  });
+  if (!passed) say("notice", isChild() ? BINDS_ITSELF : UNSUPERVISED);
+  return passed !== undefined;
 }
 
 const UNSUPERVISED =
@@ -138,18 +151,6 @@ function toListenOptions(target: number | string | ListenOptions): ListenOptions
   if (typeof target === "object") return target;
   if (typeof target === "number" || /^\d+$/.test(target)) return { port: Number(target) };
   return { path: target };
-}
-
-async function listening(server: Server, options: ListenOptions): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const done = () => {
-      server.off("error", reject);
-      resolve();
-    };
-    server.once("error", reject);
-    server.once("listening", done);
-    server.listen(options);
-  });
 }
 
 function drainAtStop(server: Server, track: Track, options: ServeOptions): Promise<void> {

@@ -201,8 +201,16 @@ export const RULES = {
       return [{ severity: "warning", setting, value: String(theirs), why }];
     }
     if (ours === undefined || ours <= theirs) return [];
-    const why = `of the ${ours} descriptors that zerodown stores, those beyond are lost when it is restarted or killed`;
-    return [{ severity: "note", setting, value: String(theirs), why, fix: serviceFix(unit, `${setting}=${ours}`) }];
+    const why = `of the ${ours} descriptors that zerodown stores, those beyond are lost when it is restarted or killed, and systemd logs a warning for each`;
+    return [
+      {
+        severity: theirs === 0 ? "warning" : "note",
+        setting,
+        value: String(theirs),
+        why,
+        fix: serviceFix(unit, `${setting}=${ours}`),
+      },
+    ];
   },
 
   needDaemonReload({ unit, scope, service }) {

@@ -58,12 +58,7 @@ export function readUse(supervisor: number, generations: readonly Whose[]): Map<
 
 /** undefined where the cgroup can't be seen from here. */
 function membersOf(cgroup: Cgroup | undefined): ReadonlySet<number> | undefined {
-  try {
-    return cgroup && new Set(cgroup.pids);
-  } catch (error) {
-    if (isGone(error)) return undefined;
-    throw error;
-  }
+  return cgroup?.read("cgroup.procs") === undefined ? undefined : new Set(cgroup.pids);
 }
 
 function useOf(processes: readonly Process[], cgroup: Cgroup | undefined, shared: ReadonlySet<string> | null): Use {

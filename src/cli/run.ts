@@ -129,7 +129,7 @@ function takeCgroup(environment: NodeJS.ProcessEnv, log: Log): UnitCgroup | unde
     return UnitCgroup.take(environment, what => log("notice", what));
   } catch (error) {
     const why = (error as Error).message;
-    log("warning", `Delegate= is set, but the cgroup can't be used (${why}): generations have process groups only`);
+    log("warning", `the unit's cgroup can't be used (${why}): generations have process groups only`);
     return undefined;
   }
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <uv.h>
 
-// What execve, chdir and waitid may say and libuv has no words for.
+// What execve, chdir, waitid and sendmsg may say and libuv has no words for.
 static const struct {
   int error;
   const char *name, *text;
@@ -16,6 +16,7 @@ static const struct {
     {ELIBBAD, "ELIBBAD", "accessing a corrupted shared library"},
     {ESTALE, "ESTALE", "stale file handle"},
     {ECHILD, "ECHILD", "no child processes"},
+    {ETOOMANYREFS, "ETOOMANYREFS", "too many references: cannot splice"},
 };
 
 static void describe_error(int error, char name[static 32], char text[static 128]) {

@@ -4,9 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
+#include <linux/magic.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -15,7 +20,7 @@
 #define F_DUPFD_QUERY 1027
 #endif
 
-enum { FIRST_FD = 3, XATTR_BYTES = 256 };
+enum { FIRST_FD = 3, XATTR_BYTES = 256, THREAD_STACK_BYTES = 64 * 1024 };
 
 // duplicate(fd) → another descriptor of the same open file, close-on-exec
 static napi_value duplicate(napi_env env, napi_callback_info info) {
@@ -56,6 +61,41 @@ static napi_value make_alarm(napi_env env, napi_callback_info info) {
   return throw_errno(env, error, "epoll_ctl", NULL);
 }
 
+// close(2) waits: for a socket with SO_LINGER until its data is out, for a file of a network or a FUSE file system for as long
+// as that likes.
+static bool may_block(int fd) {
+  struct stat status;
+  struct statfs filesystem;
+  struct linger linger = {0};
+  socklen_t size = sizeof linger;
+  if (fstat(fd, &status) < 0 || S_ISFIFO(status.st_mode) || !(status.st_mode & S_IFMT)) return false;
+  if (S_ISSOCK(status.st_mode)) return getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &size) == 0 && linger.l_onoff;
+  return fstatfs(fd, &filesystem) < 0 || filesystem.f_type != TMPFS_MAGIC;
+}
+
+static void *close_in_thread(void *fd) {
+  close((intptr_t)fd);
+  return NULL;
+}
+
+// closeAside(fd): closes a descriptor of which nobody knows what it is, without ever waiting
+static napi_value close_aside(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  int fd;
+  pthread_t thread;
+  pthread_attr_t detached;
+  if (!get_arguments(env, info, 1, &argument) || !get_int(env, argument, "fd", &fd)) return NULL;
+  bool isAside = false;
+  if (may_block(fd) && pthread_attr_init(&detached) == 0) {
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&detached, THREAD_STACK_BYTES);
+    isAside = pthread_create(&thread, &detached, close_in_thread, (void *)(intptr_t)fd) == 0;
+    pthread_attr_destroy(&detached);
+  }
+  if (!isAside && close(fd) < 0) return throw_errno(env, errno, "close", NULL);
+  return NULL;
+}
+
 // xattr(path, name) → the value as text; null when there is none, or the file system knows none
 static napi_value xattr(napi_env env, napi_callback_info info) {
   napi_value arguments[2], result = NULL;
@@ -78,5 +118,6 @@ static napi_value xattr(napi_env env, napi_callback_info info) {
 bool file_init(napi_env env, napi_value exports) {
   return export_function(env, exports, "duplicate", duplicate) &&
          export_function(env, exports, "sameFile", same_file) &&
-         export_function(env, exports, "alarm", make_alarm) && export_function(env, exports, "xattr", xattr);
+         export_function(env, exports, "alarm", make_alarm) &&
+         export_function(env, exports, "closeAside", close_aside) && export_function(env, exports, "xattr", xattr);
 }

@@ -112,6 +112,8 @@ interface Native {
    * epoll_ctl(2), which is also how a cgroup.events file tells of changes. EPERM: it is a file that can't be polled.
    */
   alarm(fd: number): number;
+  /** Closes a descriptor that came from somebody else: what close(2) waits for, this doesn't. */
+  closeAside(fd: number): void;
   /** An extended attribute's value; null when the file has none of that name. */
   xattr(path: string, name: string): string | null;
   /**

@@ -35,6 +35,8 @@ export interface Listener {
   onMessage(message: NotifyMessage, fds: readonly number[]): void;
   /** The newline of --ready fd. */
   onReady(): void;
+  /** Its main process has ended, but others of its cgroup have not. */
+  onDying(): void;
   onExit(end: End): void;
   onProblem(what: string): void;
 }
@@ -108,8 +110,8 @@ export class GenerationProcess {
   }
 
   /** About what it says: one line for each kind of problem. */
-  complain(what: string): void {
-    this.notifySocket.complain(what);
+  complain(kind: string, what: string): void {
+    this.notifySocket.complain(kind, what);
   }
 
   /** Takes what it has said already, before its silence is held against it. */
@@ -210,8 +212,10 @@ export class GenerationProcess {
       this.listener.onProblem(`the end of all of its processes can't be awaited: ${(error as Error).message}`);
       return callback();
     }
+    this.listener.onDying();
     const timer = setTimeout(() => {
-      this.listener.onProblem(`left behind, for SIGKILL doesn't end them: processes ${cgroup.pids.join(", ")}`);
+      const left = cgroup.pids.join(", ");
+      this.listener.onProblem(`left behind, for SIGKILL doesn't end them within 10s: processes ${left}`);
       callback();
     }, KILL_PATIENCE);
     this.closers.push(() => clearTimeout(timer));

@@ -21,7 +21,7 @@ import {
   update,
 } from "./move.js";
 import { capital, failureText, hintText, name, statusText } from "./texts.js";
-import { abort, beginFeeding, isDoomed, setFeedTimer, watch } from "./watchdogs.js";
+import { abort, beginFeeding, isDoomed, prolong, setFeedTimer, watch } from "./watchdogs.js";
 
 const MAX_CRASHES = 5;
 const CRASH_WINDOW = 10e6;
@@ -83,6 +83,8 @@ function handle(move: Move, event: Event): void {
       return ready(move, generation);
     case "notified":
       return notified(move, generation, event);
+    case "dying":
+      return dying(move, generation);
     case "exited":
       return exited(move, generation, event.end);
     case "timer":
@@ -107,6 +109,7 @@ function startGeneration(move: Move, cause: Generation["cause"]): void {
     watched: false,
     aborted: "",
     killed: false,
+    dying: false,
     cancelled: false,
     cause,
     reported: "",
@@ -139,7 +142,8 @@ function ready(move: Move, generation: Generation): void {
   clearTimer(move, generation.number, "start-timeout", "hint", "delay");
   update(move, generation.number, { state: "settling", wasReady: true });
   const after = `ready after ${formatTimeSpan(move.now - generation.startedAt)}`;
-  if (serving(move.state) && move.config.settle > 0) {
+  const current = serving(move.state);
+  if (current && !current.dying && move.config.settle > 0) {
     log(move, "info", `${name(generation)} ${after}; settling for ${formatTimeSpan(move.config.settle)}`);
     setTimer(move, generation.number, "settle", move.now + move.config.settle);
   } else {
@@ -217,7 +221,7 @@ function beginReload(move: Move, askers: readonly number[], cause: Generation["c
 /** One that settles has requests to answer already: it is not for killing. */
 function cancel(move: Move): void {
   const starting = candidate(move.state);
-  if (starting?.state !== "starting") return;
+  if (starting?.state !== "starting" || starting.dying) return;
   update(move, starting.number, { cancelled: true });
   kill(move, find(move, starting.number));
 }
@@ -237,9 +241,10 @@ function notified(move: Move, generation: Generation, message: Extract<Event, { 
   if (message.reported !== undefined) update(move, number, { reported: message.reported });
   if (message.stopping && !generation.stopping) {
     update(move, number, { stopping: true });
+    clearTimer(move, number, "watchdog");
     log(move, "info", `${name(generation)} says it is stopping`);
   }
-  if (message.extend !== undefined) extend(move, generation, message.extend);
+  if (message.extend !== undefined) extend(move, find(move, number), message.extend);
   if (message.watchdogTimeout !== undefined) update(move, number, { watchdog: message.watchdogTimeout });
   if (message.watchdog === "trigger") abort(move, find(move, number), "triggered its watchdog");
   else if (message.watchdog || message.watchdogTimeout !== undefined) watch(move, find(move, number));
@@ -249,7 +254,9 @@ function notified(move: Move, generation: Generation, message: Extract<Event, { 
 function extend(move: Move, generation: Generation, microseconds: number): void {
   const deadline = Math.max(generation.deadline, move.now + microseconds);
   const ending = move.state.phase === "ending";
-  if (generation.killed || (generation.state !== "starting" && generation.state !== "draining")) return;
+  prolong(move, generation, microseconds);
+  if (generation.killed || generation.dying) return;
+  if (generation.state !== "starting" && generation.state !== "draining") return;
   setDeadline(move, generation.number, generation.state === "starting" ? "start-timeout" : "stop-timeout", deadline);
   // systemd waits for a start, a reload or a stop; of a generation that drains at leisure it knows nothing.
   if (ending || (generation.state === "starting" && (move.state.reload || !move.state.announced))) {
@@ -258,6 +265,12 @@ function extend(move: Move, generation: Generation, microseconds: number): void 
 }
 
 // ── Ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Nothing is decided about it any more, until it is gone. */
+function dying(move: Move, { number }: Generation): void {
+  update(move, number, { dying: true });
+  clearTimer(move, number, "hint", "delay", "start-timeout", "settle", "stop-timeout", "watchdog", "abort-timeout");
+}
 
 function exited(move: Move, generation: Generation, end: End): void {
   const timedOut = generation.killed && !generation.aborted && generation.state === "starting";
@@ -319,7 +332,7 @@ function lost(move: Move, generation: Generation, failure: Failure, exit: End | 
     if (heir.state === "settling" && !isDoomed(heir)) promote(move, heir, "the generation before it is gone");
   } else if (!generation.aborted && (generation.stopping || isSuccess(exit))) {
     const status = isSuccess(exit) ? 0 : failure.exitStatus;
-    log(move, "info", `${text} on its own: the work is done`);
+    log(move, "info", `${text} ${generation.stopping ? "as it said it would" : "on its own"}: the work is done`);
     end(move, status, "The work is done");
   } else {
     crashed(move, generation, failure, text, capital(text));
@@ -421,11 +434,11 @@ function drain(move: Move, generation: Generation): void {
   clearTimer(move, generation.number, "watchdog");
   if (generation.killed) return;
   sendEndSignal(move, generation, move.config.stopSignal);
-  setDeadline(move, generation.number, "stop-timeout", move.now + move.config.stopTimeout);
+  if (!generation.dying) setDeadline(move, generation.number, "stop-timeout", move.now + move.config.stopTimeout);
 }
 
 function kill(move: Move, generation: Generation): void {
-  if (generation.killed) return;
+  if (generation.killed || generation.dying) return;
   update(move, generation.number, { killed: true });
   move.effects.push({ type: "kill", generation: generation.number });
 }

@@ -48,6 +48,8 @@ export interface Generation {
   readonly aborted: string;
   /** It was sent SIGKILL. */
   readonly killed: boolean;
+  /** Its main process has ended; it is gone when all others have. */
+  readonly dying: boolean;
   /** An operator aborted it. */
   readonly cancelled: boolean;
   /** What started it: for a reload, who asked. */
@@ -175,6 +177,8 @@ export type Event = { readonly now: number } & (
   /** By another way than READY=1. */
   | { readonly type: "ready"; readonly generation: number }
   | ({ readonly type: "notified"; readonly generation: number } & Notification)
+  /** Its main process has ended; "exited" follows when all others have. */
+  | { readonly type: "dying"; readonly generation: number }
   | { readonly type: "exited"; readonly generation: number; readonly end: End }
   | { readonly type: "timer"; readonly generation: number; readonly timer: TimerName }
 );

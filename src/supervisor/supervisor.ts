@@ -105,7 +105,7 @@ export class Supervisor {
   /** Aborts the candidate that is starting. @returns its number, undefined when there is none */
   cancel(): number | undefined {
     const starting = candidate(this.current);
-    if (starting?.state !== "starting") return undefined;
+    if (starting?.state !== "starting" || starting.dying) return undefined;
     this.happened({ type: "cancel" });
     return starting.number;
   }
@@ -126,15 +126,20 @@ export class Supervisor {
     this.stepping = true;
     const wasIdle = isIdle(this.current);
     for (let next = this.queue.shift(); next; next = this.queue.shift()) {
-      const before = this.current;
-      const [state, effects] = step(before, next, this.options.config);
-      this.current = state;
-      for (const effect of effects) this.attempt(() => this.perform(effect));
-      if (state !== before) for (const callback of this.followers) this.attempt(callback);
+      const event = next;
+      this.attempt(() => this.handle(event));
     }
     this.stepping = false;
     // By a timer, because Node lets libuv wake up once more for timers that were cleared, unless a later one was sooner.
     if (isIdle(this.current) && !wasIdle) setTimeout(releaseMemory, 1);
+  }
+
+  private handle(event: Event): void {
+    const before = this.current;
+    const [state, effects] = step(before, event, this.options.config);
+    this.current = state;
+    for (const effect of effects) this.attempt(() => this.perform(effect));
+    if (state !== before) for (const callback of this.followers) this.attempt(callback);
   }
 
   /** What fails unforeseen must keep us from nothing else: the state goes on from what was decided. */
@@ -181,6 +186,7 @@ export class Supervisor {
         {
           onMessage: (message, fds) => this.heard(generation!, number, message, fds),
           onReady: () => this.happened({ type: "ready", ...about }),
+          onDying: () => this.happened({ type: "dying", ...about }),
           onExit: end => this.happened({ type: "exited", ...about, end }),
           onProblem: what => this.options.log("warning", `${name({ number, pid: generation?.pid ?? null })}: ${what}`),
         },
@@ -196,11 +202,10 @@ export class Supervisor {
   }
 
   private heard(generation: GenerationProcess, number: number, message: NotifyMessage, fds: readonly number[]): void {
-    const { store, remove, problems = [], unheeded = [], ...notification } = message;
-    const complain = (what: string) => generation.complain(what);
+    const { store, remove, problem, unheeded = [], ...notification } = message;
     if (remove !== undefined) this.options.store.remove(remove);
-    if (store) this.options.store.add(fds, store.name, store.poll, complain);
-    problems.forEach(complain);
+    if (store) this.options.store.add(fds, store.name, store.poll, (kind, what) => generation.complain(kind, what));
+    if (problem !== undefined) generation.complain("FDNAME", problem);
     if (unheeded.length > 0) {
       const text = `${name({ number, pid: generation.pid })} sent ${unheeded.join(" ")}: that is for zerodown alone`;
       this.options.log("debug", text);

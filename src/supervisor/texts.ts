@@ -12,6 +12,7 @@ export function statusText(state: State): string {
   const problem = state.problem && `${state.problem}. `;
   if (starting?.state === "starting") return `${problem}Starting generation ${starting.number}`;
   if (!current) return `${problem}Starting generation ${state.lastNumber + 1}`;
+  if (current.dying) return `${problem}${capital(name(current))} has ended: waiting for what it has left`;
   if (current.aborted) return `${problem}${capital(name(current))} ${current.aborted}: waiting for its end`;
   if (problem) return `${problem}${capital(name(current))} still serving`;
   const status = current.status && `: ${current.status}`;

@@ -10,16 +10,23 @@ const ABORT_TIMEOUT = 90e6;
 /** A watchdog that wants to be fed more often than that can starve while all is well: of a busy machine's scheduler. */
 export const SHORTEST_WATCHDOG = 0.2e6;
 
-/** It has time until the next WATCHDOG=1 from now on. systemd, too, watches nobody who is to stop. */
+/** It has time until the next WATCHDOG=1 from now on. systemd, too, watches nobody who stops. */
 export function watch(move: Move, generation: Generation): void {
-  const { number, watchdog, watched } = generation;
-  if (generation.state === "draining" || isDoomed(generation)) return;
-  if (watchdog === 0 || watchdog === Number.POSITIVE_INFINITY) return clearTimer(move, number, "watchdog");
+  const { number, watchdog, watched, stopping } = generation;
+  if (generation.state === "draining" || stopping || isDoomed(generation)) return;
+  if (!isLimit(watchdog)) return clearTimer(move, number, "watchdog");
   if (!watched) {
     update(move, number, { watched: true });
     if (watchdog < SHORTEST_WATCHDOG) log(move, "warning", `${name(generation)}: ${tooShort(watchdog)}`);
   }
   setTimer(move, number, "watchdog", move.now + Math.max(watchdog, SHORTEST_WATCHDOG));
+}
+
+/** EXTEND_TIMEOUT_USEC= gives it more time for this, too. */
+export function prolong(move: Move, generation: Generation, microseconds: number): void {
+  const { number, watchdog, watched, stopping, state } = generation;
+  if (!watched || state === "draining" || stopping || isDoomed(generation) || !isLimit(watchdog)) return;
+  setTimer(move, number, "watchdog", move.now + Math.max(microseconds, watchdog, SHORTEST_WATCHDOG));
 }
 
 /** Ends it as a crash, with a core dump if it can. */
@@ -54,7 +61,11 @@ function tooShort(watchdog: number): string {
   return `a watchdog of ${given} is shorter than can be honoured, ${used} are used`;
 }
 
-/** It was sent SIGABRT or SIGKILL: whatever it says, it will not serve. */
-export function isDoomed({ aborted, killed }: Generation): boolean {
-  return aborted !== "" || killed;
+function isLimit(watchdog: number): boolean {
+  return watchdog > 0 && watchdog < Number.POSITIVE_INFINITY;
+}
+
+/** It was sent SIGABRT or SIGKILL, or has ended but for what it leaves: whatever it says, it will not serve. */
+export function isDoomed({ aborted, killed, dying }: Generation): boolean {
+  return aborted !== "" || killed || dying;
 }

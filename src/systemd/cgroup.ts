@@ -44,10 +44,13 @@ export class UnitCgroup {
     // Only the process that systemd started: who inherited this variable shares the cgroup with others.
     if (environment.SYSTEMD_EXEC_PID !== String(process.pid)) return undefined;
     const own = ownCgroup();
-    if (own === undefined) return undefined;
-    const isLeaf = isUnit(dirname(own));
-    if (!isLeaf && !isDelegated(own, environment)) return undefined;
-    const unit = new UnitCgroup(isLeaf ? dirname(own) : own);
+    // Another supervisor's generation: it ends with all that is in it.
+    if (own === undefined || basename(own).startsWith(PREFIX)) return undefined;
+    // With DelegateSubgroup= systemd starts a unit's main process below the unit's cgroup; else in it.
+    const isLeaf = !isUnit(own) && isUnit(dirname(own));
+    const directory = isLeaf ? dirname(own) : own;
+    if (!isDelegated(directory, environment)) return undefined;
+    const unit = new UnitCgroup(directory);
     if (!isLeaf) unit.enterLeaf();
     unit.removeLeftovers();
     unit.enableControllers(onMissing);
@@ -117,20 +120,20 @@ export class Cgroup {
 
   /** Whether a process runs in it or below. */
   get isPopulated(): boolean {
-    return isPopulated(read(`${this.directory}/cgroup.events`));
+    return isPopulated(this.read("cgroup.events"));
   }
 
   /** Processes wait in it, and no signal but SIGKILL gets to them. */
   get isFrozen(): boolean {
-    const events = read(`${this.directory}/cgroup.events`);
-    return isPopulated(events) && /^frozen 1$/m.test(events);
+    const events = this.read("cgroup.events");
+    return isPopulated(events) && /^frozen 1$/m.test(events ?? "");
   }
 
   /** The processes in it and below. */
   get pids(): number[] {
-    return [this.directory, ...below(this.directory)].flatMap(directory =>
-      read(`${directory}/cgroup.procs`).split("\n").filter(Boolean).map(Number),
-    );
+    const cgroups = [this.directory, ...below(this.directory)].map(directory => new Cgroup(directory));
+    // Of one that is threaded its parent has them.
+    return cgroups.flatMap(cgroup => (cgroup.read("cgroup.procs") ?? "").split("\n").filter(Boolean).map(Number));
   }
 
   /** The text of one of its files; undefined when it has none of that name: the controller is missing. */
@@ -164,9 +167,7 @@ export class Cgroup {
     const events = openSync(`${this.directory}/cgroup.events`, "r");
     const look = () => {
       // It rings until this is read, and then at the next change.
-      const text = Buffer.alloc(4096);
-      const length = readSync(events, text, 0, text.length, 0);
-      if (!isPopulated(text.toString("utf8", 0, length))) callback();
+      if (!isPopulated(readStart(events))) callback();
     };
     try {
       const unwatch = watchAlarm(events, look);
@@ -209,9 +210,19 @@ function ownCgroup(): string | undefined {
   }
 }
 
-/** @param events the text of cgroup.events */
-function isPopulated(events: string): boolean {
-  return /^populated 1$/m.test(events);
+/** @param events the text of cgroup.events; undefined when the cgroup is gone, for which it must have been empty */
+function isPopulated(events: string | undefined): boolean {
+  return /^populated 1$/m.test(events ?? "");
+}
+
+/** Of a file that is open already; undefined when it is gone. */
+function readStart(fd: number): string | undefined {
+  const text = Buffer.alloc(4096);
+  try {
+    return text.toString("utf8", 0, readSync(fd, text, 0, text.length, 0));
+  } catch {
+    return undefined;
+  }
 }
 
 /** In the hierarchy of v2; undefined when there is no such process. */
@@ -223,15 +234,22 @@ function cgroupOf(pid: number | "self"): string | undefined {
   }
 }
 
-/** With DelegateSubgroup= systemd starts a unit's main process below the unit's cgroup; else in it. */
 function isUnit(directory: string): boolean {
   return directory.endsWith(".service");
 }
 
 /** The system's manager says so in an extended attribute; a user's manager has none, and must be asked. */
 function isDelegated(directory: string, { XDG_RUNTIME_DIR }: NodeJS.ProcessEnv): boolean {
-  if (["user.delegate", "trusted.delegate"].some(name => native.xattr(directory, name) === "1")) return true;
-  return XDG_RUNTIME_DIR !== undefined && isDelegatedByUser(basename(directory));
+  if (["user.delegate", "trusted.delegate"].some(name => attribute(directory, name) === "1")) return true;
+  return XDG_RUNTIME_DIR !== undefined && isUnit(directory) && isDelegatedByUser(basename(directory));
+}
+
+function attribute(directory: string, name: string): string | null {
+  try {
+    return native.xattr(directory, name);
+  } catch {
+    return null; // A cgroup file system that knows none.
+  }
 }
 
 function isDelegatedByUser(unit: string): boolean {
@@ -247,6 +265,7 @@ function isDelegatedByUser(unit: string): boolean {
 
 /** All directories below one, a parent before its children. */
 function below(directory: string): string[] {
+  if (!existsSync(directory)) return [];
   const children = readdirSync(directory, { withFileTypes: true }).filter(entry => entry.isDirectory());
   return children.flatMap(({ name }) => [`${directory}/${name}`, ...below(`${directory}/${name}`)]);
 }

@@ -1,7 +1,7 @@
 // Descriptors that outlive who made them: FDSTORE=1 in sd_notify(3), seen from the service manager's side. What is stored
 // here is passed on to systemd's own store, so that it outlives the supervisor too.
 
-import { closeSync, readlinkSync } from "node:fs";
+import { closeSync, fstatSync, readFileSync, readlinkSync } from "node:fs";
 import { watchAlarm } from "../native/alarm.js";
 import { type NativeError, native } from "../native/index.js";
 import { isFdName } from "./fd-name.js";
@@ -10,34 +10,51 @@ import type { PassedFd } from "./listen-fds.js";
 /** Where copies go: systemd, by its notify socket. */
 export interface OuterStore {
   storeFd(fd: number, name: string, poll: boolean): void;
+  /** Something of that name is there already. */
   hasStored(name: string): void;
+  /** What was there of that name has hung up. */
+  hasLost(name: string): void;
   removeFds(name: string): void;
 }
 
 interface Stored extends PassedFd {
   readonly poll: boolean;
+  /** What is the same for descriptors of one open file. */
+  readonly inode: string;
   readonly close: () => void;
 }
 
+/** Called with what is wrong, once for each kind, and a line for people. */
+type OnProblem = (kind: string, what: string) => void;
+
 /**
  * How they are named in systemd's store. From there they come back among the sockets, as LISTEN_FDS, and nothing else would
- * tell them from these; nor would anything tell whether FDPOLL=0 came with them.
+ * tell them from these; nor would anything tell whether FDPOLL=0 ("-") came with them.
  */
-const OUTER_NAME = /^zerodown\.(poll|keep)\.(.*)$/s;
+const OUTER_NAME = /^zd([+-])(.*)$/s;
+/** The names of all go into one variable, LISTEN_FDNAMES, and the kernel lets none be longer than 128 KiB. */
+const NAMES_BYTES = 100_000;
+/** Descriptors that the supervisor needs for itself; those that are watched take two each. */
+const OWN_FDS = 100;
 
 export class FdStore {
   private readonly stored: Stored[] = [];
+  private passed: readonly PassedFd[] = [];
+  private readonly max: number;
 
   /**
-   * @param max how many it holds
+   * @param wanted how many it is to hold
    * @param outer gets a copy of each
    * @param onChange called with a line for people
    */
   constructor(
-    private readonly max: number,
+    wanted: number,
     private readonly outer: OuterStore,
     private readonly onChange: (what: string) => void,
-  ) {}
+  ) {
+    this.max = wanted === 0 ? 0 : Math.max(0, Math.min(wanted, Math.floor((fileLimit() - OWN_FDS) / 2)));
+    if (this.max < wanted) onChange(`it holds ${this.max}, not ${wanted}, for want of descriptors (LimitNOFILE=)`);
+  }
 
   /** In the order that they were stored in; of those that were adopted systemd keeps none. */
   get fds(): readonly PassedFd[] {
@@ -60,33 +77,27 @@ export class FdStore {
       }
       this.outer.hasStored(name);
       try {
-        this.keep(fd, ownName, kind === "poll");
+        this.keep(fd, ownName, kind === "+");
       } catch (error) {
         this.onChange(`"${ownName}", which systemd stored, is lost: ${(error as NativeError).message}`);
       }
     }
+    this.passed = sockets;
     return sockets;
   }
 
   /**
-   * Stores copies of descriptors; those that are stored already it leaves out.
+   * Stores copies of descriptors; those that are passed already it leaves out.
    *
    * @param poll drops them when they hang up
-   * @param onProblem called with a line for people for each that can't be stored
+   * @param onProblem called for what can't be stored
    */
-  add(fds: readonly number[], name: string, poll: boolean, onProblem: (what: string) => void): void {
+  add(fds: readonly number[], name: string, poll: boolean, onProblem: OnProblem): void {
     for (const fd of fds) {
       try {
-        if (this.stored.some(other => native.sameFile(other.fd, fd))) continue;
-        if (this.stored.length >= this.max) return onProblem(this.fullText());
-        // An event loop is of no use to another process, and a service that gets one by LISTEN_FDS takes it for its own.
-        if (readlinkSync(`/proc/self/fd/${fd}`) === "anon_inode:[eventpoll]") {
-          onProblem(`"${name}" is not stored: an epoll instance can't be passed on`);
-          continue;
-        }
-        this.store(fd, name, poll, onProblem);
+        this.addOne(fd, name, poll, onProblem);
       } catch (error) {
-        onProblem(`"${name}" is not stored: ${(error as NativeError).message}`);
+        onProblem("storing", `"${name}" is not stored: ${(error as NativeError).message}`);
       }
     }
   }
@@ -98,12 +109,36 @@ export class FdStore {
     for (const outerName of new Set(gone.map(toOuterName))) this.outer.removeFds(outerName);
   }
 
-  private store(fd: number, name: string, poll: boolean, onProblem: (what: string) => void): void {
+  private addOne(fd: number, name: string, poll: boolean, onProblem: OnProblem): void {
+    const inode = inodeOf(fd);
+    const isThere = (other: PassedFd) => inodeOf(other.fd) === inode && isSameFile(other.fd, fd);
+    if (this.stored.some(other => other.inode === inode && isSameFile(other.fd, fd))) return;
+    if (this.passed.some(isThere)) return;
+    if (this.stored.length >= this.max) return onProblem("full", this.fullText());
+    const bytes = this.stored.reduce((sum, other) => sum + toOuterName(other).length + 1, name.length);
+    if (bytes > NAMES_BYTES) {
+      return onProblem(
+        "full",
+        `not all is stored: with more names LISTEN_FDNAMES would be longer than the kernel allows`,
+      );
+    }
+    // An event loop is of no use to another process, and a service that gets one by LISTEN_FDS takes it for its own.
+    if (readlinkSync(`/proc/self/fd/${fd}`) === "anon_inode:[eventpoll]") {
+      return onProblem("epoll", `"${name}" is not stored: an epoll instance can't be passed on`);
+    }
     const stored = this.keep(native.duplicate(fd), name, poll);
     this.onChange(`"${name}" stored, ${this.stored.length} of ${this.max}`);
-    const outerName = toOuterName(stored);
-    if (isFdName(outerName)) this.outer.storeFd(fd, outerName, poll);
-    else onProblem(`"${name}" is not stored by systemd, too: with zerodown's prefix the name is too long`);
+    this.storeOutside(stored, onProblem);
+  }
+
+  private storeOutside(stored: Stored, onProblem: OnProblem): void {
+    const name = toOuterName(stored);
+    try {
+      if (!isFdName(name)) throw new Error("with zerodown's prefix its name is too long");
+      this.outer.storeFd(stored.fd, name, stored.poll);
+    } catch (error) {
+      onProblem("outside", `"${stored.name}" is not stored by systemd, too: ${(error as Error).message}`);
+    }
   }
 
   /** @param fd is its own from now on, and closed even when this throws */
@@ -112,9 +147,9 @@ export class FdStore {
       const unwatch = poll ? this.watch(fd) : () => {};
       const close = () => {
         unwatch();
-        closeSync(fd);
+        native.closeAside(fd);
       };
-      const stored = { fd, name, poll, close };
+      const stored = { fd, name, poll, inode: inodeOf(fd), close };
       this.stored.push(stored);
       return stored;
     } catch (error) {
@@ -125,12 +160,19 @@ export class FdStore {
 
   private watch(fd: number): () => void {
     try {
-      return watchAlarm(fd, () => this.drop(this.stored.find(other => other.fd === fd)!, "hung up, dropped"));
+      return watchAlarm(fd, () => this.hungUp(this.stored.find(other => other.fd === fd)!));
     } catch (error) {
       // A file, say, never hangs up.
       if ((error as NativeError).code === "EPERM") return () => {};
       throw error;
     }
+  }
+
+  /** systemd has noticed, too. */
+  private hungUp(stored: Stored): void {
+    this.drop(stored, "hung up, dropped");
+    const isLast = !this.stored.some(({ name, poll }) => name === stored.name && poll === stored.poll);
+    if (isLast) this.outer.hasLost(toOuterName(stored));
   }
 
   private drop(stored: Stored, what: string): void {
@@ -147,5 +189,26 @@ export class FdStore {
 }
 
 function toOuterName({ name, poll }: Pick<Stored, "name" | "poll">): string {
-  return `zerodown.${poll ? "poll" : "keep"}.${name}`;
+  return `zd${poll ? "+" : "-"}${name}`;
+}
+
+function inodeOf(fd: number): string {
+  const { dev, ino } = fstatSync(fd, { bigint: true });
+  return `${dev}:${ino}`;
+}
+
+/** Of those with the same inode, which is one for all that have none of their own. */
+function isSameFile(a: number, b: number): boolean {
+  try {
+    return native.sameFile(a, b);
+  } catch {
+    // Where that can't be told, twice is better than never.
+    return false;
+  }
+}
+
+/** The soft limit, which Node raises to the hard one. */
+function fileLimit(): number {
+  const [, limit] = /^Max open files +(\S+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
+  return limit === undefined || limit === "unlimited" ? Number.POSITIVE_INFINITY : Number(limit);
 }

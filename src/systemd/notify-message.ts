@@ -21,7 +21,7 @@ export interface NotifyMessage {
   /** FDSTOREREMOVE=1: the FDNAME= */
   remove?: string;
   /** For people: what is wrong with an assignment. */
-  problems?: string[];
+  problem?: string;
   /** Assignments that a service may send, but that aren't for generations. */
   unheeded?: string[];
 }
@@ -83,10 +83,10 @@ function readStore(message: NotifyMessage, lines: readonly string[], given: stri
   const wrong = `FDNAME=${printable(given ?? "").slice(0, 300)} is no name (up to 255 ASCII characters, no ":" and no control characters)`;
   if (lines.includes("FDSTOREREMOVE=1")) {
     if (name !== undefined) message.remove = name;
-    else message.problems = [`FDSTOREREMOVE=1 removes nothing: ${given === undefined ? "it lacks an FDNAME=" : wrong}`];
+    else message.problem = `FDSTOREREMOVE=1 removes nothing: ${given === undefined ? "it lacks an FDNAME=" : wrong}`;
   } else if (lines.includes("FDSTORE=1")) {
     message.store = { name: name ?? UNNAMED, poll: !lines.includes("FDPOLL=0") };
-    if (given !== undefined && name === undefined) message.problems = [`${wrong}, "${UNNAMED}" is used`];
+    if (given !== undefined && name === undefined) message.problem = `${wrong}, "${UNNAMED}" is used`;
   }
 }
 

@@ -57,31 +57,35 @@ export class NotifySocket {
     for (let count = 0; count < limit; count++) {
       const message = native.receive(this.fd);
       if (message === null) return;
-      this.take(message);
-      // A BARRIER=1 waits for this: what came before it is processed.
-      for (const fd of message.fds) closeSync(fd);
+      try {
+        this.take(message);
+      } finally {
+        // A BARRIER=1 waits for this: what came before it is processed.
+        for (const fd of message.fds) native.closeAside(fd);
+      }
     }
   }
 
   private take(message: Message): void {
-    if (message.uid !== 0 && message.uid !== process.geteuid!()) {
-      return this.drop(`from uid ${message.uid} (pid ${message.pid}), which is neither ours nor root`);
+    const { uid, pid, truncated, data, fds } = message;
+    if (uid !== 0 && uid !== process.geteuid!()) {
+      return this.drop("a stranger", `from uid ${uid} (pid ${pid}), which is neither ours nor root`);
     }
-    if (!this.isMember(message.pid)) return this.drop(`from pid ${message.pid}, which is not in its cgroup`);
-    if (message.truncated)
-      return this.drop(`from pid ${message.pid}: longer than 4096 bytes, or with too many descriptors`);
-    const parsed = parseNotifyMessage(message.data);
-    if (parsed === null) return this.drop(`from pid ${message.pid}: not text`);
-    this.onMessage(parsed, message.fds);
+    if (!this.isMember(pid)) return this.drop("an outsider", `from pid ${pid}, which is not in its cgroup`);
+    if (truncated) {
+      return this.drop("too large", `from pid ${pid}: longer than 4096 bytes, or with too many descriptors`);
+    }
+    const parsed = parseNotifyMessage(data);
+    if (parsed === null) return this.drop("not text", `from pid ${pid}: not text`);
+    this.onMessage(parsed, fds);
   }
 
-  private drop(why: string): void {
-    this.complain(`a notification was dropped: ${why}`);
+  private drop(kind: string, why: string): void {
+    this.complain(kind, `a notification was dropped: ${why}`);
   }
 
-  /** By kind, not by pid: a flood makes one line. */
-  complain(what: string): void {
-    const kind = what.replace(/\d+/g, "");
+  /** Once for each kind: a flood makes one line. */
+  complain(kind: string, what: string): void {
     if (!this.complaints.has(kind)) this.onProblem(what);
     this.complaints.add(kind);
   }

@@ -28,6 +28,9 @@ export function sendByLibrary(): Transport | undefined {
 const QUEUE_LENGTH = 64;
 const STATE = /^(?:READY|RELOADING|STOPPING)=1$/m;
 
+/** ms */
+const RETRY_AFTER = 500;
+
 /** What there may be more of later. */
 const LACKING = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ETOOMANYREFS"]);
 
@@ -48,6 +51,7 @@ export class Notifier {
   private readonly stored = new Set<string>();
   /** Open while the queue waits for room at the receiver. */
   private waiting: { fd: number; stop: () => void } | undefined;
+  private retry: NodeJS.Timeout | undefined;
   private complained = false;
 
   /**
@@ -91,6 +95,12 @@ export class Notifier {
     this.stored.add(name);
   }
 
+  /** What was there of that name has hung up, so that systemd has dropped it, too. */
+  hasLost(name: string): void {
+    for (const message of this.queue.filter(message => message.name === name)) this.dequeue(message);
+    this.stored.delete(name);
+  }
+
   /** Removes all descriptors of that name from systemd's fd store. */
   removeFds(name: string): void {
     const unsent = this.queue.filter(message => message.name === name);
@@ -111,7 +121,7 @@ export class Notifier {
 
   private dequeue(message: Queued): void {
     this.queue.splice(this.queue.indexOf(message), 1);
-    if (message.fd !== undefined) closeSync(message.fd);
+    if (message.fd !== undefined) native.closeAside(message.fd);
   }
 
   private flush(): void {
@@ -130,11 +140,20 @@ export class Notifier {
     } catch (error) {
       const { code } = error as NativeError;
       if (code === "EAGAIN") return this.waitForRoom(fd);
-      // Tried again with the next message, before it.
+      if (LACKING.has(code)) this.tryAgain();
       if (!LACKING.has(code)) for (const message of [...this.queue]) this.dequeue(message);
       this.hangUp(fd);
       this.complain(`systemd can't be notified: NOTIFY_SOCKET=${this.address}: ${(error as Error).message}`);
     }
+  }
+
+  /** What can't be said now may be what systemd waits for. */
+  private tryAgain(): void {
+    this.retry ??= setTimeout(() => {
+      this.retry = undefined;
+      if (this.queue.length > 0 && !this.waiting) this.flush();
+    }, RETRY_AFTER);
+    this.retry.unref();
   }
 
   private waitForRoom(fd: number): void {

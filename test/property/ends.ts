@@ -23,7 +23,7 @@ function limitsHold(): Rule {
     for (const life of lives.present) {
       const limit = Math.min(life.limit, abortLimit(life, config)) + lateness;
       check(
-        event.now <= limit || life.pid === undefined || life.killedAt !== undefined,
+        event.now <= limit || life.pid === undefined || life.killedAt !== undefined || life.dying,
         `${life.number} outlives its limit`,
       );
     }
@@ -111,16 +111,17 @@ function watchdogsBite(): Rule {
     }
     if (event.type === "notified" && life) {
       const { number } = life;
-      timeouts.set(number, event.watchdogTimeout ?? timeouts.get(number) ?? config.watchdog);
-      if (event.watchdog === "ping" || event.watchdogTimeout !== undefined) {
-        limits.set(
-          number,
-          event.now + (Math.max(timeouts.get(number)!, 0.2e6 * Math.sign(timeouts.get(number)!)) || Infinity),
-        );
-      }
+      // At the least; 0 and infinity are none.
+      const timeout = () => Math.max(timeouts.get(number) || Number.POSITIVE_INFINITY, 0.2e6);
+      timeouts.set(number, timeouts.get(number) ?? config.watchdog);
+      const isArmed = Number.isFinite(limits.get(number));
+      if (event.extend !== undefined && isArmed) limits.set(number, event.now + Math.max(event.extend, timeout()));
+      timeouts.set(number, event.watchdogTimeout ?? timeouts.get(number)!);
+      if (event.watchdog === "ping" || event.watchdogTimeout !== undefined) limits.set(number, event.now + timeout());
+      if (life.saidStopping) limits.delete(number);
     }
-    for (const { number, toldAt, abortedAt, killedAt } of lives.present) {
-      const isWatched = toldAt === undefined && abortedAt === undefined && killedAt === undefined;
+    for (const { number, toldAt, abortedAt, killedAt, dying } of lives.present) {
+      const isWatched = !dying && toldAt === undefined && abortedAt === undefined && killedAt === undefined;
       const limit = limits.get(number) ?? Number.POSITIVE_INFINITY;
       check(!isWatched || event.now <= limit + lateness, `generation ${number} starves, and nobody notices`);
     }

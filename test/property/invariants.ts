@@ -56,7 +56,7 @@ function oneCandidate(): Rule {
     for (const old of before.untold.filter(({ toldAt }) => toldAt !== undefined)) {
       const heirs = lives.serving.filter(({ number }) => number > old.number);
       const settled = heirs.some(heir => heir.readyAt! + config.settle <= now);
-      check(lives.stopping || settled, `generation ${old.number} was told to stop too early`);
+      check(lives.stopping || settled || old.dying, `generation ${old.number} was told to stop too early`);
     }
     // And then it is told: two serve at a time only while the newer one settles.
     const [, heir] = lives.serving;
@@ -276,6 +276,7 @@ function generationOf(effect: Effect): number {
 
 function hasPurpose(timer: string, life: Life | undefined, { candidates }: Lives): boolean {
   if (!life) return timer === "feed" || (timer === "restart" && candidates.length === 0);
+  if (life.dying) return false;
   if (timer === "stop-timeout") return life.toldAt !== undefined;
   if (timer === "abort-timeout") return life.abortedAt !== undefined;
   if (timer === "watchdog") return life.toldAt === undefined && life.abortedAt === undefined;

@@ -19,6 +19,8 @@ export interface Life {
   limit: number;
   /** An operator aborted it. */
   cancelled: boolean;
+  /** Its main process has ended. */
+  dying: boolean;
   saidStopping: boolean;
   reported: string;
   end: End | "not started" | undefined;
@@ -87,8 +89,13 @@ export class Lives {
         if (event.extend && (life.readyAt === undefined || life.toldAt !== undefined) && life.killedAt === undefined)
           life.limit = Math.max(life.limit, event.now + event.extend);
         // It never serves after that.
-        if (event.watchdog === "trigger" && isWanted(life)) this.aborted(life, event.now);
+        if (event.watchdog === "trigger" && isWanted(life) && !life.dying) this.aborted(life, event.now);
         return event.ready && ready === "notify" ? becomeReady(life, event.now) : undefined;
+      case "dying":
+        life.dying = true;
+        // One that only settled will not serve.
+        if (life.toldAt === undefined && life !== this.serving[0]) life.readyAt = undefined;
+        return;
       case "exited":
         life.end = event.end;
         return;
@@ -155,7 +162,7 @@ function isWanted(life: Life): boolean {
 }
 
 function becomeReady(life: Life, now: number): void {
-  if (life.readyAt !== undefined || life.abortedAt !== undefined || !isWanted(life)) return;
+  if (life.readyAt !== undefined || life.abortedAt !== undefined || life.dying || !isWanted(life)) return;
   life.readyAt = now;
   life.limit = Number.POSITIVE_INFINITY;
 }
@@ -172,6 +179,7 @@ function newLife(number: number, born: number, startedAt: number): Life {
     killedAt: undefined,
     limit: Number.POSITIVE_INFINITY,
     cancelled: false,
+    dying: false,
     saidStopping: false,
     reported: "",
     end: undefined,

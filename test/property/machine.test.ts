@@ -36,6 +36,7 @@ const fates: fc.Arbitrary<Fate[]> = fc.array(
     fails: fc.oneof({ weight: 7, arbitrary: fc.constant(false) }, fc.constant(true)),
     onStop: fc.constantFrom("exits 0", "exits 0", "exits 7", "dies of it", "ignores it"),
     onAbort: fc.constantFrom("exits 0", "dies of it", "dies of it", "ignores it"),
+    leaves: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.constant(true)),
   }),
   { minLength: 1, maxLength: 6 },
 );
@@ -229,6 +230,7 @@ test(`the rules of 3.5 and 3.6 hold in ${RUNS} random sequences of events, and e
         count("crashes", after.crashes.length > before.crashes.length);
         count("backoffs", !before.restarting && after.restarting);
         count("reloads in a backoff", before.restarting && event.type === "reload");
+        count("those that leave others behind", event.type === "dying");
         count(
           "watchdogs missed",
           after.generations.some(({ aborted }, index) => aborted && before.generations[index]?.aborted === ""),

@@ -21,6 +21,8 @@ export interface Fate {
   readonly onStop: "exits 0" | "exits 7" | "dies of it" | "ignores it";
   /** What it does at SIGABRT. */
   readonly onAbort: "exits 0" | "dies of it" | "ignores it";
+  /** Others of its processes end after the main one. */
+  readonly leaves: boolean;
 }
 
 /** What happens next. `who` picks one of the generations that it can happen to; where there is none, nothing happens. */
@@ -52,7 +54,7 @@ export interface Step {
 interface Child {
   readonly number: number;
   readonly fate: Fate;
-  state: "to be spawned" | "running" | "gone";
+  state: "to be spawned" | "running" | "dying" | "gone";
   /** How it ends, soon, because it was told to. */
   ending: End | undefined;
 }
@@ -231,8 +233,15 @@ export class World {
 
   private end(child: Child | undefined, end: End): void {
     if (!child) return;
-    child.state = "gone";
     child.ending = undefined;
+    if (child.fate.leaves && child.state !== "dying") {
+      child.state = "dying";
+      this.about(child, { type: "dying" });
+      // What it has left was killed.
+      child.ending = end;
+      return;
+    }
+    child.state = "gone";
     this.about(child, { type: "exited", end });
   }
 
@@ -256,7 +265,7 @@ export class World {
   /** Of those that come to an end; systemd's watchdog is fed on the way. */
   private nextTimer(): number {
     const times = [...this.timers].flatMap(([key, at]) => (key === "feed/0" ? [] : [at]));
-    return times.length > 0 || !this.timers.has("feed/0") ? Math.min(...times) : this.now;
+    return times.length > 0 ? Math.min(...times) : this.now;
   }
 
   private pickEnding(): Child | undefined {

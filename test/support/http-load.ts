@@ -1,6 +1,7 @@
 // HTTP clients that forgive nothing: whatever isn't one whole answer with status 200 is a failure, nothing is retried.
 
 import { randomInt } from "node:crypto";
+import { setMaxListeners } from "node:events";
 import type { NetConnectOpts, TcpNetConnectOpts } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Answer, Http1Connection, type Request } from "./http1-client.js";
@@ -48,6 +49,7 @@ export class HttpLoad {
     private readonly target: NetConnectOpts,
     private readonly options: LoadOptions,
   ) {
+    setMaxListeners(0, this.stopping.signal);
     this.clients = Array.from({ length: options.clients }, () => this.run());
   }
 

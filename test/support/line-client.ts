@@ -26,6 +26,12 @@ export class LineClient {
     return this.lines.next(/(?:)/, from);
   }
 
+  /** As a client that crashed: what it was sent is unread. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+    open.delete(this);
+  }
+
   close(): void {
     this.socket.destroy();
     open.delete(this);

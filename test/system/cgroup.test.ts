@@ -1,7 +1,7 @@
 // A cgroup for each generation, where a real systemd delegates that to the service.
 
 import { execFileSync } from "node:child_process";
-import { closeSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { StatusFacts } from "../../src/cli/status-facts.js";
 import { native, SOCK_DGRAM } from "../../src/native/index.js";
@@ -171,6 +171,27 @@ describe("with Delegate=yes", () => {
     await eventually(() => expect(children(directory)).toEqual(["generation-1", "supervisor"]));
   });
 
+  test("one whose cgroup somebody removed ends like any other", async () => {
+    const puppet = await start();
+    const { unit } = puppet;
+    const [directory, main, pid] = [await unitCgroup(unit), await unit.mainPid(), await puppet.waits(1)];
+    process.kill(main, "SIGSTOP");
+    process.kill(pid, "SIGKILL");
+    await eventually(() => rmdirSync(`${directory}/generation-1`));
+    process.kill(main, "SIGCONT");
+    await unit.serving(2);
+    expect(unit.log.matching(/internal error/)).toEqual([]);
+    expect(children(directory)).toEqual(["generation-2", "supervisor"]);
+  });
+
+  test("a supervisor inside a generation stays in that one's cgroup, and so does all that it starts", async () => {
+    const puppet = new Puppet({ options: "--ready exec -- zerodown run" });
+    const { unit } = puppet;
+    await unit.start();
+    expect(await cgroupOf(await puppet.waits(1), unit)).toBe("generation-1");
+    expect(children(await unitCgroup(unit))).toEqual(["generation-1", "supervisor"]);
+  });
+
   test("where cgroups can't be written the service runs without, and says why", async () => {
     // As ProtectControlGroups=yes does it, which a manager in a chroot can't do.
     const script = "mount -o remount,bind,ro /sys/fs/cgroup && exec zerodown run -- $$ZERODOWN_COMMAND";
@@ -178,7 +199,7 @@ describe("with Delegate=yes", () => {
       service: ["ExecStart=", `ExecStart=unshare --mount --propagation unchanged sh -c '${script}'`],
     });
     await puppet.unit.log.next(
-      /^zerodown: Delegate= is set, but the cgroup can't be used \(EROFS: .*\): generations have process groups only$/,
+      /^zerodown: the unit's cgroup can't be used \(EROFS: .*\): generations have process groups only$/,
     );
     await puppet.unit.reload();
     await puppet.unit.serving(2);

@@ -78,6 +78,16 @@ describe("the counter and its clients", () => {
     expect(await client.ask()).toBe("3 from generation 3");
   });
 
+  test("are not harmed by one of them that resets its connection in the middle of its answers", async () => {
+    const { unit, connect } = await startCounter();
+    const [good, bad] = [connect(), connect()];
+    await bad.ask();
+    bad.send("line\n".repeat(5000));
+    bad.reset();
+    for (let count = 0; count < 10; count++) expect(await good.ask()).toMatch(/ from generation 1$/);
+    expect(unit.log.matching(/crash|killed/)).toEqual([]);
+  });
+
   test("survive a crash of the generation that has them", async () => {
     const { unit, connect } = await startCounter();
     const client = connect();

@@ -58,14 +58,18 @@ describe("systemd-notify", () => {
     await puppet.unit.log.next(/generation 1 .* drained and exited with status 0$/);
   });
 
-  test("STOPPING=1 makes its end, with whatever status, one that was to be expected", async () => {
-    const puppet = await start();
+  test("STOPPING=1 makes its end one that was to be expected: no crash, its status is the service's, and no watchdog bites", async () => {
+    const puppet = await start({ service: ["Restart=no", "WatchdogSec=300ms"] });
     const changes = await puppet.unit.follow();
+    await puppet.systemdNotify("WATCHDOG=1");
     await puppet.systemdNotify("STOPPING=1");
     await puppet.unit.log.next(/generation 1 \(pid \d+\) says it is stopping$/);
-    await puppet.begin("exit 0");
-    await changes.next(/^ActiveState=inactive$/);
-    expect(await puppet.unit.property("Result")).toBe("success");
+    await puppet.run("sh sleep 0.6");
+    await puppet.begin("exit 7");
+    await changes.next(/^ActiveState=failed$/);
+    expect(await puppet.unit.property("ExecMainStatus")).toBe("7");
+    expect(puppet.unit.log.matching(/ started$/)).toHaveLength(1);
+    expect(puppet.unit.log.matching(/missed/)).toEqual([]);
   });
 
   test.each([

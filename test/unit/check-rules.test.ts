@@ -219,6 +219,11 @@ test.each<[keyof typeof RULES, Facts, string[]]>([
     facts({ ...start(Z, "run", "--fdstore-max", "8", "--", "x"), FileDescriptorStoreMax: 7 }),
     ["note FileDescriptorStoreMax=7: FileDescriptorStoreMax=8"],
   ],
+  [
+    "fdStore",
+    facts(start(Z, "run", "--fdstore-max", "8", "--", "x")),
+    ["warning FileDescriptorStoreMax=0: FileDescriptorStoreMax=8"],
+  ],
   ["needDaemonReload", facts({ NeedDaemonReload: true }), ["note NeedDaemonReload=yes: no fix"]],
   [
     "runOptions",

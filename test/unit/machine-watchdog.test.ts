@@ -86,6 +86,28 @@ describe("a generation", () => {
     expect(machine.timers).toEqual({ "watchdog 1": "200ms" });
   });
 
+  test("that says STOPPING=1 is watched no more: its end is its own", () => {
+    const machine = Machine.serving({ watchdog: 5 * SECOND });
+    machine.says(1, PING);
+    machine.says(1, { stopping: true, extend: 60 * SECOND });
+    machine.says(1, PING);
+    expect(machine.timers).toEqual({ "feed 0": "1.5s" });
+    expect(machine.exits(1, 0)[1]).toBe(
+      "info: generation 1 (pid 101) exited with status 0 as it said it would: the work is done",
+    );
+  });
+
+  test("may ask for more time by EXTEND_TIMEOUT_USEC=, never for less", () => {
+    const machine = Machine.serving({ watchdog: 5 * SECOND });
+    machine.says(1, { extend: 60 * SECOND });
+    expect(machine.timers).not.toHaveProperty("watchdog 1");
+    machine.says(1, PING);
+    machine.says(1, { extend: 60 * SECOND });
+    expect(machine.timers).toMatchObject({ "watchdog 1": "1min" });
+    machine.says(1, { extend: 1 });
+    expect(machine.timers).toMatchObject({ "watchdog 1": "5s" });
+  });
+
   test("that is to stop is watched no more", () => {
     const machine = Machine.serving({ watchdog: 5 * SECOND });
     machine.says(1, PING);

@@ -244,6 +244,18 @@ describe("settling", () => {
     expect(machine.timers).toEqual({});
   });
 
+  test("one that has ended, but for what it left, doesn't take over when the time is over", () => {
+    const machine = Machine.serving({ settle: 3 * SECOND });
+    machine.reload(1);
+    machine.spawned(2);
+    machine.ready(2);
+    machine.event({ type: "dying", generation: 2 });
+    expect(machine.timers).toEqual({});
+    expect(machine.exits(2, 3)).toContainEqual(
+      expect.stringMatching(/^result for \[1\]: Reload failed: generation 2 exited with status 3 while it settled/),
+    );
+  });
+
   test("the first generation has nothing to settle beside", () => {
     const machine = new Machine({ settle: 3 * SECOND });
     machine.start();

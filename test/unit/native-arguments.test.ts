@@ -42,6 +42,7 @@ const INTEGERS: Call[] = [
   ["bindInet: the port", (value: number) => native.bindInet(1, 2, "127.0.0.1", "", value)],
   ["duplicate", native.duplicate],
   ["alarm", native.alarm],
+  ["closeAside", native.closeAside],
   ["sameFile: the one", (value: number) => native.sameFile(value, 0)],
   ["sameFile: the other", (value: number) => native.sameFile(0, value)],
   ["spawn: a descriptor", (value: number) => native.spawn({ ...GOOD_SPAWN, fds: [0, value] })],

@@ -70,15 +70,15 @@ describe("a name that is none", () => {
   ])("%j is told, and replaced where something is stored", (name, shown) => {
     expect(parse(`FDSTORE=1\nFDNAME=${name}`)).toEqual({
       store: { name: "stored", poll: true },
-      problems: [`FDNAME=${shown} ${RULE}, "stored" is used`],
+      problem: `FDNAME=${shown} ${RULE}, "stored" is used`,
     });
     expect(parse(`FDSTOREREMOVE=1\nFDNAME=${name}`)).toEqual({
-      problems: [`FDSTOREREMOVE=1 removes nothing: FDNAME=${shown} ${RULE}`],
+      problem: `FDSTOREREMOVE=1 removes nothing: FDNAME=${shown} ${RULE}`,
     });
   });
 
   test("none at all removes nothing", () => {
-    expect(parse("FDSTOREREMOVE=1")).toEqual({ problems: ["FDSTOREREMOVE=1 removes nothing: it lacks an FDNAME="] });
+    expect(parse("FDSTOREREMOVE=1")).toEqual({ problem: "FDSTOREREMOVE=1 removes nothing: it lacks an FDNAME=" });
   });
 });
 

@@ -26,6 +26,7 @@ test("without options the defaults hold", () => {
     stopTimeout: 90e6,
     settle: 0,
     stopSignal: "SIGINT",
+    stopOn: ["SIGTERM", "SIGINT", "SIGQUIT"],
     reloadSignals: ["SIGHUP"],
     passSignals: [],
     onCrash: "restart",
