@@ -8,6 +8,7 @@ import { isMainThread } from "node:worker_threads";
 import { native } from "../native/index.js";
 import { isFdName } from "../systemd/fd-name.js";
 import { listenFds, type PassedFd, refuseConnections } from "../systemd/listen-fds.js";
+import { sayLastWords } from "./last-words.js";
 import { type Logger, say, setLogger } from "./logger.js";
 import { isChild } from "./role.js";
 import { setStopSignals } from "./stop.js";
@@ -97,6 +98,7 @@ let wasCalled = false;
  * ```
  */
 export function init(options: InitOptions = {}): void {
+  sayLastWords();
   const args = toArguments(options);
   const variables = checkVariables(options.extraVariables ?? {});
   if (options.logger) setLogger(options.logger);

@@ -3,6 +3,7 @@
 import type { ListenOptions, Server } from "node:net";
 import { drain } from "./drain.js";
 import { takeSocket } from "./inherited.js";
+import { sayLastWords } from "./last-words.js";
 import { readBeforeTimeout } from "./late-data.js";
 import { say } from "./logger.js";
 import { sayReady } from "./ready.js";
@@ -33,11 +34,11 @@ export interface ServeOptions {
   ready?: boolean;
   /**
    * How long an idle connection may still bring a request once this process was told to stop, ms. The default is longer
-   * than the server's own `keepAliveTimeout`: within that each idle connection is used once more, or closed just as it
-   * would have been without a reload, at a time that the client was told. A shorter one cuts off clients that keep
-   * connections for longer.
+   * than the server's own time for idle connections (`keepAliveTimeout`, and in newer Nodes `keepAliveTimeoutBuffer`):
+   * within that each of them is used once more, or closed just as it would have been without a reload, at a time that the
+   * client was told. With a shorter one a request may be on its way to a connection that is just being closed.
    *
-   * @default server.keepAliveTimeout + 1000
+   * @default a second more than the server's own
    */
   idleGrace?: number;
   /**
@@ -69,8 +70,9 @@ export interface Served {
 const BACKLOG = 0x7fffffff;
 /** Beyond the server's own time for idle connections, ms. */
 const GRACE_MARGIN = 1000;
+/** Of servers that have none: as node:http has it. */
+const KEEP_ALIVE = 5000;
 const STOP_TIMEOUT = 85_000;
-const NO_LIMIT_GRACE = 5000;
 
 /** Servers that are to listen before this process is ready. */
 let awaited = 0;
@@ -103,6 +105,7 @@ export async function serve(server: Server, options: ServeOptions = {}): Promise
 
 /** @param listenItself where no sockets were passed */
 export async function serveOr(server: Server, options: ServeOptions, listenItself: () => void): Promise<Served> {
+  sayLastWords();
   check(server, options);
   const { ready = true } = options;
   const track = trackConnections(server);
@@ -157,12 +160,9 @@ function drainAtStop(server: Server, track: Track, options: ServeOptions): Promi
   return new Promise(resolve => {
     onStop(async () => {
       // It may be changed at any time, so it is read as late as that.
-      const { keepAliveTimeout } = server as { keepAliveTimeout?: number };
-      const {
-        idleGrace = (keepAliveTimeout || NO_LIMIT_GRACE) + GRACE_MARGIN,
-        stopTimeout = STOP_TIMEOUT,
-        goodbye,
-      } = options;
+      const own = server as { keepAliveTimeout?: number; keepAliveTimeoutBuffer?: number };
+      const patience = (own.keepAliveTimeout || KEEP_ALIVE) + (own.keepAliveTimeoutBuffer ?? 0);
+      const { idleGrace = patience + GRACE_MARGIN, stopTimeout = STOP_TIMEOUT, goodbye } = options;
       const cutOff = await drain(server, track, { idleGrace, stopTimeout, goodbye });
       resolve();
       if (cutOff > 0) throw new Error(`${cutOff} connections were still open after ${stopTimeout} ms, and were closed`);

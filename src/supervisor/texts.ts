@@ -39,7 +39,12 @@ export function name({ number, pid }: Pick<Generation, "number" | "pid">): strin
 /** What a generation did when it ended: "exited with status 1 before it was ready". */
 export function failureText(generation: Generation, end: End, asAsked: boolean): string {
   const { state, killed, cancelled, deadline, startedAt, aborted } = generation;
-  const reported = generation.reported && ` (${generation.reported})`;
+  // Of one that never served, what it said last may be why.
+  const said = generation.status && /starting|settling/.test(state) && `its last status: ${generation.status}`;
+  const reported = [generation.reported || said]
+    .filter(Boolean)
+    .map(text => ` (${text})`)
+    .join("");
   const when = { starting: " before it was ready", settling: " while it settled", serving: "", draining: "" }[state];
   if (cancelled) return `was aborted${reported}`;
   if (aborted) return `${aborted}${when} and ${killed ? "did not end at SIGABRT" : endText(end)}${reported}`;

@@ -19,8 +19,8 @@ export interface Result {
 }
 
 export interface DropIns {
-  /** Lines of the service's [Service]. */
-  readonly service?: readonly string[];
+  /** Lines of the service's [Service]; they may name the unit's directory. */
+  readonly service?: readonly string[] | ((directory: string) => readonly string[]);
   /** Lines of the socket's [Socket]. */
   readonly socket?: readonly string[];
 }
@@ -63,7 +63,9 @@ export class TestUnit {
     for (const suffix of ["service", "socket"]) installAsItIs(`${template}.${suffix}`);
     // The sandbox has no journal.
     const output = [`StandardOutput=append:${log}`, `StandardError=append:${log}`];
-    this.install(`${this.service}.d/test.conf`, ["[Service]", ...output, ...(dropIns.service ?? [])]);
+    const { service = [] } = dropIns;
+    const own = typeof service === "function" ? service(path) : service;
+    this.install(`${this.service}.d/test.conf`, ["[Service]", ...output, ...own]);
     this.install(`${this.socket}.d/test.conf`, ["[Socket]", ...(dropIns.socket ?? [])]);
     units.add(this);
   }

@@ -1,0 +1,16 @@
+// What ends this process is the last thing that its supervisor hears of it, so that an operator finds it in the unit's status.
+
+import { notify } from "./ready.js";
+import { isChild } from "./role.js";
+
+let isArmed = false;
+
+/** The error that nobody catches becomes the STATUS=. */
+export function sayLastWords(): void {
+  if (isArmed || !isChild()) return;
+  isArmed = true;
+  process.on("uncaughtExceptionMonitor", error => {
+    const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
+    notify(`STATUS=${name}: ${message}`);
+  });
+}
