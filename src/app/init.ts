@@ -1,11 +1,12 @@
 // init(): the process that an operator, or systemd, starts becomes the supervisor; those that it starts run the app.
 
-import { accessSync, constants as fsConstants, realpathSync } from "node:fs";
+import { accessSync, constants as fsConstants, fstatSync, realpathSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isMainThread } from "node:worker_threads";
 import { native } from "../native/index.js";
+import { parseListen } from "../sockets/address.js";
 import { isFdName } from "../systemd/fd-name.js";
 import { listenFds, type PassedFd, refuseConnections } from "../systemd/listen-fds.js";
 import { sayLastWords } from "./last-words.js";
@@ -77,6 +78,12 @@ export interface InitOptions {
   logger?: Logger;
 }
 
+const OPTIONS = Object.keys({
+  ...{ startupTimeout: 1, stopTimeout: 1, settle: 1 },
+  ...{ reloadSignals: 1, stopSignals: 1, passthroughSignals: 1 },
+  ...{ listen: 1, extraFds: 1, extraVariables: 1, logger: 1 },
+} satisfies Record<keyof InitOptions, 1>);
+
 let wasCalled = false;
 
 /**
@@ -115,7 +122,7 @@ export function init(options: InitOptions = {}): void {
 }
 
 /** A server, a connection or a process of this one would be gone with it. */
-const BUSY = /^(?:TCPServerWrap|TCPSocketWrap|PipeServerWrap|UDPWrap|ProcessWrap|Worker)$/;
+const BUSY = /^(?:TCPServerWrap|TCPSocketWrap|PipeServerWrap|UDPWrap|ProcessWrap)$/;
 
 function refuseWrongPlaces(): void {
   if (!isMainThread) throw new Error("init() belongs into the main thread: this is a worker");
@@ -132,6 +139,7 @@ function becomeSupervisor(
   const { LISTEN_FDS: _, LISTEN_FDNAMES: __, LISTEN_PID: ___, LISTEN_PIDFDID: ____, ...variables } = process.env;
   const inherited = listenFds(process.env, why => say("warning", why));
   refuseConnections(inherited);
+  for (const { fd } of extraFds) checkOpen(fd);
   const passed = [...inherited, ...extraFds];
   if (passed.length > 0) {
     variables.LISTEN_FDS = String(passed.length);
@@ -173,8 +181,12 @@ function nodeCommand(): string {
 
 /** For `zerodown run`. */
 function toArguments(options: InitOptions): string[] {
-  const { startupTimeout, stopTimeout, settle, listen = [], extraFds = [] } = options;
-  for (const { fd, name } of extraFds) {
+  const unknown = Object.keys(options).find(name => !OPTIONS.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`init(): there is no option "${unknown}", but ${OPTIONS.join(", ")}`);
+  }
+  const { startupTimeout, stopTimeout, settle } = options;
+  for (const { fd, name } of checkList("extraFds", options.extraFds)) {
     if (!Number.isInteger(fd) || fd < 0) throw new RangeError(`extraFds: ${fd} is no descriptor`);
     if (typeof name !== "string" || !isFdName(name)) {
       throw new RangeError(
@@ -182,13 +194,15 @@ function toArguments(options: InitOptions): string[] {
       );
     }
   }
-  const stopSignals = checkSignals("stopSignals", options.stopSignals ?? []);
+  const listen = checkList("listen", options.listen);
+  for (const address of listen) checkAddress(address);
+  const stopSignals = checkSignals("stopSignals", options.stopSignals);
   return [
     ...timeArgument("startupTimeout", "--start-timeout", startupTimeout),
     ...timeArgument("stopTimeout", "--stop-timeout", stopTimeout),
     ...timeArgument("settle", "--settle", settle),
-    ...checkSignals("reloadSignals", options.reloadSignals ?? []).map(signal => `--reload-signal=${signal}`),
-    ...checkSignals("passthroughSignals", options.passthroughSignals ?? []).map(signal => `--pass-signal=${signal}`),
+    ...checkSignals("reloadSignals", options.reloadSignals).map(signal => `--reload-signal=${signal}`),
+    ...checkSignals("passthroughSignals", options.passthroughSignals).map(signal => `--pass-signal=${signal}`),
     ...stopSignals.slice(0, 1).map(signal => `--stop-signal=${signal}`),
     ...stopSignals.map(signal => `--stop-on=${signal}`),
     ...listen.map(address => `--listen=${address}`),
@@ -203,7 +217,29 @@ function timeArgument(name: string, option: string, milliseconds: number | undef
   return [`${option}=${milliseconds === Number.POSITIVE_INFINITY ? "infinity" : `${Math.round(milliseconds)}ms`}`];
 }
 
-function checkSignals(name: string, signals: readonly NodeJS.Signals[]): readonly NodeJS.Signals[] {
+function checkList<T>(name: string, list: readonly T[] = []): readonly T[] {
+  if (!Array.isArray(list)) throw new TypeError(`${name}: an array is expected`);
+  return list;
+}
+
+function checkAddress(address: string): void {
+  try {
+    parseListen("stream", address);
+  } catch (error) {
+    throw new RangeError(`listen: ${(error as Error).message}`);
+  }
+}
+
+function checkOpen(fd: number): void {
+  try {
+    fstatSync(fd);
+  } catch (error) {
+    throw new RangeError(`extraFds: descriptor ${fd} is not open`, { cause: error });
+  }
+}
+
+function checkSignals(name: string, given?: readonly NodeJS.Signals[]): readonly NodeJS.Signals[] {
+  const signals = checkList(name, given);
   for (const signal of signals) {
     if (!(signal in constants.signals) || signal === "SIGKILL" || signal === "SIGSTOP") {
       throw new RangeError(`${name}: "${signal}" is no signal that can be handled (SIGHUP, SIGTERM, SIGUSR1 …)`);

@@ -4,7 +4,20 @@ import { ConnectionLost, callSupervisor } from "../control/client.js";
 import { locateControl } from "../control/locate.js";
 import { VarlinkError } from "../control/varlink.js";
 
-/** The next generation could not take over; this one serves on. */
+/**
+ * The next generation could not take over; this one serves on. Its message is the supervisor's reason.
+ *
+ * @example
+ * ```ts
+ * import { RestartError, restart } from "zerodown";
+ *
+ * try {
+ *   await restart();
+ * } catch (error) {
+ *   if (error instanceof RestartError) console.error(`still on the old code: ${error.message}`);
+ * }
+ * ```
+ */
 export class RestartError extends Error {
   override name = "RestartError";
 }

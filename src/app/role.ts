@@ -18,6 +18,13 @@ export function isChild(): boolean {
 /**
  * The opposite of `isChild()`: no supervisor started this process, and `init()` would make it one. After `init()` it is
  * false in every process that still runs JavaScript of the app's.
+ *
+ * @example
+ * ```ts
+ * import { isParent } from "zerodown";
+ *
+ * if (isParent()) console.log("started by hand: there is nobody to reload this");
+ * ```
  */
 export function isParent(): boolean {
   return !isChild();

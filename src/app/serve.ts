@@ -170,11 +170,20 @@ function drainAtStop(server: Server, track: Track, options: ServeOptions): Promi
   });
 }
 
-function check(server: Server, { socket, idleGrace, stopTimeout, goodbye }: ServeOptions): void {
+const OPTIONS = Object.keys({
+  ...{ socket: 1, listen: 1, ready: 1, idleGrace: 1, stopTimeout: 1, goodbye: 1 },
+} satisfies Record<keyof ServeOptions, 1>);
+
+function check(server: Server, options: ServeOptions): void {
   if (typeof server?.listen !== "function" || typeof server.on !== "function") {
     throw new TypeError("serve(): a server of node:net, node:http, node:https or node:http2 is expected");
   }
   if (server.listening) throw new TypeError("serve(): the server listens already; serve() is to make it listen");
+  const unknown = Object.keys(options).find(name => !OPTIONS.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`serve(): there is no option "${unknown}", but ${OPTIONS.join(", ")}`);
+  }
+  const { socket, idleGrace, stopTimeout, goodbye } = options;
   if (socket !== undefined && typeof socket !== "string" && !Number.isInteger(socket)) {
     throw new TypeError(`serve(): { socket: ${String(socket)} } is neither a name nor an index`);
   }

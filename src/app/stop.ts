@@ -15,9 +15,10 @@ const tasks: (() => unknown)[] = [];
  * @example
  * ```ts
  * import { setTimeout as sleep } from "node:timers/promises";
- * import { onStop, stopping } from "zerodown";
+ * import { onStop, startupFinished, stopping } from "zerodown";
  *
  * onStop(() => console.log("told to stop"));
+ * startupFinished();
  * while (!stopping.aborted) {
  *   await sleep(1000, undefined, { signal: stopping }).catch(() => {});
  * }

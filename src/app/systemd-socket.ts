@@ -98,6 +98,13 @@ export function isSocket(fd: number, { family, type, listening }: SocketKind = {
  *
  * @throws {NodeJS.ErrnoException} EBADF: it isn't open
  * @see sd_is_socket_inet(3)
+ * @example
+ * ```ts
+ * import { isSocketInet, listenFds } from "zerodown/systemd-socket";
+ *
+ * const [metrics] = listenFds().filter(({ fd }) => isSocketInet(fd, { type: "stream", port: 9090 }));
+ * console.log(metrics ? `metrics on descriptor ${metrics.fd}` : "no metrics");
+ * ```
  */
 export function isSocketInet(fd: number, kind: SocketKind & { port?: number } = {}): boolean {
   const socket = describe(fd);
@@ -110,6 +117,12 @@ export function isSocketInet(fd: number, kind: SocketKind & { port?: number } = 
  *
  * @throws {NodeJS.ErrnoException} EBADF: it isn't open
  * @see sd_is_socket_unix(3)
+ * @example
+ * ```ts
+ * import { isSocketUnix } from "zerodown/systemd-socket";
+ *
+ * console.log(isSocketUnix(0, { type: "datagram", path: "/run/app/log.sock" }));
+ * ```
  */
 export function isSocketUnix(fd: number, kind: SocketKind & { path?: string } = {}): boolean {
   const socket = describe(fd);
@@ -121,6 +134,12 @@ export function isSocketUnix(fd: number, kind: SocketKind & { path?: string } = 
  *
  * @throws {NodeJS.ErrnoException} EBADF: it isn't open
  * @see sd_is_fifo(3)
+ * @example
+ * ```ts
+ * import { isFifo, listenFds } from "zerodown/systemd-socket";
+ *
+ * console.log(`${listenFds().filter(({ fd }) => isFifo(fd)).length} FIFOs (ListenFIFO=)`);
+ * ```
  */
 export function isFifo(fd: number): boolean {
   return fstatSync(fd).isFIFO();

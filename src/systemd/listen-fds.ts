@@ -37,7 +37,7 @@ export function listenFds(environment: NodeJS.ProcessEnv, ignored: (why: string)
   if (parseNumber("LISTEN_PID", LISTEN_PID) !== process.pid) {
     ignored(
       `the sockets are for pid ${LISTEN_PID} (LISTEN_PID), but this is pid ${process.pid}: none are used. ` +
-        "Usually npm, npx or a shell stands between systemd and zerodown: start zerodown itself in ExecStart=",
+        "Usually npm, npx or a shell stands between, and ran this without exec: name the program itself in ExecStart=",
     );
     return [];
   }

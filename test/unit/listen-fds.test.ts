@@ -144,7 +144,7 @@ describe("is left alone, with a line that says why:", () => {
   test("sockets for another process: both pids are named, and the usual cause", () => {
     const { status, stdout, stderr } = run({ LISTEN_FDS: "1" }, [listening()], "1");
     expect(stderr[0]).toMatch(
-      /^zerodown: the sockets are for pid 1 \(LISTEN_PID\), but this is pid \d+: none are used\. Usually npm, npx or a shell stands between systemd and zerodown: start zerodown itself in ExecStart=$/,
+      /^zerodown: the sockets are for pid 1 \(LISTEN_PID\), but this is pid \d+: none are used\. Usually npm, npx or a shell stands between, and ran this without exec: name the program itself in ExecStart=$/,
     );
     expect(stdout).toMatch(GOT_NONE);
     expect(status).toBe(0);
