@@ -18,7 +18,7 @@ import { type Served, type ServeOptions, serveOr } from "./serve.js";
  *
  * const served = adopt();
  * // What a framework does:
- * createServer((request, response) => response.end("Hello\n")).listen(0);
+ * createServer((_, response) => response.end("Hello\n")).listen(0);
  * console.log((await served).address);
  * ```
  */

@@ -101,7 +101,7 @@ let wasCalled = false;
  * import { init, serve } from "zerodown";
  *
  * init({ listen: ["8080"] });
- * await serve(createServer((request, response) => response.end("Hello\n")));
+ * await serve(createServer((_, response) => response.end("Hello\n")));
  * ```
  */
 export function init(options: InitOptions = {}): void {

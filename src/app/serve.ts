@@ -89,7 +89,7 @@ let awaited = 0;
  * import { createServer } from "node:http";
  * import { serve } from "zerodown";
  *
- * const server = createServer((request, response) => response.end("Hello\n"));
+ * const server = createServer((_, response) => response.end("Hello\n"));
  * await serve(server, { listen: 0 });
  * ```
  */

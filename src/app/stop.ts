@@ -38,7 +38,7 @@ export const stopping: AbortSignal = controller.signal;
  * import { createServer } from "node:http";
  * import { onStop, serve } from "zerodown";
  *
- * const { closed } = await serve(createServer((request, response) => response.end()), { listen: 0 });
+ * const { closed } = await serve(createServer((_, response) => response.end()), { listen: 0 });
  * onStop(async () => {
  *   await closed;
  *   // No request needs the database any more.

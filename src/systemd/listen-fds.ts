@@ -3,7 +3,16 @@
 import { fstatSync, readlinkSync } from "node:fs";
 import { type NativeError, native } from "../native/index.js";
 
-/** The first passed descriptor (SD_LISTEN_FDS_START). */
+/**
+ * The first passed descriptor (SD_LISTEN_FDS_START).
+ *
+ * @example
+ * ```ts
+ * import { LISTEN_FDS_START, listenFds } from "zerodown/systemd-socket";
+ *
+ * for (const { fd, name } of listenFds()) console.log(`socket ${fd - LISTEN_FDS_START} is ${name}`);
+ * ```
+ */
 export const LISTEN_FDS_START = 3;
 
 /** The name of a descriptor that was given none (sd_listen_fds_with_names(3)). */
@@ -15,7 +24,20 @@ export interface PassedFd {
   readonly name: string;
 }
 
-/** The environment promises descriptors that aren't there, or garbles the promise. */
+/**
+ * The environment promises descriptors that aren't there, or garbles the promise.
+ *
+ * @example
+ * ```ts
+ * import { ListenFdsError, listenFds } from "zerodown/systemd-socket";
+ *
+ * try {
+ *   console.log(listenFds());
+ * } catch (error) {
+ *   if (error instanceof ListenFdsError) console.error(error.message);
+ * }
+ * ```
+ */
 export class ListenFdsError extends Error {
   override name = "ListenFdsError";
 }
