@@ -1,4 +1,5 @@
-// Every export that an app can import has an example in its doc comment, which compiles, and does what it shows.
+// Every export that an app can import has an example in its doc comment, which compiles, and does what it shows; so do those
+// of the guide.
 
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +13,7 @@ afterEach(closeManagerSockets);
 /** In the package, so that they import it by its name, as apps do. */
 const PLACE = `${ROOT}build/examples`;
 
-const EXAMPLES = new Map(
+const OF_EXPORTS = new Map(
   ["src/app", "src/systemd"].flatMap(folder =>
     readdirSync(`${ROOT}${folder}`).flatMap(file => examplesIn(readFileSync(`${ROOT}${folder}/${file}`, "utf8"))),
   ),
@@ -26,6 +27,14 @@ function examplesIn(source: string): [string, string][] {
     return code === undefined ? [] : [[name!, code.replaceAll(/^ \* ?/gm, "")]];
   });
 }
+
+const OF_GUIDE = new Map(
+  [...readFileSync(`${ROOT}docs/node.md`, "utf8").matchAll(/\n```js\n([\s\S]*?)```\n/g)].map(([, code], index) => {
+    return [`guide-${index + 1}`, code!];
+  }),
+);
+
+const EXAMPLES = new Map([...OF_EXPORTS, ...OF_GUIDE]);
 
 beforeAll(() => {
   rmSync(PLACE, { recursive: true, force: true });
@@ -45,17 +54,18 @@ test("compile, with the types that the package has", () => {
   execFileSync(`${ROOT}node_modules/.bin/tsc`, ["-p", PLACE], { stdio: "inherit" });
 });
 
-test("every export has one", () => {
+test("every export has one, and the guide some", () => {
   const program = `
     import * as zerodown from "zerodown";
     import * as socket from "zerodown/systemd-socket";
     console.log(Object.keys({ ...zerodown, ...socket }).join());`;
   const exports = execFileSync("node", ["--input-type=module", "--eval", program], { cwd: ROOT }).toString().trim();
-  expect([...EXAMPLES.keys()].sort()).toEqual(exports.split(",").sort());
+  expect([...OF_EXPORTS.keys()].sort()).toEqual(exports.split(",").sort());
+  expect(OF_GUIDE.size).toBeGreaterThan(0);
 });
 
 /** Those that serve, until they are told to stop. */
-const SERVING = ["adopt", "init", "onStop", "restart", "serve", "startupFinished", "stopping"];
+const SERVING = ["adopt", "init", "onStop", "restart", "serve", "startupFinished", "stopping", "guide-1", "guide-2"];
 
 test.each([...EXAMPLES.keys()])("%s: runs, and ends with status 0", async name => {
   const manager = new ManagerSocket(`@zerodown-examples-${process.pid}`).read();
