@@ -1,9 +1,8 @@
 // An app on the library, as a process of its own, without a supervisor.
 
-import { type ChildProcess, spawn } from "node:child_process";
 import { connect, type Socket } from "node:net";
-import { Lines } from "./lines.js";
 import { ROOT } from "./supervisor.js";
+import { TestProcess } from "./test-process.js";
 
 /** What each program begins with. */
 const PRELUDE = `
@@ -15,41 +14,10 @@ import * as zerodown from ${JSON.stringify(`${ROOT}dist/index.js`)};
 const { adopt, init, onStop, serve, startupFinished, stopping } = zerodown;
 `;
 
-export interface AppEnd {
-  readonly status: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
-export class NodeApp {
-  readonly output = new Lines();
-  readonly errors = new Lines();
-  readonly ended: Promise<AppEnd>;
-  private readonly child: ChildProcess;
-
+export class NodeApp extends TestProcess {
   constructor(program: string, env: NodeJS.ProcessEnv = {}, args: readonly string[] = []) {
-    const options = ["--input-type=module", "--eval", PRELUDE + program, ...args];
-    this.child = spawn(process.execPath, options, {
-      env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    this.child.stdout!.on("data", (data: Buffer) => this.output.add(data.toString()));
-    this.child.stderr!.on("data", (data: Buffer) => this.errors.add(data.toString()));
-    this.ended = new Promise(resolve =>
-      this.child.on("close", (status, signal) => {
-        this.output.end();
-        this.errors.end();
-        resolve({ status, signal });
-      }),
-    );
+    super(process.execPath, ["--input-type=module", "--eval", PRELUDE + program, ...args], { env });
     running.add(this);
-  }
-
-  get pid(): number {
-    return this.child.pid!;
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
   }
 
   /** Of the line "port N". */

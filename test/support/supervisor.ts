@@ -1,10 +1,11 @@
 // Starts the built command for real, and lets a test await what it says.
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
-import { Lines } from "./lines.js";
+import type { Lines } from "./lines.js";
+import { type Ended, TestProcess } from "./test-process.js";
 
 /** From build/test/support/. */
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -14,20 +15,8 @@ export const APPS = `${ROOT}test/apps/`;
 /** The example application: HTTP on descriptor 3, with a drain that loses nothing. */
 export const EXAMPLE_APP = `${ROOT}docs/examples/app.mjs`;
 
-export interface Ended {
-  status: number | null;
-  signal: NodeJS.Signals | null;
-}
-
 /** A running `zerodown run`. */
-export class TestSupervisor {
-  /** What it, and its children, write to stderr. */
-  readonly log = new Lines();
-  /** What its children write to stdout. */
-  readonly output = new Lines();
-  readonly ended: Promise<Ended>;
-  private readonly child: ChildProcess;
-
+export class TestSupervisor extends TestProcess {
   constructor(
     args: readonly string[],
     {
@@ -35,29 +24,13 @@ export class TestSupervisor {
       ...options
     }: { zerodown?: string; env?: NodeJS.ProcessEnv; cwd?: string; uid?: number; gid?: number } = {},
   ) {
-    this.child = spawn(zerodown, ["run", ...args], {
-      ...options,
-      env: { ...process.env, ...options.env },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    this.child.stdout!.on("data", (data: Buffer) => this.output.add(data.toString()));
-    this.child.stderr!.on("data", (data: Buffer) => this.log.add(data.toString()));
-    this.ended = new Promise(resolve =>
-      this.child.on("close", (status, signal) => {
-        this.log.end();
-        this.output.end();
-        resolve({ status, signal });
-      }),
-    );
+    super(zerodown, ["run", ...args], options);
     running.add(this);
   }
 
-  get pid(): number {
-    return this.child.pid!;
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
+  /** What it, and its children, write to stderr. */
+  get log(): Lines {
+    return this.errors;
   }
 
   /** Reloads, and returns the log line that tells the result. */

@@ -211,10 +211,10 @@ console.log("armed");`);
   });
 
   test("a second Ctrl-C ends an app that has no supervisor; the signal of one is no hurry", async () => {
-    const program = `onStop(() => sleep(${"DELAY"})); setInterval(() => {}, 1e6);
+    const program = (delay: number) => `onStop(() => sleep(${delay})); setInterval(() => {}, 1e6);
 onStop(() => console.log("stopping")); console.log("armed");`;
-    const alone = new NodeApp(program.replace("DELAY", "60_000"));
-    const child = new NodeApp(program.replace("DELAY", "300"), CHILD);
+    const alone = new NodeApp(program(60_000));
+    const child = new NodeApp(program(300), CHILD);
     for (const app of [alone, child]) {
       await app.output.next(/armed/);
       app.signal("SIGINT");
