@@ -1,9 +1,11 @@
 // The end of a server: it accepts no more, and is done when its last connection is.
 
+import type { IncomingMessage } from "node:http";
 import net, { type Server } from "node:net";
 import type { Duplex } from "node:stream";
 import { drainHttp1 } from "./drain-http1.js";
 import { drainHttp2 } from "./drain-http2.js";
+import { say } from "./logger.js";
 import type { Track } from "./track.js";
 
 export interface DrainOptions {
@@ -21,7 +23,7 @@ export async function drain(server: Server, track: Track, options: DrainOptions)
     net.Server.prototype.close.call(server, resolve);
   });
   const ends = [drainHttp1(server, track, options.idleGrace), drainHttp2(server, track, options.idleGrace)];
-  for (const socket of track.upgraded) options.goodbye?.(socket);
+  if (options.goodbye) sayGoodbye(server, track, options.goodbye);
 
   let cutOff = 0;
   const timer = setTimeout(() => {
@@ -33,4 +35,20 @@ export async function drain(server: Server, track: Track, options: DrainOptions)
   clearTimeout(timer);
   for (const end of ends) end();
   return cutOff;
+}
+
+function sayGoodbye(server: Server, track: Track, goodbye: (socket: Duplex) => void): void {
+  const tell = (socket: Duplex) => {
+    try {
+      goodbye(socket);
+    } catch (error) {
+      // The others, and the requests under way, have nothing to do with it.
+      say("err", `goodbye: ${(error as Error)?.stack ?? error}`);
+    }
+  };
+  for (const socket of track.upgraded) tell(socket);
+  // A connection that was accepted before may still become one of them. The app's own listener comes first.
+  for (const event of ["upgrade", "connect"]) {
+    if (server.listenerCount(event) > 0) server.on(event, (_: IncomingMessage, socket: Duplex) => tell(socket));
+  }
 }
