@@ -42,9 +42,9 @@ class Http1Drain {
   start(idleGrace: number): () => void {
     for (const socket of this.track.http) this.markOpen(socket);
     for (const event of REQUEST_EVENTS) this.intercept(event);
-    // What becomes idle from now on.
+    // What becomes idle from now on. (To Node 0 is for ever.)
     const { keepAliveTimeout } = this.server;
-    if (!keepAliveTimeout || keepAliveTimeout > idleGrace) this.server.keepAliveTimeout = idleGrace;
+    if (!keepAliveTimeout || keepAliveTimeout > idleGrace) this.server.keepAliveTimeout = Math.max(idleGrace, 1);
     const timer = setTimeout(() => whenRead(() => this.closeIdle()), idleGrace);
     return () => clearTimeout(timer);
   }
@@ -104,7 +104,9 @@ class Http1Drain {
 
   private closeIdle(): void {
     this.server.closeIdleConnections();
-    // Those that never sent anything Node doesn't count among them.
-    for (const socket of this.track.accepted) if (socket.bytesRead === 0) socket.destroy();
+    // Those that never sent anything Node doesn't count among them; over TLS they have shaken hands.
+    for (const sockets of [this.track.accepted, this.track.http]) {
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+    }
   }
 }

@@ -49,8 +49,8 @@ export interface ServeOptions {
    */
   stopTimeout?: number;
   /**
-   * Called with each connection that HTTP has left to others (`upgrade`, `connect`), when this process is told to stop:
-   * a WebSocket, say, whose client is to connect anew. It may take until `stopTimeout`.
+   * Called with each connection that HTTP has left to others (`upgrade`, `connect`), when this process is told to stop,
+   * or after it: a WebSocket, say, whose client is to connect anew. It may take until `stopTimeout`.
    *
    * @default nothing is done
    */
@@ -73,6 +73,8 @@ const GRACE_MARGIN = 1000;
 /** Of servers that have none: as node:http has it. */
 const KEEP_ALIVE = 5000;
 const STOP_TIMEOUT = 85_000;
+/** What a timer can wait for, ms: 25 days. */
+const LONGEST = 0x7fffffff;
 
 /** Servers that are to listen before this process is ready. */
 let awaited = 0;
@@ -163,7 +165,11 @@ function drainAtStop(server: Server, track: Track, options: ServeOptions): Promi
       const own = server as { keepAliveTimeout?: number; keepAliveTimeoutBuffer?: number };
       const patience = (own.keepAliveTimeout || KEEP_ALIVE) + (own.keepAliveTimeoutBuffer ?? 0);
       const { idleGrace = patience + GRACE_MARGIN, stopTimeout = STOP_TIMEOUT, goodbye } = options;
-      const cutOff = await drain(server, track, { idleGrace, stopTimeout, goodbye });
+      const cutOff = await drain(server, track, {
+        idleGrace: Math.min(idleGrace, LONGEST),
+        stopTimeout: Math.min(stopTimeout, LONGEST),
+        goodbye,
+      });
       resolve();
       if (cutOff > 0) throw new Error(`${cutOff} connections were still open after ${stopTimeout} ms, and were closed`);
     });
