@@ -40,13 +40,16 @@ export function trackConnections(server: Server): Track {
       });
     });
   }
-  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    // Of HTTP/2 it never is; of HTTP/1 it is when another response has the connection.
-    if (response.socket !== null || !request.socket) return;
-    const responses = queued.get(request.socket) ?? new Set();
-    queued.set(request.socket, responses.add(response));
-    response.once("close", () => responses.delete(response));
-  });
+  // To a server of HTTP/2 that goes by streams a listener would bring the events of HTTP/1, and answers of Node's own.
+  if (!("updateSettings" in server) || server.listenerCount("request") > 0) {
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      // Of HTTP/2 it never is; of HTTP/1 it is when another response has the connection.
+      if (response.socket !== null || !request.socket) return;
+      const responses = queued.get(request.socket) ?? new Set();
+      queued.set(request.socket, responses.add(response));
+      response.once("close", () => responses.delete(response));
+    });
+  }
   // A listener of ours alone would make Node leave the connection to us.
   server.on("newListener", (event: string) => {
     if (event === "upgrade" || event === "connect") watchUpgrades(server, event, upgraded);
