@@ -1,8 +1,8 @@
 // init(): the process that an operator, or systemd, starts becomes the supervisor; those that it starts run the app.
 
-import { accessSync, constants as fsConstants, fstatSync, realpathSync } from "node:fs";
+import { accessSync, constants as fsConstants, fstatSync, readFileSync, realpathSync } from "node:fs";
 import { constants } from "node:os";
-import { delimiter } from "node:path";
+import { delimiter, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isMainThread } from "node:worker_threads";
 import { native } from "../native/index.js";
@@ -157,7 +157,7 @@ function becomeSupervisor(
     paths: [process.execPath],
     argv: [
       ...["node", "--expose-gc", "--jitless", "--no-expose-wasm", "--", zerodown, "run", ...args, "--"],
-      ...[nodeCommand(), ...process.execArgv, ...process.argv.slice(1)],
+      ...[nodeCommand(), ...process.execArgv, ...argumentsAsGiven()],
     ],
     environment: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
     fds: passed.map(({ fd }) => fd),
@@ -177,6 +177,19 @@ function nodeCommand(): string {
     }
   });
   return found !== undefined && realpathSync(found) === execPath ? argv0 : execPath;
+}
+
+/**
+ * Node makes the script's path absolute, and so goes through the symbolic link in it, or in the working directory's, that a
+ * deployment swaps.
+ */
+function argumentsAsGiven(): string[] {
+  const [script, ...args] = process.argv.slice(1);
+  if (script === undefined) return [];
+  const given = readFileSync("/proc/self/cmdline", "utf8").split("\0").at(-process.argv.length);
+  const first = given !== undefined && resolve(given) === script ? given : script;
+  // No script, but --eval, with an argument that looks like an option of Node.
+  return [...(first.startsWith("-") ? ["--"] : []), first, ...args];
 }
 
 /** For `zerodown run`. */

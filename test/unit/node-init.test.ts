@@ -1,9 +1,10 @@
 // What init() is told reaches the supervisor that it becomes, and the generations.
 
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { ask, loopback } from "../support/http-load.js";
 import { killApps, NodeApp } from "../support/node-app.js";
+import { ROOT, temporaryDirectory } from "../support/supervisor.js";
 
 afterEach(killApps);
 
@@ -59,6 +60,44 @@ setInterval(() => {}, 1e6);`);
     app.signal("SIGWINCH");
     await app.output.next(/^SIGWINCH$/);
   });
+});
+
+test("the script is looked up through the symbolic link that leads to its directory, by each generation", async () => {
+  const directory = temporaryDirectory();
+  try {
+    for (const release of ["one", "two"]) {
+      mkdirSync(`${directory.path}/${release}`);
+      const program = `import { init, startupFinished } from "${ROOT}dist/index.js";
+init(); startupFinished(); console.log("${release}"); setInterval(() => {}, 1e6);`;
+      writeFileSync(`${directory.path}/${release}/app.mjs`, program);
+    }
+    const current = `${directory.path}/current`;
+    symlinkSync("one", current);
+    // NodeApp's own program stands in for the shell, which knows the directory by its link, too.
+    const app = new NodeApp(`
+const { native } = await import("${ROOT}build/src/native/index.js");
+process.chdir("${current}");
+native.become({
+  paths: [process.execPath], argv: ["node", "app.mjs"], fds: [],
+  environment: Object.entries({ ...process.env, PWD: "${current}" }).map(pair => pair.join("=")),
+});`);
+    await app.output.next(/^one$/);
+    await app.errors.next(/serving/);
+    unlinkSync(current);
+    symlinkSync("two", current);
+    app.signal("SIGHUP");
+    await app.output.next(/^two$/);
+    app.signal("SIGTERM");
+    expect(await app.ended).toEqual(END);
+  } finally {
+    directory.remove();
+  }
+});
+
+test("an argument that looks like an option of Node is the app's, without a script, too", async () => {
+  const program = "init(); console.log(process.argv.at(-1)); startupFinished(); setInterval(() => {}, 1e6);";
+  const app = new NodeApp(program, {}, ["--", "--no-such-option"]);
+  await app.output.next(/^--no-such-option$/);
 });
 
 test("times are those of zerodown run, which rounds none of them away", async () => {
