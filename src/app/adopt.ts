@@ -3,6 +3,9 @@
 import { Server } from "node:net";
 import { type Served, type ServeOptions, serveOr } from "./serve.js";
 
+/** For the server that calls listen() next. */
+let isWaiting = false;
+
 /**
  * Serves, as `serve()` does, the server that calls `listen()` next, wherever in this process: on the socket that was passed,
  * or else where it wants to listen itself. To be called before it does.
@@ -10,7 +13,7 @@ import { type Served, type ServeOptions, serveOr } from "./serve.js";
  * A framework that ends the process by itself at SIGINT or SIGTERM must be told not to.
  *
  * @returns when that server listens
- * @throws {Error} as serve() does; the server then has an "error" event, too
+ * @throws {Error} as serve() does; the server then has an "error" event, too. And when an earlier call still waits
  * @example
  * ```ts
  * import { createServer } from "node:http";
@@ -23,10 +26,13 @@ import { type Served, type ServeOptions, serveOr } from "./serve.js";
  * ```
  */
 export async function adopt(options: Omit<ServeOptions, "listen"> = {}): Promise<Served> {
+  if (isWaiting) throw new Error("adopt() was called before, and its server doesn't listen yet: one after the other");
+  isWaiting = true;
   const { listen } = Server.prototype;
   return new Promise((resolve, reject) => {
     Server.prototype.listen = function (this: Server, ...args: unknown[]): Server {
       Server.prototype.listen = listen;
+      isWaiting = false;
       const callback = args.at(-1);
       if (typeof callback === "function") this.once("listening", callback as () => void);
       const rest = args.filter(arg => typeof arg !== "function");
