@@ -1,5 +1,6 @@
 // The sockets that this process was passed, and who has taken them.
 
+import { native } from "../native/index.js";
 import { listenFds, type PassedFd } from "../systemd/listen-fds.js";
 import { say } from "./logger.js";
 
@@ -9,7 +10,7 @@ const taken = new Set<number>();
 /**
  * Takes a passed socket for a server.
  *
- * @param wanted its name in LISTEN_FDNAMES, or its index; undefined: the only one that isn't taken
+ * @param wanted its name in LISTEN_FDNAMES, or its index; undefined: the only one that listens and isn't taken
  * @returns undefined when none was passed
  * @throws {RangeError} when it isn't there, is taken, or can't be told
  */
@@ -27,7 +28,10 @@ export function takeSocket(wanted: string | number | undefined): PassedFd | unde
 function find(all: readonly PassedFd[], wanted: string | number | undefined): PassedFd {
   const names = all.map(({ name }, index) => `${index} "${name}"`).join(", ");
   if (wanted === undefined) {
-    const [first, ...more] = all.filter(({ fd }) => !taken.has(fd));
+    const free = all.filter(({ fd }) => !taken.has(fd));
+    // Beside what an app has stored, or was given as extraFds, the only one that listens is meant.
+    const listening = free.filter(({ fd }) => native.describeSocket(fd)?.listening);
+    const [first, ...more] = listening.length > 0 ? listening : free;
     if (first && more.length === 0) return first;
     if (!first) throw new RangeError(`serve(): all sockets that were passed (${names}) are served already`);
     throw new RangeError(`serve(): which socket? With { socket: NAME } or { socket: INDEX } it is one of: ${names}`);

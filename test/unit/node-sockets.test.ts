@@ -43,6 +43,15 @@ describe("serve() takes a socket", () => {
     expect(await app.ended).toEqual(END);
   });
 
+  test("that is the only one, whatever else was passed", async () => {
+    const app = new NodeApp(`
+import { openSync } from "node:fs";
+init({ listen: ["${first.host}:${first.port}"], extraFds: [{ fd: openSync("/dev/null"), name: "log" }] });
+${SAYS} await serve(says("a"));`);
+    await app.errors.next(/serving/);
+    expect(await ask(first)).toBe("a");
+  });
+
   test.each([
     [
       "it must be told which",
@@ -115,6 +124,12 @@ console.log((await served).passed);`);
     expect(await ask(first)).toBe("adopted");
     app.signal("SIGTERM");
     expect(await app.ended).toEqual(END);
+  });
+
+  test("waits for one server at a time", async () => {
+    expect(await failure("adopt(); await adopt();")).toBe(
+      "Error: adopt() was called before, and its server doesn't listen yet: one after the other",
+    );
   });
 
   test("tells why it can't, the caller and the server", async () => {
