@@ -16,11 +16,12 @@ export interface ServeOptions {
    * Which of the passed sockets: by its name in LISTEN_FDNAMES (FileDescriptorName= of the .socket unit, NAME= of
    * `--listen`), or by its index, from 0.
    *
-   * @default the only one that no other server has
+   * @default the only one that listens, and that no other server has
    */
   socket?: string | number;
   /**
-   * Where to listen when no sockets were passed: a port, a path, or what `server.listen()` takes.
+   * Where to listen when no sockets were passed: a port, an address as `init()` takes it (`"127.0.0.1:8080"`,
+   * `"/run/app.sock"`), or what `server.listen()` takes.
    *
    * @default the port in $PORT
    */
@@ -97,7 +98,7 @@ let awaited = 0;
  */
 export async function serve(server: Server, options: ServeOptions = {}): Promise<Served> {
   return serveOr(server, options, () => {
-    const target = options.listen ?? process.env.PORT;
+    const target = options.listen ?? (process.env.PORT || undefined);
     if (target === undefined) {
       throw new TypeError("serve(): no socket was passed, and neither { listen } nor $PORT is given");
     }
@@ -154,8 +155,10 @@ const BINDS_ITSELF =
 
 function toListenOptions(target: number | string | ListenOptions): ListenOptions {
   if (typeof target === "object") return target;
-  if (typeof target === "number" || /^\d+$/.test(target)) return { port: Number(target) };
-  return { path: target };
+  if (typeof target === "number") return { port: target };
+  const [, host, port] = /^(?:\[?([^/\]]*)\]?:)?(\d+)$/.exec(target) ?? [];
+  if (port !== undefined) return { port: Number(port), ...(host ? { host } : {}) };
+  return { path: target.replace(/^@/, "\0") };
 }
 
 function drainAtStop(server: Server, track: Track, options: ServeOptions): Promise<void> {

@@ -242,6 +242,18 @@ describe("an app without a supervisor", () => {
     ]);
   });
 
+  test.each([
+    ["127.0.0.1:0", { address: "127.0.0.1", port: expect.any(Number), family: "IPv4" }],
+    ["[::1]:0", { address: "::1", port: expect.any(Number), family: "IPv6" }],
+    ["0", { address: "::", port: expect.any(Number), family: "IPv6" }],
+    ["@zerodown-test-api", "\0zerodown-test-api"],
+  ])("listens on %s, as init() would", async (listen, expected) => {
+    const program = `const { address } = await serve(net.createServer(), { listen: "${listen}" });
+console.log(JSON.stringify(address)); process.exit();`;
+    const [line] = await printed(program);
+    expect(JSON.parse(line!)).toEqual(expected);
+  });
+
   test("tells it to a logger instead", async () => {
     const app = new NodeApp(
       `init({ logger: (priority, text) => console.log(priority, text) });
