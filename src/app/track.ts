@@ -23,12 +23,12 @@ export interface Track {
 
 export function trackConnections(server: Server): Track {
   const accepted = new Set<Socket>();
-  const http = new Set<Socket>();
+  const http = isSecure(server) ? new Set<Socket>() : accepted;
   const sessions = new Set<Http2Session>();
   const upgraded = new Set<Duplex>();
   const queued = new WeakMap<Socket, Set<ServerResponse>>();
   collect(server, "connection", accepted);
-  collect(server, isSecure(server) ? "secureConnection" : "connection", http);
+  if (http !== accepted) collect(server, "secureConnection", http);
   collect(server, "session", sessions);
   const changes = new WeakMap<Http2Session, number>();
   if ("updateSettings" in server) {
