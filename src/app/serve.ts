@@ -39,7 +39,7 @@ export interface ServeOptions {
    * within that each of them is used once more, or closed just as it would have been without a reload, at a time that the
    * client was told. With a shorter one a request may be on its way to a connection that is just being closed.
    *
-   * @default a second more than the server's own
+   * @default a second more than the server's own, but a second less than stopTimeout
    */
   idleGrace?: number;
   /**
@@ -167,7 +167,9 @@ function drainAtStop(server: Server, track: Track, options: ServeOptions): Promi
       // It may be changed at any time, so it is read as late as that.
       const own = server as { keepAliveTimeout?: number; keepAliveTimeoutBuffer?: number };
       const patience = (own.keepAliveTimeout || KEEP_ALIVE) + (own.keepAliveTimeoutBuffer ?? 0);
-      const { idleGrace = patience + GRACE_MARGIN, stopTimeout = STOP_TIMEOUT, goodbye } = options;
+      const { stopTimeout = STOP_TIMEOUT, goodbye } = options;
+      // Idle ones are nothing to be cut off for.
+      const { idleGrace = Math.min(patience, Math.max(stopTimeout - 2 * GRACE_MARGIN, 0)) + GRACE_MARGIN } = options;
       const cutOff = await drain(server, track, {
         idleGrace: Math.min(idleGrace, LONGEST),
         stopTimeout: Math.min(stopTimeout, LONGEST),

@@ -111,6 +111,17 @@ describe("time", () => {
     expect(await app.ended).toEqual(END);
   });
 
+  test("for idle connections that is longer than that for all doesn't make the stop fail", async () => {
+    const { app, port } = await serving(
+      `Object.assign(${http('response.end("ok");')}, { keepAliveTimeout: 60_000 })`,
+      "{ stopTimeout: 3000 }",
+    );
+    const client = await accepted(port);
+    await stop(app);
+    await client.closed;
+    expect(await app.ended).toEqual(END);
+  });
+
   test("that the app sets a response is the app's to decide on", async () => {
     const { port } = await serving(http('response.setTimeout(50, () => setTimeout(() => response.end("ok"), 200));'));
     await new RawClient(port).get().until(DONE);
