@@ -121,6 +121,9 @@ export function init(options: InitOptions = {}): void {
   becomeSupervisor(args, variables, options.extraFds ?? []);
 }
 
+/** Without it older Nodes warn that --jitless implies it; newer ones don't know it. */
+const NO_WASM = Number.parseInt(process.versions.node, 10) < 24 ? ["--no-expose-wasm"] : [];
+
 /** A server, a connection or a process of this one would be gone with it. */
 const BUSY = /^(?:TCPServerWrap|TCPSocketWrap|PipeServerWrap|UDPWrap|ProcessWrap)$/;
 
@@ -156,7 +159,7 @@ function becomeSupervisor(
   return native.become({
     paths: [process.execPath],
     argv: [
-      ...["node", "--expose-gc", "--jitless", "--no-expose-wasm", "--", zerodown, "run", ...args, "--"],
+      ...["node", "--expose-gc", "--jitless", ...NO_WASM, "--", zerodown, "run", ...args, "--"],
       ...[nodeCommand(), ...process.execArgv, ...argumentsAsGiven()],
     ],
     environment: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
