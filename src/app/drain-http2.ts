@@ -1,14 +1,20 @@
-// The drain of HTTP/2: a GOAWAY, after which the session ends with its streams. What is on its way to us when it is sent is
-// lost to the client (RFC 9113, section 6.8, knows a GOAWAY that only announces one, which Node can't send). So a session gets
-// it when nothing can be on its way: requests that come are held, until a PING has been to the client and back and no stream
-// has come or ended meanwhile. A client that waits for what is held has sent all it can.
+// The drain of HTTP/2, as RFC 9113, section 6.8, has it: a GOAWAY that announces the end, and when a PING has been to the
+// client and back, so that what it had sent before is here, the one after which the session ends with its streams.
+//
+// Node's own client refuses what it has queued when it reads the first one. So a session gets that when nothing can be on
+// its way: requests that come are held, until a PING has been to the client and back and no stream has come or ended
+// meanwhile. A client that waits for what is held has sent all it can.
 
-import type { Http2Session, ServerHttp2Stream } from "node:http2";
+import { constants, type Http2Session, type ServerHttp2Stream } from "node:http2";
 import type { Server } from "node:net";
 import type { Track } from "./track.js";
 
 /** For how long requests may be held: a client that sends on and on, without an answer, doesn't wait for any. ms */
 const HOLD_LIMIT = 500;
+/** For how long the last GOAWAY waits for the answer to a PING, ms. */
+const ANNOUNCED_LIMIT = 500;
+/** The last stream that a GOAWAY names which refuses none. */
+const ANY_STREAM = 2 ** 31 - 1;
 
 /** @returns what ends it */
 export function drainHttp2(server: Server, track: Track, grace: number): () => void {
@@ -75,7 +81,12 @@ class SessionDrain {
     clearTimeout(this.limit);
     if (this.hasLeft || this.session.destroyed) return;
     this.hasLeft = true;
-    this.session.close();
+    this.session.goaway(constants.NGHTTP2_NO_ERROR, ANY_STREAM);
+    this.limit = setTimeout(() => this.session.close(), ANNOUNCED_LIMIT);
+    this.session.ping(() => {
+      clearTimeout(this.limit);
+      this.session.close();
+    });
     for (const give of this.held.splice(0)) give();
   }
 }
