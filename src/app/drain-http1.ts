@@ -89,17 +89,20 @@ class Http1Drain {
     const before = this.held.get(socket);
     before?.cancel();
     before?.give();
+    let isDue = true;
     const giveNow = () => {
+      if (!isDue) return;
       this.held.delete(socket);
       if (!socket.destroyed) give();
     };
-    if (isPipelined) {
-      const timer = setTimeout(giveNow, PIPELINE_QUIET);
-      this.held.set(socket, { give, cancel: () => clearTimeout(timer) });
-    } else {
-      const immediate = setImmediate(giveNow);
-      this.held.set(socket, { give, cancel: () => clearImmediate(immediate) });
-    }
+    // A process that was busy finds that the time is over before it finds what has come meanwhile.
+    const timer = isPipelined ? setTimeout(() => whenRead(giveNow), PIPELINE_QUIET) : undefined;
+    if (!isPipelined) setImmediate(giveNow);
+    const cancel = () => {
+      isDue = false;
+      clearTimeout(timer);
+    };
+    this.held.set(socket, { give, cancel });
   }
 
   private closeIdle(): void {

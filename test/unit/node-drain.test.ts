@@ -125,6 +125,31 @@ describe("a request", () => {
     expect(await app.ended).toEqual(END);
   });
 
+  test("is not the last of a client that pipelines when the next request has come while the process was busy", async () => {
+    const busy = `if (request.url === "/busy") {
+      console.log("is busy");
+      for (const end = Date.now() + 300; Date.now() < end; );
+    }
+    setImmediate(() => response.end("ok"));`;
+    const { app, port } = await serving(busy);
+    const client = new RawClient(port);
+    await client
+      .get("/1")
+      .get("/2")
+      .until(/ok(.|\s)*ok$/);
+    const other = new RawClient(port);
+    await other.get("/").until(WHOLE);
+    await stop(app);
+    client.text = "";
+    client.get("/3");
+    other.get("/busy");
+    await app.output.next(/^is busy$/);
+    client.get("/4");
+    await client.closed;
+    expect(client.text.match(/ok/g)).toHaveLength(2);
+    expect(await app.ended).toEqual(END);
+  });
+
   test("is one of several in one packet: all are answered, and only the last says close", async () => {
     const { app, port } = await serving('setTimeout(() => response.end("ok"), 5);');
     const client = new RawClient(port);
