@@ -139,7 +139,8 @@ function becomeSupervisor(
   extraVariables: Readonly<Record<string, string>>,
   extraFds: readonly PassedFd[],
 ): never {
-  const { LISTEN_FDS: _, LISTEN_FDNAMES: __, LISTEN_PID: ___, LISTEN_PIDFDID: ____, ...variables } = process.env;
+  const variables = { ...process.env };
+  for (const name of PASSING) delete variables[name];
   const inherited = listenFds(process.env, why => say("warning", why));
   refuseConnections(inherited);
   for (const { fd } of extraFds) checkOpen(fd);
@@ -264,9 +265,14 @@ function checkSignals(name: string, given?: readonly NodeJS.Signals[]): readonly
   return signals;
 }
 
+/** sd_listen_fds(3): set anew for whatever is passed. */
+const PASSING = ["LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "LISTEN_PIDFDID"];
+
 function checkVariables(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   for (const [name, value] of Object.entries(variables)) {
     if (name === "" || /[=\0]/.test(name)) throw new RangeError(`extraVariables: "${name}" is no name of a variable`);
+    if (PASSING.includes(name))
+      throw new RangeError(`extraVariables: ${name} is the supervisor's: use listen or extraFds`);
     if (typeof value !== "string" || value.includes("\0")) {
       throw new TypeError(`extraVariables: ${name} is no string without NUL characters`);
     }

@@ -48,6 +48,10 @@ describe("init() refuses", () => {
       'RangeError: extraFds: "a:b" is no name (up to 255 ASCII characters, no ":", no control characters)',
     ],
     ["{ extraVariables: { 'A=B': 'c' } }", 'RangeError: extraVariables: "A=B" is no name of a variable'],
+    [
+      "{ extraVariables: { LISTEN_FDS: '1' } }",
+      "RangeError: extraVariables: LISTEN_FDS is the supervisor's: use listen or extraFds",
+    ],
     ["{ extraVariables: { A: 1 } }", "TypeError: extraVariables: A is no string without NUL characters"],
     ["{ listen: '8080' }", "TypeError: listen: an array is expected"],
     [
