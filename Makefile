@@ -2,11 +2,11 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build test test-systemd lint demo bench asan clean
+.PHONY: build frameworks test test-systemd lint demo bench asan clean
 
 ARCH := $(shell node -p process.arch)
 ADDON := dist/zerodown-$(ARCH).node
-SOURCES := $(shell find src test -name '*.ts')
+SOURCES := $(shell find src test -name node_modules -prune -o -name '*.ts' -print)
 VARLINK := docs/tech.fornaxian.zerodown.varlink src/control/org.varlink.service.varlink
 BIN := node_modules/.bin
 # Headers that came with this Node spare node-gyp a download.
@@ -60,7 +60,21 @@ dist/types/.stamp: build/.stamp tsconfig.types.json
 	$(BIN)/tsc -p tsconfig.types.json
 	touch $@
 
-test: lint build
+# The frameworks that the library is tried in, of exact versions; they find this tree's build as the package that it is.
+FRAMEWORKS := test/frameworks
+
+frameworks: $(FRAMEWORKS)/next/.next/BUILD_ID
+
+$(FRAMEWORKS)/node_modules/.package-lock.json: $(FRAMEWORKS)/package.json $(FRAMEWORKS)/package-lock.json
+	npm ci --prefix $(FRAMEWORKS) --no-audit --no-fund --loglevel=error
+	ln -sfn ../../.. $(FRAMEWORKS)/node_modules/zerodown
+	touch $@
+
+$(FRAMEWORKS)/next/.next/BUILD_ID: $(FRAMEWORKS)/node_modules/.package-lock.json \
+    $(shell find $(FRAMEWORKS)/next -name .next -prune -o -type f -print)
+	NEXT_TELEMETRY_DISABLED=1 $(FRAMEWORKS)/node_modules/.bin/next build $(FRAMEWORKS)/next
+
+test: lint build frameworks
 	test/run halves
 
 # The tests on systemd once more, on that of another Debian release: make test-systemd RELEASE=trixie
@@ -86,4 +100,4 @@ asan: build
 	test/asan $(NODEDIR)
 
 clean:
-	rm -rf build dist src/native/build
+	rm -rf build dist src/native/build $(FRAMEWORKS)/next/.next

@@ -4,6 +4,7 @@ import { randomInt } from "node:crypto";
 import { setMaxListeners } from "node:events";
 import type { NetConnectOpts, TcpNetConnectOpts } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Answers } from "./answers.js";
 import { type Answer, Http1Connection, type Request } from "./http1-client.js";
 import { Http2Connection } from "./http2-client.js";
 
@@ -42,7 +43,7 @@ export class HttpLoad {
   /** Why each request failed that did. */
   readonly failures: string[] = [];
   private readonly stopping = new AbortController();
-  private waiters: { pattern: RegExp; count: number; resolve: () => void }[] = [];
+  private readonly got = new Answers();
   private readonly clients: Promise<void>[];
 
   constructor(
@@ -55,7 +56,7 @@ export class HttpLoad {
 
   /** Resolves when that many more answers have come whose body matches. */
   async answers(count: number, pattern: RegExp): Promise<void> {
-    return new Promise(resolve => this.waiters.push({ pattern, count, resolve }));
+    return this.got.wait(count, pattern);
   }
 
   /** Lets the requests under way come to their end. */
@@ -93,17 +94,11 @@ export class HttpLoad {
     this.requests++;
     try {
       const answer = await connection.request({ ...request, keepAlive });
-      this.count(answer.body);
+      this.got.add(answer.body);
       return answer;
     } catch (error) {
       this.failures.push(`${isNew ? "new" : "kept"} connection: ${(error as Error).message}`);
       return undefined;
     }
-  }
-
-  private count(body: string): void {
-    for (const waiter of this.waiters) if (waiter.pattern.test(body)) waiter.count--;
-    for (const { resolve } of this.waiters.filter(({ count }) => count <= 0)) resolve();
-    this.waiters = this.waiters.filter(({ count }) => count > 0);
   }
 }

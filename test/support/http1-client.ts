@@ -10,6 +10,8 @@ export interface Request {
   readonly path?: string;
   /** Makes it a POST. */
   readonly body?: Buffer;
+  /** The body's Content-Type. */
+  readonly type?: string;
   /** For how long the body is sent, ms. */
   readonly slowly?: number;
   /** false: the server is asked to close the connection. */
@@ -44,12 +46,13 @@ export class Http1Connection {
   }
 
   /** May be called before the answer to the one before has come: it is pipelined then. */
-  request({ path = "/", body, slowly = 0, keepAlive = true }: Request = {}): Promise<Answer> {
+  request({ path = "/", body, type, slowly = 0, keepAlive = true }: Request = {}): Promise<Answer> {
     const head = [
       `${body ? "POST" : "GET"} ${path} HTTP/1.1`,
       "Host: test",
       `Connection: ${keepAlive ? "keep-alive" : "close"}`,
       ...(body ? [`Content-Length: ${body.length}`] : []),
+      ...(type ? [`Content-Type: ${type}`] : []),
     ];
     this.socket.write(`${head.join("\r\n")}\r\n\r\n`);
     if (body) void this.send(body, slowly);

@@ -43,8 +43,8 @@ export class RawClient {
   private waiters: (() => void)[] = [];
   private isClosed = false;
 
-  constructor(port: number) {
-    this.socket = connect(port);
+  constructor(port: number, host = "localhost") {
+    this.socket = connect(port, host);
     this.socket.on("error", error => (this.text += `<${(error as NodeJS.ErrnoException).code}>`));
     this.socket.on("data", data => {
       this.text += data;

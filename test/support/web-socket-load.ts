@@ -1,0 +1,82 @@
+// WebSocket clients that send a message, wait for its answer, and connect anew only when the server said that it restarts.
+
+import { createRequire } from "node:module";
+import { Answers } from "./answers.js";
+import { ROOT } from "./supervisor.js";
+
+/** What is used of the client of `ws`, which the tests of frameworks install; Node 20 has none. */
+interface WebSocket {
+  on(event: "open", listener: () => void): this;
+  on(event: "message", listener: (message: Buffer) => void): this;
+  on(event: "error", listener: (error: Error) => void): this;
+  on(event: "close", listener: (code: number) => void): this;
+  send(message: string): void;
+  close(): void;
+}
+
+/** Service Restart, in IANA's registry of close codes. */
+const RESTART = 1012;
+
+export class WebSocketLoad {
+  /** Why each connection failed that did. */
+  readonly failures: string[] = [];
+  /** How often the server said that it restarts. */
+  restarts = 0;
+  private readonly make: new (
+    url: string,
+  ) => WebSocket;
+  private isStopping = false;
+  private readonly got = new Answers();
+  private readonly open = new Set<WebSocket>();
+  private readonly clients: Promise<void>[];
+
+  constructor(
+    private readonly target: { host: string; port: number },
+    clients: number,
+  ) {
+    this.make = createRequire(`${ROOT}test/frameworks/package.json`)("ws");
+    this.clients = Array.from({ length: clients }, () => this.run());
+  }
+
+  /** Resolves when that many more answers have come that match. */
+  async answers(count: number, pattern: RegExp): Promise<void> {
+    return this.got.wait(count, pattern);
+  }
+
+  async stop(): Promise<void> {
+    this.isStopping = true;
+    for (const webSocket of this.open) webSocket.close();
+    await Promise.all(this.clients);
+  }
+
+  private async run(): Promise<void> {
+    while (!this.isStopping) {
+      const error = await this.connect();
+      if (error && !this.isStopping) this.failures.push(error);
+    }
+  }
+
+  /** Resolves when the connection is closed, with the reason if it isn't that the server restarts. */
+  private connect(): Promise<string | undefined> {
+    const webSocket = new this.make(`ws://${this.target.host}:${this.target.port}`);
+    this.open.add(webSocket);
+    let count = 0;
+    const send = () => webSocket.send(String(++count));
+    return new Promise(resolve => {
+      webSocket
+        .on("open", send)
+        .on("message", message => {
+          const answer = message.toString();
+          if (!answer.endsWith(`: ${count}`)) resolve(`answered "${answer}" to ${count}`);
+          this.got.add(answer);
+          setTimeout(send, 10);
+        })
+        .on("error", ({ message }) => resolve(message))
+        .on("close", code => {
+          this.open.delete(webSocket);
+          if (code === RESTART) this.restarts++;
+          resolve(code === RESTART ? undefined : `closed with ${code}`);
+        });
+    });
+  }
+}
