@@ -22,6 +22,24 @@ export interface LoadOptions {
   readonly pipelined?: number;
   /** Between an answer and that client's next request, ms. @default 2: tests run beside others */
   readonly pause?: number;
+  /**
+   * In place of a pause: a client's next request is due that long after its last one was, ms. Where its answer takes longer
+   * than that, the next one is sent at once, and counts from when it was due: else a server that stalls would be asked less.
+   */
+  readonly every?: number;
+  /** A request that nothing comes for that long has failed, ms. @default Infinity */
+  readonly patience?: number;
+  /** Called with each request when it is over. */
+  readonly record?: (sample: Sample) => void;
+}
+
+export interface Sample {
+  /** When it was sent (see `every`), as performance.now() has it. */
+  readonly start: number;
+  /** Until its answer was whole, or until it failed; ms. */
+  readonly duration: number;
+  /** The answer's body; undefined when it failed. */
+  readonly body: string | undefined;
 }
 
 /** An address of this machine alone, with a port, that no other test has. */
@@ -66,39 +84,55 @@ export class HttpLoad {
   }
 
   private async run(): Promise<void> {
-    const { keepAlive, pipelined = 1, pause = 2 } = this.options;
+    const { keepAlive, pipelined = 1 } = this.options;
     const { signal } = this.stopping;
     let connection: Http1Connection | Http2Connection | undefined;
+    let start = performance.now();
     while (!signal.aborted) {
       const isNew = !connection || connection.closed;
       const used = connection && !isNew ? connection : this.connect();
-      const answers = await Promise.all(Array.from({ length: pipelined }, () => this.ask(used, isNew)));
+      const answers = await Promise.all(Array.from({ length: pipelined }, () => this.ask(used, isNew, start)));
       const isOver = !keepAlive || answers.some(answer => !answer || answer.closes);
       if (isOver) used.close();
       connection = isOver ? undefined : used;
-      await sleep(pause, undefined, { signal }).catch(() => {});
+      start = await this.next(answers.includes(undefined) ? performance.now() : start);
     }
     connection?.close();
   }
 
+  /** Resolves when a client's next request is to be sent, with the time that it counts from. */
+  private async next(last: number): Promise<number> {
+    const { every, pause = 2 } = this.options;
+    const due = every === undefined ? performance.now() + pause : last + every;
+    const rest = due - performance.now();
+    if (rest <= 0) return due;
+    await sleep(rest, undefined, { signal: this.stopping.signal }).catch(() => {});
+    return performance.now();
+  }
+
   private connect(): Http1Connection | Http2Connection {
-    const { version, tls } = this.options;
+    const { version, tls, patience } = this.options;
     return version === 2
       ? new Http2Connection(this.target as TcpNetConnectOpts, tls)
-      : new Http1Connection(this.target, tls);
+      : new Http1Connection(this.target, tls, patience);
   }
 
   /** @returns undefined when it failed */
-  private async ask(connection: Http1Connection | Http2Connection, isNew: boolean): Promise<Answer | undefined> {
-    const { keepAlive, request } = this.options;
+  private async ask(
+    connection: Http1Connection | Http2Connection,
+    isNew: boolean,
+    start: number,
+  ): Promise<Answer | undefined> {
+    const { keepAlive, request, record } = this.options;
     this.requests++;
+    let answer: Answer | undefined;
     try {
-      const answer = await connection.request({ ...request, keepAlive });
+      answer = await connection.request({ ...request, keepAlive });
       this.got.add(answer.body);
-      return answer;
     } catch (error) {
       this.failures.push(`${isNew ? "new" : "kept"} connection: ${(error as Error).message}`);
-      return undefined;
     }
+    record?.({ start, duration: performance.now() - start, body: answer?.body });
+    return answer;
   }
 }

@@ -37,12 +37,16 @@ export class Http1Connection {
   /** What was asked and is not answered, in its order. */
   private readonly pending: Pending[] = [];
 
-  constructor(target: NetConnectOpts, tls = false) {
+  /** @param patience how long nothing may come for, ms */
+  constructor(target: NetConnectOpts, tls = false, patience = Number.POSITIVE_INFINITY) {
     this.socket = tls ? connectTls({ ...target, rejectUnauthorized: false }) : connectTcp(target);
     this.socket.on("data", (data: Buffer) => this.receive(data));
     this.socket.on("error", ({ message }) => this.fail(message));
     this.socket.on("end", () => this.fail("closed"));
     this.socket.on("close", () => this.fail("closed"));
+    if (patience < Number.POSITIVE_INFINITY) {
+      this.socket.setTimeout(patience, () => this.fail(`silent for ${patience} ms`));
+    }
   }
 
   /** May be called before the answer to the one before has come: it is pipelined then. */

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { afterEach, expect, test } from "@jest/globals";
-import { ask, HttpLoad } from "../support/http-load.js";
+import { ask, HttpLoad, type LoadOptions, type Sample } from "../support/http-load.js";
 
 const ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 let server: Server;
@@ -79,4 +79,49 @@ test.each([
 ])("%s", async (_, keepAlive, count) => {
   await load(await serve(), keepAlive);
   expect(connections).toBe(count);
+});
+
+/** What is recorded of a kept connection until that many answers have come. */
+async function record(address: AddressInfo, answers: number, options: Partial<LoadOptions>): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  const load = new HttpLoad(
+    { port: address.port },
+    {
+      clients: 1,
+      keepAlive: true,
+      record: sample => samples.push(sample),
+      ...options,
+    },
+  );
+  await load.answers(answers, /ok/);
+  await load.stop();
+  return samples;
+}
+
+test("each request is recorded when it is over: from when to when, and its answer", async () => {
+  const before = performance.now();
+  const samples = await record(await serve(socket => socket.resetAndDestroy()), 3, {});
+  expect(samples.map(({ body }) => body)).toEqual([undefined, "ok", "ok", "ok"]);
+  let end = before;
+  for (const { start, duration } of samples) {
+    expect(start).toBeGreaterThanOrEqual(end);
+    end = start + duration;
+  }
+  expect(performance.now()).toBeGreaterThanOrEqual(end);
+});
+
+test("requests that fall due while a server stalls count from then", async () => {
+  const stall = (socket: Socket) => setTimeout(() => socket.write(ANSWER), 200);
+  const [stalled, ...late] = await record(await serve(stall), 4, { every: 50 });
+  expect(late.map(({ start }) => Math.round(start - stalled!.start))).toEqual([50, 100, 150]);
+  // The stall was over when they were sent.
+  for (const { start, duration } of late) expect(start + duration).toBeGreaterThan(stalled!.start + stalled!.duration);
+});
+
+test("a connection that stays silent for longer than the client's patience is a failure", async () => {
+  const [silent, next] = await record(await serve(() => {}), 1, { patience: 50, every: 10 });
+  expect(silent).toMatchObject({ body: undefined });
+  expect(silent!.duration).toBeGreaterThanOrEqual(49);
+  // Nobody waited for an answer any more, so nothing was due.
+  expect(next!.start).toBeGreaterThan(silent!.start + silent!.duration);
 });
