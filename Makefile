@@ -83,9 +83,11 @@ test-systemd: build
 	@.ci/packages debootstrap
 	ROOT=$$(test/system/release $(RELEASE)) test/run halves build/test/system
 
-# What the supervisor itself costs: start, memory, wake-ups, reload.
-bench: build
-	node build/test/bench/bench.js
+# What zerodown costs, and what a reload costs clients, beside others that reload: some five minutes.
+bench:
+	@.ci/packages build-essential python3
+	@$(MAKE) --no-print-directory build
+	@test/bench/run
 
 # The main job without systemd, on port 8080.
 demo:

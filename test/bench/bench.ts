@@ -1,111 +1,41 @@
-// make bench: what the supervisor itself costs. Ratios to a bare Node in the same run, because machines differ.
+// make bench: what the README says in numbers, on this machine. See test/bench/run, which starts it.
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { closeSync, readdirSync, readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
-import { native, SOCK_DGRAM } from "../../src/native/index.js";
-import { APPS, EXAMPLE_APP, TestSupervisor, ZERODOWN } from "../support/supervisor.js";
+import { existsSync, writeFileSync } from "node:fs";
+import { ROOT } from "../support/supervisor.js";
+import { PACKAGES } from "./candidate.js";
+import { measureAll } from "./compare.js";
+import { measureCost } from "./cost.js";
+import { drainTimes, printLibrary, throughputRatios } from "./library.js";
+import { describeMachine } from "./machine.js";
+import { draw } from "./picture.js";
+import { printResults, summarize } from "./results.js";
 
 // What only the app's Node is to read, the bare one is spared, too.
 delete process.env.NODE_OPTIONS;
 delete process.env.NODE_EXTRA_CA_CERTS;
 
-const RUNS = 15;
-const IDLE_SECONDS = 10;
+// By Ctrl-C this process alone ends, and test/system/sandbox then what it has started.
+process.once("SIGINT", () => process.exit(130));
 
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+const machine = describeMachine();
+console.log(`${machine}\n`);
+
+await measureCost();
+const library = { throughputRatios: await throughputRatios(), drain: await drainTimes() };
+printLibrary(library.throughputRatios, library.drain);
+
+console.log(
+  "\n16 clients, half of which keep their connections, each with a request every 10 ms; an app that boots in 300 ms:\n",
+);
+const all = await measureAll();
+const candidates = summarize(all);
+printResults(candidates);
+
+writeFileSync(`${ROOT}build/bench.json`, `${JSON.stringify({ machine, library, candidates }, null, 2)}\n`);
+console.log("All of it is in build/bench.json.");
+if (existsSync(`${PACKAGES}node_modules/echarts`)) {
+  writeFileSync(`${ROOT}build/bench.svg`, draw(all, machine));
+  console.log("The picture is build/bench.svg; docs/bench.svg is the one of the README's numbers.");
+} else {
+  console.log("The picture is left out: the package echarts isn't installed.");
 }
-
-/** ms since 1970, as finely as bash's EPOCHREALTIME. */
-function epoch(): number {
-  return performance.timeOrigin + performance.now();
-}
-
-function report(what: string, value: string, goal: string): void {
-  console.log(`${what.padEnd(58)} ${value.padStart(14)}   ${goal}`);
-}
-
-/** A child that prints when it runs. */
-const STAMP = ["bash", "-c", "echo $EPOCHREALTIME"] as const;
-
-/** How long it takes from our spawn until the child prints, ms. */
-function untilStamp(file: string, args: readonly string[]): number {
-  const start = epoch();
-  return Number(spawnSync(file, args).stdout.toString()) * 1e3 - start;
-}
-
-/** From exec of zerodown to exec of its child, beside a bare Node's whole run. */
-async function benchStart(): Promise<void> {
-  const [ours, childs, bare]: [number[], number[], number[]] = [[], [], []];
-  for (let run = 0; run < RUNS; run++) {
-    ours.push(untilStamp(ZERODOWN, ["run", "--ready", "exec", "--", ...STAMP]));
-    childs.push(untilStamp(STAMP[0], STAMP.slice(1)));
-    const startBare = epoch();
-    spawnSync("node", ["-e", "0"]);
-    bare.push(epoch() - startBare);
-  }
-  // What the child itself takes until it prints is none of ours.
-  const toExec = median(ours) - median(childs);
-  report("start: exec of zerodown to exec of the child", `${toExec.toFixed(1)} ms`, "");
-  report("       beside a bare node -e 0", `× ${(toExec / median(bare)).toFixed(2)}`, "goal: at most 1.5");
-}
-
-function privateKilobytes(pid: number): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-  return [...rollup.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, [, kilobytes]) => sum + Number(kilobytes), 0);
-}
-
-function switches(pid: number): number {
-  return readdirSync(`/proc/${pid}/task`).reduce((sum, task) => {
-    const status = readFileSync(`/proc/${pid}/task/${task}/status`, "utf8");
-    return sum + Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)![1]);
-  }, 0);
-}
-
-async function benchIdle(ready: string, child: readonly string[]): Promise<void> {
-  const bare: ChildProcess = spawn("node", ["-e", "setInterval(() => {}, 1e9)"]);
-  // With somebody to notify, because the library for that is part of the cost.
-  const notifySocket = `@zerodown-bench-notify-${process.pid}`;
-  const notifyFd = native.bindUnix(SOCK_DGRAM, notifySocket);
-  const listen = ["--listen", `@zerodown-bench-${process.pid}`, "--ready", ready];
-  const supervisor = new TestSupervisor([...listen, "--", ...child], { env: { NOTIFY_SOCKET: notifySocket } });
-  await supervisor.serving(1);
-  await sleep(2000);
-  const before = switches(supervisor.pid);
-  await sleep(IDLE_SECONDS * 1000);
-  const ours = privateKilobytes(supervisor.pid);
-  const resident = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${supervisor.pid}/status`, "utf8"))![1];
-  report(`idle, child ${child[0]}: private memory`, `${ours} kB`, "");
-  report("       beside a bare node", `× ${(ours / privateKilobytes(bare.pid!)).toFixed(2)}`, "goal: at most 1.25");
-  report("       resident", `${resident} kB`, "");
-  report(`       wake-ups in ${IDLE_SECONDS} s, all threads`, String(switches(supervisor.pid) - before), "goal: 0");
-  bare.kill();
-  closeSync(notifyFd);
-  await supervisor.stop();
-}
-
-/** The child's own clock says when it was executed, when it said it was ready, and when it was told to stop. */
-async function benchReload(): Promise<void> {
-  const supervisor = new TestSupervisor(["--ready", "fd", "--", `${APPS}timestamps.sh`]);
-  await supervisor.serving(1);
-  const toExec: number[] = [];
-  const toStop: number[] = [];
-  for (let run = 0; run < RUNS; run++) {
-    const from = supervisor.output.count;
-    const signalled = epoch();
-    supervisor.signal("SIGHUP");
-    const stamp = async (what: string) =>
-      Number((await supervisor.output.next(new RegExp(`^${what} `), from)).split(" ")[1]) * 1e3;
-    toExec.push((await stamp("executed")) - signalled);
-    toStop.push((await stamp("stopped")) - (await stamp("ready")));
-  }
-  report("reload: SIGHUP to the candidate's exec", `${median(toExec).toFixed(1)} ms`, "goal: a few ms");
-  report("        its readiness to the old one's stop signal", `${median(toStop).toFixed(1)} ms`, "goal: a few ms");
-  await supervisor.stop();
-}
-
-await benchStart();
-await benchIdle("exec", ["sleep", "infinity"]);
-await benchIdle("notify", ["node", EXAMPLE_APP]);
-await benchReload();

@@ -1,0 +1,30 @@
+// Plain systemd: a .socket unit, so that no connection is refused, and `systemctl restart`.
+
+import { installUnits, removeUnits, systemctl } from "../../support/user-manager.js";
+import { BENCH_APPS, BOOTING, type Candidate, DRAINS, type Drain, run } from "../candidate.js";
+
+export function systemdRestart(drain: Drain): Candidate {
+  return {
+    name: `.socket + systemctl restart, ${DRAINS[drain]}`,
+    // Said by test/bench/run, which starts a manager where it can.
+    missing: () => process.env.NO_SYSTEMD,
+    async start({ host, port }) {
+      installUnits({
+        "bench.socket": `[Socket]\nListenStream=${host}:${port}\n`,
+        "bench.service": `[Unit]
+StartLimitIntervalSec=0
+[Service]
+Type=notify
+NotifyAccess=all
+Environment=DRAIN=${drain}
+ExecStart=${[process.execPath, ...BOOTING, `${BENCH_APPS}app.mjs`].join(" ")}
+`,
+      });
+      systemctl("start", "bench.socket", "bench.service");
+      return {
+        reload: () => run("systemctl", ["--user", "restart", "bench.service"]),
+        stop: async () => removeUnits(),
+      };
+    },
+  };
+}

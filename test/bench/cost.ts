@@ -1,0 +1,83 @@
+// What the supervisor itself costs. Ratios to a bare Node in the same run, because machines differ.
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { closeSync } from "node:fs";
+import { native, SOCK_DGRAM } from "../../src/native/index.js";
+import { APPS, EXAMPLE_APP, TestSupervisor, ZERODOWN } from "../support/supervisor.js";
+import { now } from "./clock.js";
+import { IDLE_SECONDS, idleFootprint, privateKilobytes } from "./footprint.js";
+import { median } from "./statistics.js";
+import { report } from "./table.js";
+
+const RUNS = 15;
+
+/** A child that prints when it runs. */
+const STAMP = ["bash", "-c", "echo $EPOCHREALTIME"] as const;
+
+/** How long it takes from our spawn until the child prints, ms. */
+function untilStamp(file: string, args: readonly string[]): number {
+  const start = now();
+  return Number(spawnSync(file, args).stdout.toString()) * 1e3 - start;
+}
+
+/** From exec of zerodown to exec of its child, beside a bare Node's whole run. */
+async function benchStart(): Promise<void> {
+  const [ours, childs, bare]: [number[], number[], number[]] = [[], [], []];
+  for (let run = 0; run < RUNS; run++) {
+    ours.push(untilStamp(ZERODOWN, ["run", "--ready", "exec", "--", ...STAMP]));
+    childs.push(untilStamp(STAMP[0], STAMP.slice(1)));
+    const startBare = now();
+    spawnSync("node", ["-e", "0"]);
+    bare.push(now() - startBare);
+  }
+  // What the child itself takes until it prints is none of ours.
+  const toExec = median(ours) - median(childs);
+  report("start: exec of zerodown to exec of the child", `${toExec.toFixed(1)} ms`, "");
+  report("       beside a bare node -e 0", `× ${(toExec / median(bare)).toFixed(2)}`, "goal: at most 1.5");
+}
+
+async function benchIdle(ready: string, child: readonly string[]): Promise<void> {
+  const bare: ChildProcess = spawn("node", ["-e", "setInterval(() => {}, 1e9)"]);
+  // With somebody to notify, because the library for that is part of the cost.
+  const notifySocket = `@zerodown-bench-notify-${process.pid}`;
+  const notifyFd = native.bindUnix(SOCK_DGRAM, notifySocket);
+  const listen = ["--listen", `@zerodown-bench-${process.pid}`, "--ready", ready];
+  const supervisor = new TestSupervisor([...listen, "--", ...child], { env: { NOTIFY_SOCKET: notifySocket } });
+  await supervisor.serving(1);
+  const ours = await idleFootprint(supervisor.pid);
+  const ratio = ours.privateKilobytes / privateKilobytes(bare.pid!);
+  report(`idle, child ${child[0]}: private memory`, `${ours.privateKilobytes} kB`, "");
+  report("       beside a bare node", `× ${ratio.toFixed(2)}`, "goal: at most 1.25");
+  report("       resident", `${ours.residentKilobytes} kB`, "");
+  report(`       wake-ups in ${IDLE_SECONDS} s, all threads`, String(ours.wakeUps), "goal: 0");
+  bare.kill();
+  closeSync(notifyFd);
+  await supervisor.stop();
+}
+
+/** The child's own clock says when it was executed, when it said it was ready, and when it was told to stop. */
+async function benchReload(): Promise<void> {
+  const supervisor = new TestSupervisor(["--ready", "fd", "--", `${APPS}timestamps.sh`]);
+  await supervisor.serving(1);
+  const toExec: number[] = [];
+  const toStop: number[] = [];
+  for (let run = 0; run < RUNS; run++) {
+    const from = supervisor.output.count;
+    const signalled = now();
+    supervisor.signal("SIGHUP");
+    const stamp = async (what: string) =>
+      Number((await supervisor.output.next(new RegExp(`^${what} `), from)).split(" ")[1]) * 1e3;
+    toExec.push((await stamp("executed")) - signalled);
+    toStop.push((await stamp("stopped")) - (await stamp("ready")));
+  }
+  report("reload: SIGHUP to the candidate's exec", `${median(toExec).toFixed(1)} ms`, "goal: a few ms");
+  report("        its readiness to the old one's stop signal", `${median(toStop).toFixed(1)} ms`, "goal: a few ms");
+  await supervisor.stop();
+}
+
+export async function measureCost(): Promise<void> {
+  await benchStart();
+  await benchIdle("exec", ["sleep", "infinity"]);
+  await benchIdle("notify", ["node", EXAMPLE_APP]);
+  await benchReload();
+}

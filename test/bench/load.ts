@@ -1,0 +1,45 @@
+// The load, in a process of its own, so that nothing that the measuring does is in its way. Arguments: host, port.
+//
+// The usual clients won't do. wrk prints totals: what happened in the times of reloads can't be told apart, nor when anything
+// was lost; and it asks as fast as it can, so that a server which stalls is asked less. autocannon (9.0) connects anew and
+// counts nothing when a connection is closed under a request.
+
+import { HttpLoad, type Sample } from "../support/http-load.js";
+import { now, sinceEpoch } from "./clock.js";
+import type { LoadSample } from "./load-process.js";
+
+const CLIENTS = 8;
+/** Each client asks a hundred times a second. */
+const EVERY = 10;
+/** A request that hangs for that long is lost. */
+const PATIENCE = 5000;
+
+const [host, port] = process.argv.slice(2);
+const target = { host: host!, port: Number(port) };
+const samples: LoadSample[] = [];
+const pids = new Set<string>();
+
+function record(kept: boolean, { start, duration, body }: Sample): void {
+  const sample = { start: sinceEpoch(start), duration };
+  samples.push({ ...sample, kept, lost: body === undefined });
+  const pid = /pid (\d+)/.exec(body ?? "")?.[1];
+  if (pid === undefined || pids.has(pid)) return;
+  pids.add(pid);
+  process.send!({ serving: now() });
+}
+
+const loads = [false, true].map(
+  keepAlive =>
+    new HttpLoad(target, {
+      clients: CLIENTS,
+      keepAlive,
+      every: EVERY,
+      patience: PATIENCE,
+      record: sample => record(keepAlive, sample),
+    }),
+);
+
+process.once("message", async () => {
+  await Promise.all(loads.map(load => load.stop()));
+  process.send!({ samples, failures: loads.flatMap(({ failures }) => failures) }, () => process.disconnect());
+});

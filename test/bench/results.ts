@@ -1,0 +1,91 @@
+// What the measuring comes to, as data and as tables.
+
+import { type Footprint, IDLE_SECONDS } from "./footprint.js";
+import type { Measured } from "./measure.js";
+import { inReloads, type Latency, latency, median, PERCENTILES, type Reload, ratio } from "./statistics.js";
+import { printTable } from "./table.js";
+
+export interface Result {
+  readonly name: string;
+  readonly requests: number;
+  readonly lost: { readonly new: number; readonly kept: number };
+  /** Why, and how often. */
+  readonly reasons: Readonly<Record<string, number>>;
+  /** Of all requests that were answered, ms. */
+  readonly latency: Latency;
+  readonly reloads: readonly Reload[];
+  /** Where there are any. */
+  readonly reloading?: {
+    /** Median time from the asking for a reload to the new generation's first answer, ms. */
+    readonly time: number;
+    /** Of the requests that a reload may have touched. */
+    readonly latency: Latency;
+    /** Beside that of all requests where nothing was reloaded. */
+    readonly ratio: Latency;
+  };
+  /** Of the supervisor, where there is one. */
+  readonly footprint?: Footprint;
+}
+
+/** @param all the baseline first */
+export function summarize(all: readonly [Measured, ...Measured[]]): Result[] {
+  const [baseline] = all;
+  const undisturbed = latency(answered(baseline));
+  return all.map(measured => summary(measured, undisturbed));
+}
+
+function summary({ name, samples, failures, reloads, footprint }: Measured, undisturbed: Latency): Result {
+  const lost = (kept: boolean) => samples.filter(sample => sample.lost && sample.kept === kept).length;
+  const whole = answered({ samples });
+  const result: Result = {
+    name,
+    requests: samples.length,
+    lost: { new: lost(false), kept: lost(true) },
+    reasons: countEach(failures),
+    latency: latency(whole),
+    reloads,
+    ...(footprint ? { footprint } : {}),
+  };
+  if (reloads.length === 0) return result;
+  const touched = latency(inReloads(whole, reloads));
+  const time = median(reloads.map(({ asked, serving }) => serving - asked));
+  return { ...result, reloading: { time, latency: touched, ratio: ratio(touched, undisturbed) } };
+}
+
+function answered({ samples }: Pick<Measured, "samples">): Measured["samples"] {
+  return samples.filter(({ lost }) => !lost);
+}
+
+function countEach(texts: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const text of texts) counts[text] = (counts[text] ?? 0) + 1;
+  return counts;
+}
+
+export function printResults(results: readonly Result[]): void {
+  printTable([
+    ["", "requests", "lost: new", "kept", "asked to served", "private", "resident", `wake-ups in ${IDLE_SECONDS} s`],
+    ...results.map(({ name, requests, lost, reloading, footprint }) => [
+      name,
+      String(requests),
+      String(lost.new),
+      String(lost.kept),
+      reloading ? `${reloading.time.toFixed(0)} ms` : "",
+      footprint ? `${footprint.privateKilobytes} kB` : "",
+      footprint ? `${footprint.residentKilobytes} kB` : "",
+      footprint ? String(footprint.wakeUps) : "",
+    ]),
+  ]);
+  const head = (what: string) => PERCENTILES.map((name, index) => (index === 0 ? `${what}: ${name}` : name));
+  const cells = (values: Latency | undefined, unit = "") =>
+    PERCENTILES.map(name => (values ? `${unit}${values[name].toFixed(1)}` : ""));
+  printTable([
+    ["ms", ...head("all"), ...head("reloads"), ...head("beside no reload")],
+    ...results.map(({ name, latency, reloading }) => [
+      name,
+      ...cells(latency),
+      ...cells(reloading?.latency),
+      ...cells(reloading?.ratio, "× "),
+    ]),
+  ]);
+}

@@ -1,0 +1,56 @@
+// Medians and percentiles, and the samples of the times of reloads.
+
+export interface Timed {
+  /** ms */
+  readonly start: number;
+  readonly duration: number;
+}
+
+export interface Reload {
+  /** When it was asked for, ms. */
+  readonly asked: number;
+  /** When the new generation gave its first answer, ms. */
+  readonly serving: number;
+}
+
+const PERCENTS = { p50: 50, p99: 99, "p99.9": 99.9, max: 100 };
+export type Latency = Readonly<Record<keyof typeof PERCENTS, number>>;
+export const PERCENTILES = Object.keys(PERCENTS) as (keyof Latency)[];
+
+/** How long after a reload it may still be felt, ms: the old generation drains then. */
+export const AFTERMATH = 1000;
+
+export function median(values: readonly number[]): number {
+  return percentile(sort(values), 50);
+}
+
+/** Of durations, ms. */
+export function latency(samples: readonly Timed[]): Latency {
+  const sorted = sort(samples.map(({ duration }) => duration));
+  return eachPercentile(name => percentile(sorted, PERCENTS[name]));
+}
+
+/** How many times the other each of its percentiles is. */
+export function ratio(one: Latency, other: Latency): Latency {
+  return eachPercentile(name => one[name] / other[name]);
+}
+
+/** What was under way at any time from the asking for a reload until a second after the new generation serves. */
+export function inReloads<T extends Timed>(samples: readonly T[], reloads: readonly Reload[]): T[] {
+  return samples.filter(({ start, duration }) =>
+    reloads.some(({ asked, serving }) => start + duration >= asked && start <= serving + AFTERMATH),
+  );
+}
+
+function eachPercentile(value: (name: keyof Latency) => number): Latency {
+  return Object.fromEntries(PERCENTILES.map(name => [name, value(name)])) as Latency;
+}
+
+/** The least value that so many percent of them don't exceed. */
+function percentile(sorted: readonly number[], percent: number): number {
+  return sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)]!;
+}
+
+function sort(values: readonly number[]): number[] {
+  return values.toSorted((a, b) => a - b);
+}
