@@ -21,7 +21,7 @@ const PEERS: readonly Candidate[] = [
 
 /** The baseline first. A peer that can't be tried is told, and left out. */
 export async function measureAll(): Promise<[Measured, ...Measured[]]> {
-  const all: [Measured, ...Measured[]] = [await measure(baseline)];
+  const all: [Measured, ...Measured[]] = [await announceAndMeasure(baseline)];
   for (const candidate of PEERS) {
     const missing = candidate.missing?.();
     if (missing) {
@@ -29,10 +29,16 @@ export async function measureAll(): Promise<[Measured, ...Measured[]]> {
       continue;
     }
     try {
-      all.push(await measure(candidate));
+      all.push(await announceAndMeasure(candidate));
     } catch (error) {
-      console.log(`${candidate.name}: left out: it failed: ${(error as Error).message}`);
+      console.log(`${candidate.name}: left out: it failed: ${(error as Error).message.split("\n")[0]}`);
     }
   }
   return all;
+}
+
+/** It takes long, so whoever waits is told what for. */
+function announceAndMeasure(candidate: Candidate): Promise<Measured> {
+  console.error(`measuring: ${candidate.name}`);
+  return measure(candidate);
 }

@@ -30,16 +30,19 @@ export async function throughputRatios(): Promise<number[] | undefined> {
   if (!isInstalled("wrk")) return undefined;
   const addresses = [loopback(), loopback()] as const;
   const apps = [await startApp(addresses[0]), await startApp(addresses[1], { BARE: "1" })];
-  const ratios: number[] = [];
-  // The first round warms both up.
-  for (let round = 0; round <= ROUNDS; round++) {
-    const isSwapped = round % 2 === 1;
-    const first = await requestsPerSecond(addresses[isSwapped ? 1 : 0]);
-    const second = await requestsPerSecond(addresses[isSwapped ? 0 : 1]);
-    if (round > 0) ratios.push(isSwapped ? second / first : first / second);
+  try {
+    const ratios: number[] = [];
+    // The first round warms both up.
+    for (let round = 0; round <= ROUNDS; round++) {
+      const isSwapped = round % 2 === 1;
+      const first = await requestsPerSecond(addresses[isSwapped ? 1 : 0]);
+      const second = await requestsPerSecond(addresses[isSwapped ? 0 : 1]);
+      if (round > 0) ratios.push(isSwapped ? second / first : first / second);
+    }
+    return ratios;
+  } finally {
+    for (const app of apps) app.kill("SIGKILL");
   }
-  for (const app of apps) app.kill("SIGKILL");
-  return ratios;
 }
 
 async function requestsPerSecond({ host, port }: Address): Promise<number> {
@@ -69,16 +72,12 @@ export async function drainTimes(): Promise<DrainTimes> {
 }
 
 export function printLibrary(ratios: readonly number[] | undefined, { request, drain }: DrainTimes): void {
-  if (ratios)
-    report(
-      "library: requests/s with serve() to those without",
-      `× ${median(ratios).toFixed(3)}`,
-      "goal: at least 0.98",
-    );
-  else console.log("library: requests/s: left out: the package wrk isn't installed");
-  report(
-    "         a drain beside the longest request in flight",
-    `+ ${(drain - request).toFixed(0)} ms`,
-    "goal: none longer",
-  );
+  if (ratios) {
+    const value = `× ${median(ratios).toFixed(3)}`;
+    report("library: requests/s with serve() to those without", value, "goal: at least 0.98");
+  } else {
+    console.log("library: requests/s: left out: the package wrk isn't installed");
+  }
+  const more = `+ ${(drain - request).toFixed(0)} ms`;
+  report("         a drain beside the longest request in flight", more, "goal: none longer");
 }

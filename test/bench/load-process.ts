@@ -13,6 +13,7 @@ export interface LoadSample extends Timed {
 }
 
 export interface Observed {
+  /** By their start. */
   readonly samples: readonly LoadSample[];
   /** Why each request was lost that was. */
   readonly failures: readonly string[];

@@ -41,5 +41,6 @@ const loads = [false, true].map(
 
 process.once("message", async () => {
   await Promise.all(loads.map(load => load.stop()));
+  samples.sort((a, b) => a.start - b.start);
   process.send!({ samples, failures: loads.flatMap(({ failures }) => failures) }, () => process.disconnect());
 });
