@@ -3,9 +3,12 @@
 import { formatTimeSpan } from "../systemd/time-span.js";
 import { type Config, candidate, type End, type Generation, type State, serving } from "./model.js";
 
+/** How many of a list are named. systemd drops a message longer than 4096 bytes, and a READY=1 that is in it. */
+const NAMED = 20;
+
 /** What `systemctl status` shows. */
 export function statusText(state: State): string {
-  const waiting = state.generations.map(name).join(", ");
+  const waiting = list(state.generations.map(name));
   if (state.phase !== "running") return waiting ? `${state.problem}: waiting for ${waiting}` : state.problem;
   const starting = candidate(state);
   const current = serving(state);
@@ -18,8 +21,13 @@ export function statusText(state: State): string {
   const status = current.status && `: ${current.status}`;
   const settling = starting ? `; settling: generation ${starting.number}` : "";
   const draining = state.generations.filter(generation => generation.state === "draining");
-  const rest = draining.length > 0 ? `; draining: generation ${draining.map(({ number }) => number).join(", ")}` : "";
+  const rest = draining.length > 0 ? `; draining: generation ${list(draining.map(({ number }) => number))}` : "";
   return `${capital(name(current))} serving${status}${settling}${rest}`;
+}
+
+function list(items: readonly (string | number)[]): string {
+  const more = items.length - NAMED;
+  return items.slice(0, NAMED).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 /** For whoever put an app here that knows no sd_notify(3). */
