@@ -1,7 +1,7 @@
 // Calling a supervisor over its control socket.
 
 import { connect, type Socket } from "node:net";
-import { type Call, Decoder, encode, type Reply, VarlinkError } from "./varlink.js";
+import { type Call, Decoder, encode, REPLY_BYTES, type Reply, VarlinkError } from "./varlink.js";
 
 /** The supervisor went away before it replied. */
 export class ConnectionLost extends Error {
@@ -42,7 +42,7 @@ export async function callSupervisor(
 }
 
 async function* replies(socket: Socket): AsyncGenerator<Reply> {
-  const decoder = new Decoder();
+  const decoder = new Decoder(REPLY_BYTES);
   try {
     for await (const data of socket) yield* decoder.take(data as Buffer) as Reply[];
   } catch (error) {

@@ -1,7 +1,7 @@
 // One client of the control socket: its calls in, our replies out, one call at a time.
 
 import { Socket } from "node:net";
-import { type Call, Decoder, encode, type Reply, VarlinkError } from "./varlink.js";
+import { CALL_BYTES, type Call, Decoder, encode, type Reply, VarlinkError } from "./varlink.js";
 
 /** Replies a client leaves unread, bytes, before it is cut off. */
 const UNREAD_BYTES = 256 * 1024;
@@ -20,7 +20,7 @@ export type Method = (
 
 export class Connection {
   private readonly socket: Socket;
-  private readonly decoder = new Decoder();
+  private readonly decoder = new Decoder(CALL_BYTES);
   private readonly calls: Call[] = [];
   private readonly gone = new AbortController();
   private busy = false;
@@ -79,8 +79,9 @@ export class Connection {
 
   private send(reply: Reply): void {
     if (this.gone.signal.aborted) return;
-    this.socket.write(encode(reply));
+    // Whatever the size of one reply: it is those before it that nobody reads.
     if (this.socket.writableLength > UNREAD_BYTES) this.socket.destroy();
+    else this.socket.write(encode(reply));
   }
 }
 

@@ -1,7 +1,9 @@
 // Varlink's messages: JSON objects, each ended by a NUL byte (varlink.org).
 
-/** The longest message that is taken, bytes. Ours are far shorter. */
-export const MESSAGE_BYTES = 64 * 1024;
+/** The longest call that the supervisor takes, bytes. Ours are far shorter. */
+export const CALL_BYTES = 64 * 1024;
+/** The longest reply that a client takes: the status of thousands of sockets, and of what their generations are. */
+export const REPLY_BYTES = 4 * 1024 * 1024;
 
 export interface Call {
   readonly method: string;
@@ -39,6 +41,9 @@ export function encode(message: Call | Reply): string {
 export class Decoder {
   private rest: Buffer = Buffer.alloc(0);
 
+  /** @param longest message that is taken, bytes */
+  constructor(private readonly longest: number) {}
+
   /**
    * @returns the messages that are complete now
    * @throws {RangeError | SyntaxError} when a message is too long, or no JSON object; the stream is unusable then
@@ -47,11 +52,11 @@ export class Decoder {
     this.rest = Buffer.concat([this.rest, data]);
     const messages: unknown[] = [];
     for (let end = this.rest.indexOf(0); end >= 0; end = this.rest.indexOf(0)) {
-      if (end > MESSAGE_BYTES) break;
+      if (end > this.longest) break;
       messages.push(parseObject(this.rest.subarray(0, end)));
       this.rest = this.rest.subarray(end + 1);
     }
-    if (this.rest.length > MESSAGE_BYTES) throw new RangeError(`a message is longer than ${MESSAGE_BYTES} bytes`);
+    if (this.rest.length > this.longest) throw new RangeError(`a message is longer than ${this.longest} bytes`);
     return messages;
   }
 }
