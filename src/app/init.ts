@@ -160,7 +160,8 @@ function becomeSupervisor(
   return native.become({
     paths: [process.execPath],
     argv: [
-      ...["node", "--expose-gc", "--jitless", ...NO_WASM, "--", zerodown, "run", ...args, "--"],
+      ...["node", "--expose-gc", "--max-semi-space-size=1", "--jitless", ...NO_WASM, "--"],
+      ...[zerodown, "run", ...args, "--"],
       ...[nodeCommand(), ...process.execArgv, ...argumentsAsGiven()],
     ],
     environment: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
