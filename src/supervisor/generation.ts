@@ -10,6 +10,7 @@ import type { NotifyMessage } from "../systemd/notify-message.js";
 import { NotifySocket } from "../systemd/notify-socket.js";
 import { childEnvironment } from "./child-environment.js";
 import type { End, ReadyMode } from "./model.js";
+import { spawn } from "./spawn.js";
 
 /** What every generation is started from; all that a deployment may swap is looked up anew each time. */
 export interface Launch {
@@ -136,7 +137,7 @@ export class GenerationProcess {
       notifySocket: this.notifySocket.path,
       readyFd: readyWriter === undefined ? undefined : LISTEN_FDS_START + fds.length,
     });
-    return native.spawn({
+    return spawn({
       paths: lookUp(command[0]!, variables.PATH),
       argv: command,
       environment: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
