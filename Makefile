@@ -1,8 +1,8 @@
-# make build, make test, make demo, make bench, make lint, make asan. Everything else is a step on the way.
+# make build, make test, make demo, make bench, make scale, make soak, make lint, make asan. Everything else is a step on the way.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build frameworks test test-systemd lint demo bench asan clean
+.PHONY: build frameworks test test-systemd lint demo bench scale soak asan clean
 
 ARCH := $(shell node -p process.arch)
 ADDON := dist/zerodown-$(ARCH).node
@@ -88,6 +88,14 @@ bench:
 	@.ci/packages build-essential python3
 	@$(MAKE) --no-print-directory build
 	@test/bench/run
+
+# How that grows with sockets, environment, and generations that drain.
+scale: build
+	node build/test/bench/scale.js
+
+# Reloads under load for long, with faults among them: make soak RELOADS=1000 REQUESTS=5000000 SEED=1
+soak: build
+	test/system/sandbox node build/test/soak/soak.js
 
 # The main job without systemd, on port 8080.
 demo:

@@ -130,9 +130,14 @@ export class HttpLoad {
       answer = await connection.request({ ...request, keepAlive });
       this.got.add(answer.body);
     } catch (error) {
-      this.failures.push(`${isNew ? "new" : "kept"} connection: ${(error as Error).message}`);
+      this.failed(`${isNew ? "new" : "kept"} connection: ${(error as Error).message}`, connection.port);
     }
     record?.({ start, duration: performance.now() - start, body: answer?.body });
     return answer;
+  }
+
+  /** @param _port the client's own port of the connection */
+  protected failed(why: string, _port: number | undefined): void {
+    this.failures.push(why);
   }
 }

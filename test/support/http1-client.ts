@@ -32,6 +32,8 @@ interface Pending {
 export class Http1Connection {
   /** It can't be asked any more. That is no failure as long as no request is under way. */
   closed = false;
+  /** Its port on this side, once it is there. */
+  port: number | undefined;
   private readonly socket: Socket;
   private text = "";
   /** What was asked and is not answered, in its order. */
@@ -40,6 +42,7 @@ export class Http1Connection {
   /** @param patience how long nothing may come for, ms */
   constructor(target: NetConnectOpts, tls = false, patience = Number.POSITIVE_INFINITY) {
     this.socket = tls ? connectTls({ ...target, rejectUnauthorized: false }) : connectTcp(target);
+    this.socket.on("connect", () => (this.port = this.socket.localPort));
     this.socket.on("data", (data: Buffer) => this.receive(data));
     this.socket.on("error", ({ message }) => this.fail(message));
     this.socket.on("end", () => this.fail("closed"));

@@ -6,6 +6,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer, Request } from "./http1-client.js";
 
 export class Http2Connection {
+  /** Its port on this side, once it is there. */
+  port: number | undefined;
   private readonly session: ClientHttp2Session;
   private problem = "";
   private isLeaving = false;
@@ -13,6 +15,7 @@ export class Http2Connection {
   constructor(target: TcpNetConnectOpts, tls = false) {
     const { host = "localhost", port } = target;
     this.session = connect(`${tls ? "https" : "http"}://${host}:${port}`, { rejectUnauthorized: false });
+    this.session.socket.on("connect", () => (this.port = this.session.socket.localPort));
     this.session.on("error", ({ message }) => (this.problem = message));
     // The server asks for no more streams.
     this.session.on("goaway", () => (this.isLeaving = true));

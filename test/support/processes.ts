@@ -2,7 +2,6 @@
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { expect } from "@jest/globals";
 import { eventually } from "./eventually.js";
 
 /** One letter, as in proc_pid_stat(5); "" when there is no such process. */
@@ -51,8 +50,15 @@ export async function idle(pid: number): Promise<void> {
     const now = switches.join();
     const isIdle = now === before && state!.includes("S (sleeping)");
     before = now;
-    expect(isIdle).toBe(true);
+    if (!isIdle) throw new Error(`process ${pid} is busy`);
   });
+}
+
+/** In kB, when the process waits. */
+export async function privateMemory(pid: number): Promise<number> {
+  await idle(pid);
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  return [...rollup.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, [, kilobytes]) => sum + Number(kilobytes), 0);
 }
 
 /** The numbers that its next descriptors will have. */

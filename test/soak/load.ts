@@ -1,0 +1,111 @@
+// The clients of the soak, of every kind; and which of their requests are lost.
+
+import { HttpLoad, type LoadOptions } from "../support/http-load.js";
+import type { Killed } from "./kill.js";
+
+interface Failure {
+  /** ms since 1970 */
+  readonly at: number;
+  readonly port: number | undefined;
+  readonly text: string;
+}
+
+/** How long after a kill its last failure may be noticed, ms. Much sooner than its ports are used again. */
+const NOTICED_WITHIN = 5000;
+
+/** Remembers of each failure when it was, and on which connection. */
+class WatchedLoad extends HttpLoad {
+  readonly broken: Failure[] = [];
+
+  protected override failed(why: string, port: number | undefined): void {
+    this.broken.push({ at: Date.now(), port, text: why });
+  }
+}
+
+const BODY = { body: Buffer.alloc(20_000, "x") };
+const KEPT: LoadOptions = { clients: 2, keepAlive: true, pause: 20 };
+const NEW: LoadOptions = { clients: 2, keepAlive: false, pause: 50 };
+const SECURE: LoadOptions = { ...KEPT, tls: true };
+const SECURE_2: LoadOptions = { ...SECURE, version: 2 };
+
+/** By the socket that is asked. None is idle for 5 s to 6 s, after which Node closes a connection, reload or not. */
+const MIX: Record<string, Record<string, LoadOptions>> = {
+  http: {
+    "kept connections": KEPT,
+    "new connections": NEW,
+    "POST, kept connections": { ...KEPT, request: BODY },
+    "POST, new connections": { ...NEW, request: BODY },
+    "responses after 300 ms": { ...KEPT, request: { path: "/slow?300" } },
+    "responses that stream for 1 s": { ...KEPT, request: { path: "/stream?1000" } },
+    "uploads of 1 MB in 1 s": { clients: 1, keepAlive: true, request: { body: Buffer.alloc(1e6), slowly: 1000 } },
+    "clients idle for 4 s": { ...KEPT, pause: 4000 },
+    "clients idle for 8 s": { ...KEPT, pause: 8000 },
+  },
+  https: { "kept connections": SECURE, "new connections": { ...SECURE, ...NEW, clients: 1 } },
+  h2c: { "four at a time": { ...KEPT, version: 2, pipelined: 4 }, POST: { ...KEPT, version: 2, request: BODY } },
+  h2: { "four at a time": { ...SECURE_2, pipelined: 4 }, "new connections": { ...SECURE_2, keepAlive: false } },
+};
+
+/** What makes most of the requests. */
+const BULK: Record<string, Record<string, LoadOptions>> = {
+  http: {
+    "kept connections, no pause": { clients: 4, keepAlive: true, pause: 1 },
+    "pipelined by 16": { clients: 16, keepAlive: true, pipelined: 16, pause: 30 },
+  },
+};
+
+export const SOCKETS = { http: 8080, https: 8443, h2c: 8081, h2: 8444 };
+
+export interface Counts {
+  readonly requests: number;
+  /** On a connection whose generation was killed, after it was. */
+  readonly killed: number;
+  /** All others that failed, and how. */
+  readonly lost: readonly string[];
+}
+
+export class SoakLoad {
+  private readonly loads: { kind: string; load: WatchedLoad }[];
+  private readonly kills: Killed[] = [];
+
+  /** @param host where all sockets are */
+  constructor(host: string, withBulk: boolean) {
+    this.loads = [MIX, ...(withBulk ? [BULK] : [])].flatMap(kinds =>
+      Object.entries(kinds).flatMap(([socket, loads]) =>
+        Object.entries(loads).map(([kind, options]) => {
+          const load = new WatchedLoad({ host, port: SOCKETS[socket as keyof typeof SOCKETS] }, options);
+          return { kind: `${socket}, ${kind}`, load };
+        }),
+      ),
+    );
+  }
+
+  get requests(): number {
+    return this.loads.reduce((sum, { load }) => sum + load.requests, 0);
+  }
+
+  /** Says whose connections are gone for a good reason. */
+  excuse(killed: Killed): void {
+    this.kills.push(killed);
+  }
+
+  get counts(): Counts {
+    const failures = this.loads.flatMap(({ kind, load }) => load.broken.map(failure => ({ kind, ...failure })));
+    const lost = failures.filter(failure => !this.isExcused(failure));
+    return {
+      requests: this.requests,
+      killed: failures.length - lost.length,
+      lost: lost.map(({ kind, at, port, text }) => `${new Date(at).toISOString()} ${kind}, port ${port}: ${text}`),
+    };
+  }
+
+  /** Lets the requests under way come to their end. */
+  async stop(): Promise<void> {
+    await Promise.all(this.loads.map(({ load }) => load.stop()));
+  }
+
+  private isExcused({ at, port }: Failure): boolean {
+    if (port === undefined) return false;
+    return this.kills.some(killed => killed.ports.has(port) && at >= killed.at && at < killed.at + NOTICED_WITHIN);
+  }
+}

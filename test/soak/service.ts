@@ -1,0 +1,82 @@
+// A service of the soak: a unit by the template of units/, whose program deployments replace.
+
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { loopback } from "../support/http-load.js";
+import { ROOT } from "../support/supervisor.js";
+import { installApp, type TestUnit } from "../support/unit.js";
+import { SOCKETS } from "./load.js";
+import type { Broken } from "./plan.js";
+
+const NODE = process.execPath;
+
+/** Scripts of /bin/sh. */
+const PROGRAMS: Partial<Record<Broken, string>> = {
+  "exits with 1": "exit 1",
+  "exits with 0": "exit 0",
+  "dies of a signal": "kill -SEGV $$",
+  "throws, in Node": `exec ${NODE} -e 'throw new Error("broken")'`,
+  "leaves a daemon": "setsid sh -c \"trap '' INT TERM HUP; setsid sleep 1000\" & exit 1",
+  "never gets ready": "exec sleep 1000",
+};
+
+/** What the log says then, after "generation N …". */
+export const REASONS: Record<Broken, RegExp> = {
+  "exits with 1": /exited with status 1 before it was ready/,
+  "exits with 0": /exited with status 0 before it was ready/,
+  "dies of a signal": /was killed by SIGSEGV before it was ready/,
+  "throws, in Node": /exited with status 1 before it was ready/,
+  "leaves a daemon": /exited with status 1 before it was ready/,
+  "is missing": /could not be started: ENOENT: /,
+  "is not executable": /could not be started: EACCES: /,
+  "is garbage": /could not be started: ENOEXEC: /,
+  "never gets ready": /was not ready within 3s and was killed/,
+};
+
+export class SoakService {
+  readonly unit: TestUnit;
+  readonly host: string;
+  private readonly program: string;
+  private readonly moreSockets: readonly string[];
+
+  constructor() {
+    const { host } = loopback();
+    const { http, ...others } = SOCKETS;
+    this.host = host;
+    this.unit = installApp({
+      command: directory => `${directory}/app`,
+      options: "--start-timeout 3s --fdstore-max 8",
+      socket: ["ListenStream=", `ListenStream=${host}:${http}`, "FileDescriptorName=http"],
+      service: ["FileDescriptorStoreMax=8"],
+    });
+    this.program = `${this.unit.directory}/app`;
+    this.moreSockets = Object.entries(others).map(([name, port]) => {
+      const file = this.unit.socket.replace("@", `-${name}-`);
+      const lines = [`ListenStream=${host}:${port}`, `FileDescriptorName=${name}`, "Backlog=4096"];
+      this.unit.install(file, ["[Socket]", ...lines, `Service=${this.unit.service}`]);
+      return file;
+    });
+  }
+
+  async start(): Promise<void> {
+    this.deploy();
+    await this.unit.must("daemon-reload");
+    await this.unit.must("start", ...this.moreSockets, this.unit.service);
+    // What the first reload brings, and no other, doesn't grow: systemd's own cgroup for ExecReload=, above all.
+    await this.unit.reload();
+  }
+
+  /** Puts what is good, or broken, in place of what is there, as a deployment does. */
+  deploy(how?: Broken): void {
+    if (how === "is missing") return rmSync(this.program, { force: true });
+    const path = `${this.program}.new`;
+    const script = how === undefined ? `exec ${NODE} ${ROOT}test/soak/app.mjs` : (PROGRAMS[how] ?? "");
+    const text = how === "is garbage" ? "\u007fELFgarbage" : `#!/bin/sh\n${script}\n`;
+    writeFileSync(path, text, { mode: how === "is not executable" ? 0o644 : 0o755 });
+    renameSync(path, this.program);
+  }
+
+  async remove(): Promise<void> {
+    await this.unit.systemctl("stop", ...this.moreSockets);
+    await this.unit.remove();
+  }
+}
