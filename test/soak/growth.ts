@@ -32,8 +32,10 @@ function scatter(points: readonly Point[]): number {
   return median(heights.map(value => Math.abs(value - height)));
 }
 
-/** Memory is not the same twice: what counts is a line that rises by more than this times what the values scatter. */
+/** Memory is not the same twice: what counts is a line that rises by more than this times what the values scatter … */
 const SCATTERS = 3;
+/** … and by more than this per 1,000 reloads, kB: whatever leaks with each generation is larger. */
+const LEAST = 250;
 
 export interface Sample {
   /** Reloads that had succeeded by then. */
@@ -56,7 +58,9 @@ export function growthOf(samples: readonly Sample[]): Growth[] {
     const steepness = slope(points);
     const rise = steepness * (last.x - first.x);
     const isMemory = resource.endsWith("kB");
-    const grows = isMemory ? rise > SCATTERS * scatter(points) : steepness > 0 || last.y > first.y;
+    const grows = isMemory
+      ? rise > SCATTERS * scatter(points) && steepness * 1000 > LEAST
+      : steepness > 0 || last.y > first.y;
     return { resource, first: first.y, last: last.y, per1000: steepness * 1000, grows };
   });
 }

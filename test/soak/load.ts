@@ -1,5 +1,6 @@
 // The clients of the soak, of every kind; and which of their requests are lost.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { HttpLoad, type LoadOptions } from "../support/http-load.js";
 import type { Killed } from "./kill.js";
 
@@ -12,6 +13,9 @@ interface Failure {
 
 /** How long after a kill its last failure may be noticed, ms. Much sooner than its ports are used again. */
 const NOTICED_WITHIN = 5000;
+
+/** How long a request that is under way at the end may take, ms: longer than a start of the service. */
+const PATIENCE = 60_000;
 
 /** Remembers of each failure when it was, and on which connection. */
 class WatchedLoad extends HttpLoad {
@@ -67,6 +71,7 @@ export interface Counts {
 export class SoakLoad {
   private readonly loads: { kind: string; load: WatchedLoad }[];
   private readonly kills: Killed[] = [];
+  private readonly unanswered: string[] = [];
 
   /** @param host where all sockets are */
   constructor(host: string, withBulk: boolean) {
@@ -95,13 +100,22 @@ export class SoakLoad {
     return {
       requests: this.requests,
       killed: failures.length - lost.length,
-      lost: lost.map(({ kind, at, port, text }) => `${new Date(at).toISOString()} ${kind}, port ${port}: ${text}`),
+      lost: [
+        ...lost.map(({ kind, at, port, text }) => `${new Date(at).toISOString()} ${kind}, port ${port}: ${text}`),
+        ...this.unanswered,
+      ],
     };
   }
 
-  /** Lets the requests under way come to their end. */
+  /** Lets the requests under way come to their end. Those that don't are lost. */
   async stop(): Promise<void> {
-    await Promise.all(this.loads.map(({ load }) => load.stop()));
+    const late = sleep(PATIENCE, true, { ref: false });
+    await Promise.all(
+      this.loads.map(async ({ kind, load }) => {
+        const isLate = await Promise.race([load.stop(), late]);
+        if (isLate) this.unanswered.push(`${kind}: not answered within ${PATIENCE} ms`);
+      }),
+    );
   }
 
   private isExcused({ at, port }: Failure): boolean {

@@ -61,20 +61,24 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   const sample = async () => ({ reloads: reloads.succeeded, holdings: await look(reloaded.unit, supervisor) });
   const samples = [await sample()];
   const steps = planReloads(options.seed, options.reloads);
-  for (const [index, step] of steps.entries()) {
-    await reloads.run(step);
-    // Both come to their end together.
-    while (load.requests < (options.requests * (index + 1)) / steps.length) await sleep(10);
-    if (reloads.succeeded >= samples.length * options.sampleEvery || index === steps.length - 1) {
-      await settled(supervisor);
-      samples.push(await sample());
+  try {
+    for (const [index, step] of steps.entries()) {
+      await reloads.run(step);
+      // Both come to their end together.
+      while (load.requests < (options.requests * (index + 1)) / steps.length) await sleep(10);
+      if (reloads.succeeded >= samples.length * options.sampleEvery || index === steps.length - 1) {
+        await settled(supervisor);
+        samples.push(await sample());
+      }
+      options.onStep?.({ reloads: reloads.succeeded, requests: load.requests, lost: load.counts.lost.length });
     }
-    options.onStep?.({ reloads: reloads.succeeded, requests: load.requests, lost: load.counts.lost.length });
+  } finally {
+    enough.abort();
+    await stopping;
+    await Promise.all([load.stop(), mix.stop()]);
   }
-  enough.abort();
-  await stopping;
-  await Promise.all([load.stop(), mix.stop()]);
   const wrong = await checkLife(reloaded, supervisor);
+  if (reloads.failed !== reloads.failedAsPlanned) wrong.push(`${reloads.failed} reloads failed`);
   await Promise.all([reloaded.remove(), stopped.remove()]);
 
   const counted = samples.filter(({ reloads }) => reloads >= options.warmUp);

@@ -21,9 +21,14 @@ export const RESOURCES = [
 
 export type Holdings = Readonly<Record<(typeof RESOURCES)[number], number>>;
 
+/** Longer than any drain of the app here, ms. */
+const PATIENCE = 120_000;
+
 /** Resolves when all generations but one are gone. */
 export async function settled(supervisor: number): Promise<void> {
-  while (children(supervisor).length !== 1) await sleep(50);
+  for (const end = Date.now() + PATIENCE; children(supervisor).length !== 1; await sleep(50)) {
+    if (Date.now() > end) throw new Error(`generations don't end: pids ${children(supervisor)}`);
+  }
   await idle(supervisor);
 }
 
