@@ -3,13 +3,12 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
-import { isAlive, privateMemory } from "../support/processes.js";
+import { isAlive } from "../support/processes.js";
 import { Puppet } from "../support/puppet.js";
-import { killSupervisors, TestSupervisor, temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
+import { temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
 import { removeUnits } from "../support/unit.js";
 
 afterEach(removeUnits);
-afterEach(killSupervisors);
 
 test("1,000 sockets reach every generation, in their order, and the generation may notify", async () => {
   const socket = Array.from({ length: 1000 }, (_, index) => `ListenStream=@zerodown-scale-${process.pid}-${index}`);
@@ -80,11 +79,3 @@ test.each([
   expect(await unit.log.next(/^zerodown: reload failed/)).toMatch(why);
   expect(unit.log.lines.join("\n")).not.toContain("xxx");
 });
-
-test("2,000 reloads don't let the supervisor's memory grow on and on", async () => {
-  const supervisor = new TestSupervisor(["--ready", "exec", "--", "sleep", "infinity"]);
-  await supervisor.serving(1);
-  const before = await privateMemory(supervisor.pid);
-  for (let count = 0; count < 2000; count++) await supervisor.reload();
-  expect((await privateMemory(supervisor.pid)) - before).toBeLessThan(2300);
-}, 120_000);
