@@ -35,7 +35,7 @@ function scatter(points: readonly Point[]): number {
 /** Memory is not the same twice: what counts is a line that rises by more than this times what the values scatter … */
 const SCATTERS = 3;
 /** … and by more than this per 1,000 reloads, kB: whatever leaks with each generation is larger. */
-const LEAST = 250;
+const LEAST = 500;
 
 export interface Sample {
   /** Reloads that had succeeded by then. */
