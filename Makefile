@@ -1,8 +1,9 @@
-# make build, make test, make demo, make bench, make scale, make soak, make lint, make asan. Everything else is a step on the way.
+# make build, make test, make demo, make lint, make coverage, make fuzz, make asan, make bench, make scale, make soak. Everything
+# else is a step on the way.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build frameworks test test-systemd lint demo bench scale soak asan clean
+.PHONY: build frameworks test test-systemd lint coverage demo bench scale soak fuzz asan clean
 
 ARCH := $(shell node -p process.arch)
 ADDON := dist/zerodown-$(ARCH).node
@@ -74,7 +75,7 @@ $(FRAMEWORKS)/next/.next/BUILD_ID: $(FRAMEWORKS)/node_modules/.package-lock.json
     $(shell find $(FRAMEWORKS)/next -name .next -prune -o -type f -print)
 	NEXT_TELEMETRY_DISABLED=1 $(FRAMEWORKS)/node_modules/.bin/next build $(FRAMEWORKS)/next
 
-test: lint build frameworks
+test: lint build coverage frameworks
 	test/run halves
 
 # The tests on systemd once more, on that of another Debian release: make test-systemd RELEASE=trixie
@@ -105,6 +106,13 @@ demo:
 
 lint: node_modules/.package-lock.json
 	$(BIN)/biome check .
+
+# Every branch of the state machine is taken by its own tests, or this fails.
+MACHINE := machine move texts watchdogs
+coverage: build
+	node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js build/test/unit/machine \
+	  --coverage --coverageProvider=v8 --reporters=default --coverageReporters=text --coverageDirectory=build/coverage \
+	  $(MACHINE:%=--collectCoverageFrom=build/src/supervisor/%.js) --coverageThreshold='{"global":{"branches":100}}'
 
 asan: build
 	test/asan $(NODEDIR)

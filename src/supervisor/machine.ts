@@ -200,7 +200,8 @@ function isAnswered(move: Move, askers: readonly number[], since: number): boole
   const answer = generations.findLast(answers);
   const past = ended.findLast(answers);
   if (answer && answer === candidate(move.state)) {
-    move.state = { ...move.state, reload: { askers: [...(reload?.askers ?? []), ...askers] } };
+    // What a reload has started is a candidate for as long as that reload runs.
+    move.state = { ...move.state, reload: { askers: [...reload!.askers, ...askers] } };
   } else if (answer) {
     move.effects.push({ type: "result", askers, generation: answer, error: null });
   } else if (past) {

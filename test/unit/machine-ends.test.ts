@@ -95,6 +95,14 @@ describe("a candidate fails", () => {
     );
   });
 
+  test("and so is its last STATUS=, where it reported nothing", () => {
+    const machine = Machine.reloading();
+    machine.says(2, { status: "no database" });
+    expect(machine.exits(2, 1)).toContain(
+      `systemd: READY=1 STATUS=${failed("exited with status 1 before it was ready (its last status: no database)")}`,
+    );
+  });
+
   test("STOPPING=1 makes no success of it", () => {
     const machine = Machine.reloading();
     machine.says(2, { stopping: true });
@@ -105,6 +113,12 @@ describe("a candidate fails", () => {
 });
 
 describe("the current one ends on its own", () => {
+  test("but others of its processes run on: systemd is told what is waited for", () => {
+    expect(Machine.serving().event({ type: "dying", generation: 1 })).toEqual([
+      "systemd: STATUS=Generation 1 (pid 101) has ended: waiting for what it has left",
+    ]);
+  });
+
   test("with 0 and no candidate: the work is done, exit 0", () => {
     expect(Machine.serving().exits(1, 0)).toEqual([
       "release 1",

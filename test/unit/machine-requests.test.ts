@@ -45,6 +45,15 @@ describe("a command that wanted its reload before a signal started one", () => {
   });
 });
 
+test("one more reload, for a signal that came while a candidate was starting, answers a command that comes with that signal", () => {
+  const machine = signalled();
+  machine.reload();
+  expect(starts(machine.ready(2))).toEqual(["spawn 3"]);
+  machine.spawned(3);
+  expect(starts(machine.reload(7, { since: machine.now + 0.05 * SECOND }))).toEqual([]);
+  expect(machine.ready(3)).toContain("result for [7]: generation 3");
+});
+
 test("a command's reload answers another that was wanted before it began, and none that was wanted after", () => {
   const machine = Machine.serving();
   machine.reload(1, { since: machine.now - SECOND });
