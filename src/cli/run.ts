@@ -10,6 +10,7 @@ import { bindSocket } from "../sockets/bind.js";
 import { describeFd } from "../sockets/describe.js";
 import { removeSocketFile } from "../sockets/remove.js";
 import { createLog, type Log } from "../supervisor/log.js";
+import { outside } from "../supervisor/outside.js";
 import { Supervisor } from "../supervisor/supervisor.js";
 import { UnitCgroup } from "../systemd/cgroup.js";
 import { FdStore } from "../systemd/fd-store.js";
@@ -66,6 +67,7 @@ export function run(args: readonly string[]): void {
       cgroup: takeCgroup(environment, log),
       runtimeDirectory,
     },
+    outside,
     notifier,
     store,
     log,

@@ -95,6 +95,8 @@ interface Native {
   describeSocket(fd: number): SocketDescription | null;
   /** A pipe, close-on-exec: the end to read and the end to write. */
   pipe(): [number, number];
+  /** Whether a read would not wait; of a pidfd: whether the process has ended. */
+  readable(fd: number): boolean;
   /** Whether a write would go through at once. */
   writable(fd: number): boolean;
   /** Messages received from now on tell their sender's pid, uid, gid (SO_PASSCRED in unix(7)). */

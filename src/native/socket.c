@@ -161,14 +161,18 @@ static napi_value describe_socket(napi_env env, napi_callback_info info) {
   return object;
 }
 
-// writable(fd) → boolean, at once
-static napi_value writable(napi_env env, napi_callback_info info) {
+// readable(fd), writable(fd) → boolean, at once
+static napi_value is_ready(napi_env env, napi_callback_info info, short events) {
   napi_value argument, result;
-  struct pollfd poll_fd = {.events = POLLOUT};
+  struct pollfd poll_fd = {.events = events};
   if (!get_arguments(env, info, 1, &argument) || !get_int(env, argument, "fd", &poll_fd.fd)) return NULL;
   int ready = poll(&poll_fd, 1, 0);
   return napi_get_boolean(env, ready > 0, &result) == napi_ok ? result : NULL;
 }
+
+static napi_value readable(napi_env env, napi_callback_info info) { return is_ready(env, info, POLLIN); }
+
+static napi_value writable(napi_env env, napi_callback_info info) { return is_ready(env, info, POLLOUT); }
 
 // pipe() → [reader, writer], both close-on-exec
 static napi_value make_pipe(napi_env env, napi_callback_info info) {
@@ -189,5 +193,6 @@ bool socket_init(napi_env env, napi_value exports) {
          export_function(env, exports, "connectUnix", connect_unix) &&
          export_function(env, exports, "accept", accept_client) &&
          export_function(env, exports, "describeSocket", describe_socket) &&
+         export_function(env, exports, "readable", readable) &&
          export_function(env, exports, "writable", writable) && export_function(env, exports, "pipe", make_pipe);
 }

@@ -10,7 +10,7 @@ import type { NotifyMessage } from "../systemd/notify-message.js";
 import { NotifySocket } from "../systemd/notify-socket.js";
 import { childEnvironment } from "./child-environment.js";
 import type { End, ReadyMode } from "./model.js";
-import { spawn } from "./spawn.js";
+import type { Outside } from "./outside.js";
 
 /** What every generation is started from; all that a deployment may swap is looked up anew each time. */
 export interface Launch {
@@ -24,7 +24,7 @@ export interface Launch {
   /** For $FDSTORE: how many descriptors generations may store. */
   readonly fdstoreMax: number;
   /** Where generations get cgroups of their own; undefined where they can't. */
-  readonly cgroup: UnitCgroup | undefined;
+  readonly cgroup: Pick<UnitCgroup, "create"> | undefined;
   readonly ready: ReadyMode;
   readonly stopSignal: NodeJS.Signals;
   /** Where the notify sockets go. */
@@ -70,6 +70,7 @@ export class GenerationProcess {
     private readonly number: number,
     private readonly listener: Listener,
     launch: Launch,
+    private readonly outside: Outside,
   ) {
     try {
       this.notifySocket = new NotifySocket(
@@ -77,6 +78,7 @@ export class GenerationProcess {
         (message, fds) => listener.onMessage(message, fds),
         what => listener.onProblem(what),
         pid => this.cgroup?.contains(pid) !== false,
+        outside.watch,
       );
       this.closers.push(() => this.notifySocket.close());
       this.cgroup = this.createCgroup(launch);
@@ -94,9 +96,14 @@ export class GenerationProcess {
     }
   }
 
+  /** Whether its main process has ended, be it that nobody has been told yet. */
+  get hasEnded(): boolean {
+    return this.outside.readable(this.pidfd);
+  }
+
   /** To the main process. */
   signal(signal: NodeJS.Signals): void {
-    if (!this.reaped) sendSignal(this.pid, signal);
+    if (!this.reaped) this.send(this.pid, signal);
   }
 
   /** To every process. */
@@ -107,7 +114,7 @@ export class GenerationProcess {
     } catch (error) {
       this.listener.onProblem(`its cgroup can't be killed: ${(error as Error).message}`);
     }
-    if (!this.reaped) sendSignal(-this.pid, "SIGKILL");
+    if (!this.reaped) this.send(-this.pid, "SIGKILL");
   }
 
   /** About what it says: one line for each kind of problem. */
@@ -137,7 +144,7 @@ export class GenerationProcess {
       notifySocket: this.notifySocket.path,
       readyFd: readyWriter === undefined ? undefined : LISTEN_FDS_START + fds.length,
     });
-    return spawn({
+    return this.outside.spawn({
       paths: lookUp(command[0]!, variables.PATH),
       argv: command,
       environment: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
@@ -165,7 +172,7 @@ export class GenerationProcess {
   private openReadyPipe(): number {
     const [reader, writer] = native.pipe();
     this.closers.push(() => closeSync(reader));
-    const stop = native.watch(reader, false, () => {
+    const stop = this.outside.watch(reader, false, () => {
       const bytes = Buffer.alloc(4096);
       const length = readSync(reader, bytes);
       if (bytes.subarray(0, length).includes("\n")) this.listener.onReady();
@@ -178,7 +185,7 @@ export class GenerationProcess {
 
   private watchExit(): () => void {
     try {
-      const stop = native.watch(this.pidfd, false, () => this.exited(stop));
+      const stop = this.outside.watch(this.pidfd, false, () => this.exited(stop));
       return stop;
     } catch (error) {
       // A child whose end nobody would learn of must not serve.
@@ -191,7 +198,7 @@ export class GenerationProcess {
     // The main process is still a zombie, so its pid, and with it the group's, can't be another's yet.
     this.kill();
     this.notifySocket.drain();
-    const end = native.reap(this.pidfd);
+    const end = this.outside.reap(this.pidfd);
     if (end === null) return;
     stop();
     this.reaped = true;
@@ -214,12 +221,20 @@ export class GenerationProcess {
       return callback();
     }
     this.listener.onDying();
-    const timer = setTimeout(() => {
+    const giveUp = () => {
       const left = cgroup.pids.join(", ");
       this.listener.onProblem(`left behind, for SIGKILL doesn't end them within 10s: processes ${left}`);
       callback();
-    }, KILL_PATIENCE);
-    this.closers.push(() => clearTimeout(timer));
+    };
+    this.closers.push(this.outside.after(KILL_PATIENCE, giveUp));
+  }
+
+  private send(pid: number, signal: NodeJS.Signals): void {
+    try {
+      this.outside.kill(pid, signal);
+    } catch {
+      // It is gone (ESRCH), which its exit tells; or it took other credentials (EPERM), and we can't.
+    }
   }
 
   private removeCgroup(cgroup: Cgroup): void {
@@ -235,12 +250,4 @@ export class GenerationProcess {
 function lookUp(command: string, path = DEFAULT_PATH): string[] {
   if (command.includes("/")) return [command];
   return path.split(":").map(directory => `${directory || "."}/${command}`);
-}
-
-function sendSignal(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // It is gone (ESRCH), which its exit tells; or it took other credentials (EPERM), and we can't.
-  }
 }

@@ -80,7 +80,7 @@ function handle(move: Move, event: Event): void {
     case "spawn-failed":
       return gone(move, generation, { text: `could not be started: ${event.text}`, exitStatus: event.exitStatus });
     case "ready":
-      return ready(move, generation);
+      return ready(move, generation, event.posthumous);
     case "notified":
       return notified(move, generation, event);
     case "dying":
@@ -137,8 +137,11 @@ function spawned(move: Move, generation: Generation, pid: number): void {
   }
 }
 
-function ready(move: Move, generation: Generation): void {
+function ready(move: Move, generation: Generation, posthumous = false): void {
   if (generation.state !== "starting" || isDoomed(generation)) return;
+  if (posthumous && serving(move.state)) {
+    return log(move, "notice", `${name(generation)} was ready, but has ended already: nothing is handed over to it`);
+  }
   clearTimer(move, generation.number, "start-timeout", "hint", "delay");
   update(move, generation.number, { state: "settling", wasReady: true });
   const after = `ready after ${formatTimeSpan(move.now - generation.startedAt)}`;
@@ -249,7 +252,7 @@ function notified(move: Move, generation: Generation, message: Extract<Event, { 
   if (message.watchdogTimeout !== undefined) update(move, number, { watchdog: message.watchdogTimeout });
   if (message.watchdog === "trigger") abort(move, find(move, number), "triggered its watchdog");
   else if (message.watchdog || message.watchdogTimeout !== undefined) watch(move, find(move, number));
-  if (message.ready && move.config.ready === "notify") ready(move, find(move, number));
+  if (message.ready && move.config.ready === "notify") ready(move, find(move, number), message.posthumous);
 }
 
 function extend(move: Move, generation: Generation, microseconds: number): void {

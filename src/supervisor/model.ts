@@ -161,6 +161,11 @@ export interface ReloadRequest {
   readonly replace: boolean;
 }
 
+interface Posthumous {
+  /** It is read when the main process has ended already. */
+  readonly posthumous?: boolean;
+}
+
 export type Event = { readonly now: number } & (
   | { readonly type: "start" }
   | ({ readonly type: "reload" } & ReloadRequest)
@@ -175,8 +180,8 @@ export type Event = { readonly now: number } & (
   | { readonly type: "spawned"; readonly generation: number; readonly pid: number }
   | { readonly type: "spawn-failed"; readonly generation: number; readonly text: string; readonly exitStatus: number }
   /** By another way than READY=1. */
-  | { readonly type: "ready"; readonly generation: number }
-  | ({ readonly type: "notified"; readonly generation: number } & Notification)
+  | ({ readonly type: "ready"; readonly generation: number } & Posthumous)
+  | ({ readonly type: "notified"; readonly generation: number } & Notification & Posthumous)
   /** Its main process has ended; "exited" follows when all others have. */
   | { readonly type: "dying"; readonly generation: number }
   | { readonly type: "exited"; readonly generation: number; readonly end: End }

@@ -7,7 +7,6 @@ import type { NotifyMessage } from "../systemd/notify-message.js";
 import { GenerationProcess, type Launch } from "./generation.js";
 import type { Log } from "./log.js";
 import { step } from "./machine.js";
-import { releaseMemory } from "./memory.js";
 import {
   type Config,
   candidate,
@@ -21,6 +20,7 @@ import {
   type State,
   type TimerName,
 } from "./model.js";
+import type { Outside } from "./outside.js";
 import { name } from "./texts.js";
 
 // sysexits.h
@@ -36,7 +36,8 @@ const LONGEST_TIMER = 2 ** 31 - 1;
 export interface SupervisorOptions {
   readonly config: Config;
   readonly launch: Launch;
-  readonly notifier: Notifier;
+  readonly outside: Outside;
+  readonly notifier: Pick<Notifier, "send">;
   readonly store: FdStore;
   readonly log: Log;
   readonly stopOn: readonly NodeJS.Signals[];
@@ -55,7 +56,8 @@ export interface ReloadResult {
 export class Supervisor {
   private current = initialState;
   private readonly generations = new Map<number, GenerationProcess>();
-  private readonly timers = new Map<string, NodeJS.Timeout>();
+  /** What clears each that is set, by "timer/generation". */
+  private readonly timers = new Map<string, () => void>();
   private readonly queue: Event[] = [];
   private stepping = false;
   private readonly followers = new Set<() => void>();
@@ -65,10 +67,11 @@ export class Supervisor {
   constructor(private readonly options: SupervisorOptions) {}
 
   start(): void {
-    for (const signal of this.options.reloadSignals)
-      process.on(signal, () => this.happened({ type: "reload", asker: null, since: null, replace: false }));
-    for (const signal of this.options.stopOn) process.on(signal, () => this.happened({ type: "stop", signal }));
-    for (const signal of this.options.passSignals) process.on(signal, () => this.happened({ type: "pass", signal }));
+    const { reloadSignals, stopOn, passSignals, outside } = this.options;
+    const on = (signal: NodeJS.Signals, event: Happening) => outside.onSignal(signal, () => this.happened(event));
+    for (const signal of reloadSignals) on(signal, { type: "reload", asker: null, since: null, replace: false });
+    for (const signal of stopOn) on(signal, { type: "stop", signal });
+    for (const signal of passSignals) on(signal, { type: "pass", signal });
     this.ignoreOtherUserSignals();
     this.happened({ type: "start" });
   }
@@ -84,7 +87,7 @@ export class Supervisor {
 
   /** The clock of all times in the state: µs of CLOCK_MONOTONIC. */
   now(): number {
-    return now();
+    return this.options.outside.now();
   }
 
   /**
@@ -121,7 +124,7 @@ export class Supervisor {
   }
 
   private happened(event: Happening): void {
-    this.queue.push({ ...event, now: now() } as Event);
+    this.queue.push({ ...event, now: this.now() } as Event);
     if (this.stepping) return;
     this.stepping = true;
     const wasIdle = isIdle(this.current);
@@ -130,8 +133,9 @@ export class Supervisor {
       this.attempt(() => this.handle(event));
     }
     this.stepping = false;
+    const { outside } = this.options;
     // By a timer, because Node lets libuv wake up once more for timers that were cleared, unless a later one was sooner.
-    if (isIdle(this.current) && !wasIdle) setTimeout(releaseMemory, 1);
+    if (isIdle(this.current) && !wasIdle) outside.after(1, outside.releaseMemory);
   }
 
   private handle(event: Event): void {
@@ -185,12 +189,13 @@ export class Supervisor {
         number,
         {
           onMessage: (message, fds) => this.heard(generation!, number, message, fds),
-          onReady: () => this.happened({ type: "ready", ...about }),
+          onReady: () => this.happened({ type: "ready", ...about, posthumous: generation!.hasEnded }),
           onDying: () => this.happened({ type: "dying", ...about }),
           onExit: end => this.happened({ type: "exited", ...about, end }),
           onProblem: what => this.options.log("warning", `${name({ number, pid: generation?.pid ?? null })}: ${what}`),
         },
         this.options.launch,
+        this.options.outside,
       );
       this.generations.set(number, generation);
       this.happened({ type: "spawned", ...about, pid: generation.pid });
@@ -210,7 +215,8 @@ export class Supervisor {
       const text = `${name({ number, pid: generation.pid })} sent ${unheeded.join(" ")}: that is for zerodown alone`;
       this.options.log("debug", text);
     }
-    if (Object.keys(notification).length > 0) this.happened({ type: "notified", generation: number, ...notification });
+    if (Object.keys(notification).length === 0) return;
+    this.happened({ type: "notified", generation: number, ...notification, posthumous: generation.hasEnded });
   }
 
   private answer({ askers, generation, error }: Extract<Effect, { type: "result" }>): void {
@@ -232,18 +238,18 @@ export class Supervisor {
   private setTimer(timer: TimerName | OwnTimerName, generation: number, at: number): void {
     const key = `${timer}/${generation}`;
     this.clear(key);
-    const wait = Math.min(Math.ceil((at - now()) / 1e3), LONGEST_TIMER);
+    const wait = Math.min(Math.ceil((at - this.now()) / 1e3), LONGEST_TIMER);
     const fire = () => {
       // What it has said in time may wait to be read. That may set the timer anew.
       this.generations.get(generation)?.listen();
-      if (this.timers.get(key) !== handle) return;
+      if (this.timers.get(key) !== clear) return;
       this.timers.delete(key);
-      if (now() < at) this.setTimer(timer, generation, at);
+      if (this.now() < at) this.setTimer(timer, generation, at);
       else if (timer === "restart" || timer === "feed") this.happened({ type: timer });
       else this.happened({ type: "timer", generation, timer });
     };
-    const handle = setTimeout(fire, wait);
-    this.timers.set(key, handle);
+    const clear = this.options.outside.after(wait, fire);
+    this.timers.set(key, clear);
   }
 
   private clearTimer(timer: TimerName | OwnTimerName, generation: number): void {
@@ -251,22 +257,18 @@ export class Supervisor {
   }
 
   private clear(key: string): void {
-    clearTimeout(this.timers.get(key));
+    this.timers.get(key)?.();
     this.timers.delete(key);
   }
 
   /** Left alone, SIGUSR1 would open Node's debugger in the supervisor and SIGUSR2 would end it. */
   private ignoreOtherUserSignals(): void {
-    const { stopOn, reloadSignals, passSignals, log } = this.options;
+    const { stopOn, reloadSignals, passSignals, log, outside } = this.options;
     for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
       if ([...stopOn, ...reloadSignals, ...passSignals].includes(signal)) continue;
-      process.on(signal, () => log("notice", `${signal} ignored: --pass-signal ${signal} would pass it on to the app`));
+      outside.onSignal(signal, () =>
+        log("notice", `${signal} ignored: --pass-signal ${signal} would pass it on to the app`),
+      );
     }
   }
-}
-
-/** CLOCK_MONOTONIC in microseconds, as MONOTONIC_USEC= wants it. */
-function now(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1e6 + Math.floor(nanoseconds / 1e3);
 }

@@ -21,20 +21,22 @@ export class NotifySocket {
    * with it are closed when it returns
    * @param onProblem called with a line for people, once for each kind, when messages are dropped or not heeded
    * @param isMember whether a process may send
+   * @param watch the addon's, or one like it
    * @throws {NativeError} when it can't be bound
    */
   constructor(
     readonly path: string,
     private readonly onMessage: (message: NotifyMessage, fds: readonly number[]) => void,
     private readonly onProblem: (what: string) => void,
-    private readonly isMember: (pid: number) => boolean = () => true,
+    private readonly isMember: (pid: number) => boolean,
+    watch: typeof native.watch,
   ) {
     removeSocketFile(path);
     this.fd = native.bindUnix(SOCK_DGRAM, path);
     try {
       chmodSync(path, 0o600);
       native.passCredentials(this.fd);
-      this.stopWatching = native.watch(this.fd, false, () => this.read(BATCH));
+      this.stopWatching = watch(this.fd, false, () => this.read(BATCH));
     } catch (error) {
       closeSync(this.fd);
       removeSocketFile(path);

@@ -2,8 +2,8 @@
 
 import { afterEach, expect, test } from "@jest/globals";
 import { eventually } from "../support/eventually.js";
-import { isAlive } from "../support/processes.js";
-import { endServices, TestService } from "../support/service.js";
+import { isAlive, processState } from "../support/processes.js";
+import { answering, endServices, TestService } from "../support/service.js";
 
 afterEach(endServices);
 
@@ -67,6 +67,24 @@ async function expectGone(service: TestService, line: RegExp): Promise<void> {
   const [, pid] = (await service.supervisor.output.next(line)).split(" ");
   await eventually(() => expect(isAlive(Number(pid))).toBe(false));
 }
+
+test.each([
+  ["READY=1", "notify", "systemd-notify --no-block READY=1"],
+  ["a newline", "fd", "echo >&$ZERODOWN_READY_FD"],
+])(
+  "a candidate that is dead when the supervisor reads that it is ready (%s) takes nothing over",
+  async (_, mode, word) => {
+    const service = await new TestService().start({ args: ["--ready", mode], program: `${word}; ${answering("v1")}` });
+    // The supervisor stands still meanwhile.
+    service.deploy(`kill -STOP $ZERODOWN_SUPERVISOR_PID; ${word}; echo told $$; exit 3`);
+    const outcome = service.reload();
+    const [, pid] = (await service.supervisor.output.next(/^told/)).split(" ");
+    await eventually(() => expect(processState(Number(pid))).toBe("Z"));
+    process.kill(service.supervisor.pid, "SIGCONT");
+    expect(await outcome).toMatch(failure("exited with status 3 before it was ready"));
+    await service.expectOnly(1, "v1");
+  },
+);
 
 test("what a candidate reports of its failure is told with it", async () => {
   const service = await new TestService().start();

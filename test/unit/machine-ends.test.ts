@@ -103,6 +103,16 @@ describe("a candidate fails", () => {
     );
   });
 
+  test("that it was ready is no news any more when it has ended: the old one serves on", () => {
+    const machine = Machine.reloading();
+    expect(machine.event({ type: "notified", generation: 2, ready: true, posthumous: true })).toEqual([
+      "notice: generation 2 (pid 102) was ready, but has ended already: nothing is handed over to it",
+    ]);
+    expect(machine.exits(2, 1)).toContain(
+      `systemd: READY=1 STATUS=${failed("exited with status 1 before it was ready")}`,
+    );
+  });
+
   test("STOPPING=1 makes no success of it", () => {
     const machine = Machine.reloading();
     machine.says(2, { stopping: true });
@@ -113,6 +123,16 @@ describe("a candidate fails", () => {
 });
 
 describe("the current one ends on its own", () => {
+  test("as soon as it is ready, where nothing serves: the work is done", () => {
+    const machine = new Machine();
+    machine.start();
+    machine.spawned(1);
+    expect(machine.event({ type: "notified", generation: 1, ready: true, posthumous: true })).toContain(
+      "systemd: READY=1 MAINPID=42 STATUS=Generation 1 (pid 101) serving",
+    );
+    expect(machine.exits(1, 0)).toContain("exit 0");
+  });
+
   test("but others of its processes run on: systemd is told what is waited for", () => {
     expect(Machine.serving().event({ type: "dying", generation: 1 })).toEqual([
       "systemd: STATUS=Generation 1 (pid 101) has ended: waiting for what it has left",

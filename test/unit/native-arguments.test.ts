@@ -28,6 +28,7 @@ const INTEGERS: Call[] = [
   ["reap", native.reap],
   ["pidfdId", native.pidfdId],
   ["describeSocket", native.describeSocket],
+  ["readable", native.readable],
   ["writable", native.writable],
   ["accept", native.accept],
   ["passCredentials", native.passCredentials],

@@ -1,0 +1,35 @@
+// The shell's door to the outside: processes, signals, timers and the clock. Tests put a world of their own behind it.
+
+import { native } from "../native/index.js";
+import { releaseMemory } from "./memory.js";
+import { spawn } from "./spawn.js";
+
+export interface Outside extends Pick<typeof native, "spawn" | "reap" | "readable" | "watch"> {
+  /** CLOCK_MONOTONIC in microseconds, as MONOTONIC_USEC= wants it. */
+  now(): number;
+  /** Calls back once, in that many milliseconds. @returns what prevents that */
+  after(milliseconds: number, callback: () => void): () => void;
+  /** Calls back for every signal of that name which this process gets. */
+  onSignal(signal: NodeJS.Signals, callback: () => void): void;
+  /** kill(2): a negative pid is that of a process group. */
+  kill(pid: number, signal: NodeJS.Signals): void;
+  releaseMemory(): void;
+}
+
+export const outside: Outside = {
+  now: () => {
+    const [seconds, nanoseconds] = process.hrtime();
+    return seconds * 1e6 + Math.floor(nanoseconds / 1e3);
+  },
+  after: (milliseconds, callback) => {
+    const timer = setTimeout(callback, milliseconds);
+    return () => clearTimeout(timer);
+  },
+  onSignal: (signal, callback) => void process.on(signal, callback),
+  kill: (pid, signal) => void process.kill(pid, signal),
+  spawn,
+  reap: pidfd => native.reap(pidfd),
+  readable: fd => native.readable(fd),
+  watch: (fd, writable, callback) => native.watch(fd, writable, callback),
+  releaseMemory,
+};

@@ -1,0 +1,63 @@
+// A cgroup that the kernel doesn't know: its processes are those of a scripted child.
+
+import { Cgroup } from "../../src/systemd/cgroup.js";
+import type { Child } from "./shell-world.js";
+
+export class ScriptedCgroup extends Cgroup {
+  private static readonly all = new Map<string, ScriptedCgroup>();
+  /** The one whose processes are in it. */
+  child: Child | undefined;
+  /** What is in it comes to an end. */
+  isKilled = false;
+  onEmpty: (() => void) | undefined;
+
+  /** @param hangs SIGKILL ends nothing in it but the child itself */
+  constructor(
+    number: number,
+    private readonly hangs: boolean,
+  ) {
+    super(`/sys/fs/cgroup/generation-${number}`);
+    ScriptedCgroup.all.set(this.procsFile, this);
+  }
+
+  /** The one that a child is to start in; undefined for "". */
+  static byFile(file: string): ScriptedCgroup | undefined {
+    return ScriptedCgroup.all.get(file);
+  }
+
+  override get isPopulated(): boolean {
+    return this.child?.state === "running" || this.child?.state === "dying";
+  }
+
+  override get isFrozen(): boolean {
+    return false;
+  }
+
+  override get pids(): number[] {
+    return this.child ? [this.child.pid] : [];
+  }
+
+  /** Messages come from the process of the test itself. */
+  override contains(): boolean {
+    return true;
+  }
+
+  override kill(): void {
+    this.isKilled = !this.hangs;
+  }
+
+  override whenEmpty(callback: () => void): () => void {
+    this.onEmpty = callback;
+    return () => {
+      this.onEmpty = undefined;
+    };
+  }
+
+  override remove(): void {
+    ScriptedCgroup.all.delete(this.procsFile);
+    if (!this.isPopulated) return;
+    // What hangs is given up.
+    if (this.hangs) this.child!.state = "gone";
+    throw new Error("EBUSY: resource busy or locked, rmdir");
+  }
+}

@@ -1,0 +1,165 @@
+// What is random: the options, the children's fates, and what happens in which order.
+
+import fc from "fast-check";
+import type { Config, End, Happening, Notification } from "../../src/supervisor/model.js";
+import type { ShellAction } from "./shell-world.js";
+import type { Action, Fate } from "./world.js";
+
+const time = (...choices: number[]) => fc.constantFrom(...choices);
+
+const configs: fc.Arbitrary<Config> = fc.record({
+  pid: fc.constant(42),
+  ready: fc.constantFrom("notify", "notify", "notify", "exec", "delay", "fd"),
+  readyDelay: time(0, 300e3, 7e6),
+  startTimeout: time(50e3, 2e6, 600e6, Number.POSITIVE_INFINITY),
+  stopTimeout: time(0, 50e3, 2e6, 90e6, Number.POSITIVE_INFINITY),
+  settle: time(0, 0, 300e3, 3e6),
+  stopSignal: fc.constantFrom("SIGINT", "SIGTERM"),
+  onCrash: fc.constantFrom("restart", "restart", "restart", "exit"),
+  watchdog: time(0, 0, 50e3, 400e3, 3e6),
+});
+
+const fates: fc.Arbitrary<Fate[]> = fc.array(
+  fc.record({
+    late: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.constant(true)),
+    fails: fc.oneof({ weight: 7, arbitrary: fc.constant(false) }, fc.constant(true)),
+    onStop: fc.constantFrom("exits 0", "exits 0", "exits 7", "dies of it", "ignores it"),
+    onAbort: fc.constantFrom("exits 0", "dies of it", "dies of it", "ignores it"),
+    leaves: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.constant(true)),
+  }),
+  { minLength: 1, maxLength: 6 },
+);
+
+const ends: fc.Arbitrary<End> = fc.oneof(
+  fc.constantFrom(0, 1, 3, 125, 126, 255).map(status => ({ status })),
+  fc.constantFrom(
+    { signal: 9, name: "SIGKILL" },
+    { signal: 11, name: "SIGSEGV" },
+    { signal: 15, name: "SIGTERM" },
+    { signal: 2, name: "SIGINT" },
+  ),
+);
+
+const messages: fc.Arbitrary<Notification> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant({ ready: true }) },
+  fc.record(
+    {
+      ready: fc.constant(true),
+      status: fc.constantFrom("", "busy", "idle"),
+      stopping: fc.constant(true),
+      extend: fc.constantFrom(0, 100e3, 5e6),
+      reported: fc.constant("it reported ERRNO=2, ENOENT"),
+      watchdog: fc.constantFrom("ping" as const, "ping" as const, "ping" as const, "trigger" as const),
+      watchdogTimeout: time(0, 50e3, 500e3, 3e6, Number.POSITIVE_INFINITY),
+    },
+    { requiredKeys: [] },
+  ),
+);
+
+const who = fc.constantFrom(0, 0, 1, 2);
+
+const staleEvents: fc.Arbitrary<Happening> = fc.oneof(
+  messages.map(message => ({ type: "notified" as const, generation: 0, ...message })),
+  ends.map(end => ({ type: "exited" as const, generation: 0, end })),
+  fc
+    .constantFrom(
+      "hint" as const,
+      "delay" as const,
+      "start-timeout" as const,
+      "settle" as const,
+      "stop-timeout" as const,
+      "watchdog" as const,
+      "abort-timeout" as const,
+    )
+    .map(timer => ({ type: "timer" as const, generation: 0, timer })),
+  fc.constantFrom(
+    { type: "spawned" as const, generation: 0, pid: 9 },
+    { type: "spawn-failed" as const, generation: 0, text: "late", exitStatus: 71 },
+    { type: "ready" as const, generation: 0 },
+    { type: "restart" as const },
+  ),
+);
+
+/** What can happen to the machine, and to its shell. */
+const common: fc.Arbitrary<Exclude<Action, { do: "stale" }>> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("say"), who, message: messages }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("write a newline"), who }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("reload"),
+      asks: fc.boolean(),
+      age: fc.option(fc.integer({ min: 0, max: 3e6 })),
+      replaces: fc.boolean(),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ do: "cancel" }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("end"), who, end: ends }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("obey"), who }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("wait"), microseconds: time(1, 1e3, 150e3, 1e6, 4e6) }) },
+  { weight: 3, arbitrary: fc.constant({ do: "wait for a timer" }) },
+  { weight: 2, arbitrary: fc.constant({ do: "answer a spawn" }) },
+  { weight: 1, arbitrary: fc.constant({ do: "pass" }) },
+);
+
+const stale: fc.Arbitrary<Action> = fc.record({ do: fc.constant("stale"), who, event: staleEvents });
+
+/** Descriptors to store, and words that mean nothing. */
+const sent: fc.Arbitrary<ShellAction> = fc.oneof(
+  fc.record({ do: fc.constant("store"), who }),
+  fc.record({
+    do: fc.constant("babble"),
+    who,
+    text: fc.constantFrom(
+      "",
+      "=",
+      "READY=0\nX_APP=1",
+      "MAINPID=1\nRELOADING=1",
+      "FDSTORE=1",
+      "STATUS=\u0001",
+      "A".repeat(5000),
+    ),
+  }),
+);
+
+export interface Sequence<A = Action> {
+  readonly config: Config;
+  readonly fates: readonly Fate[];
+  readonly lateness: number;
+  readonly actions: readonly A[];
+  /** Seldom, so that most sequences get far. */
+  readonly stops: readonly A[];
+}
+
+const stop = fc.record({ do: fc.constant("stop" as const), signal: fc.constantFrom("SIGTERM", "SIGINT") });
+
+function sequencesOf<A extends Action | ShellAction>(
+  actions: fc.Arbitrary<A>,
+  maxLength: number,
+): fc.Arbitrary<Sequence<A>> {
+  return fc.record({
+    config: configs,
+    fates,
+    lateness: time(0, 0, 2e3),
+    actions: fc.array(actions, { maxLength, size: "max" }),
+    stops: fc.oneof(
+      { weight: 3, arbitrary: fc.constant([]) },
+      fc.array(fc.oneof(stop as unknown as fc.Arbitrary<A>, actions), { maxLength: 12 }),
+    ),
+  });
+}
+
+export const sequences = sequencesOf<Action>(
+  fc.oneof({ weight: 30, arbitrary: common }, { weight: 1, arbitrary: stale }),
+  70,
+);
+
+/** Longer lives: more of them become ready, and less befalls them. */
+export const shellSequences = sequencesOf<ShellAction>(
+  fc.oneof(
+    { weight: 30, arbitrary: common },
+    { weight: 20, arbitrary: fc.constant({ do: "say", who: 0, message: { ready: true } }) },
+    { weight: 5, arbitrary: sent },
+  ),
+  200,
+);

@@ -1,0 +1,92 @@
+// The supervisor's shell, driven by random commands through a world of scripted children and a clock that goes on when it is
+// told to: 100,000 steps and more. After each the rules of DESIGN.md 3.5 are checked on what the shell did.
+
+import { readdirSync } from "node:fs";
+import { expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { eventually } from "../support/eventually.js";
+import { openFds } from "../support/native.js";
+import { temporaryDirectory } from "../support/supervisor.js";
+import { type Sequence, shellSequences } from "./sequences.js";
+import { ShellRules } from "./shell-rules.js";
+import { type Fact, type ShellAction, ShellWorld } from "./shell-world.js";
+
+const RUNS = 3400;
+const STEPS = 100_000;
+
+/** What must have been seen. */
+const KINDS = [
+  ...["READY=1", "RELOADING=1", "STOPPING=1", "a reload that succeeds", "a reload that fails"],
+  ...["a start", "a start that fails", "SIGINT", "SIGTERM", "SIGABRT", "SIGCONT", "SIGUSR1", "kill", "reap", "exit"],
+  ...["left behind", "was dropped", "store is full", "but has ended already"],
+];
+
+const lives = fc.record({ sequence: shellSequences, cgroups: fc.boolean(), hangs: fc.boolean() });
+
+interface Life {
+  readonly sequence: Sequence<ShellAction>;
+  readonly cgroups: boolean;
+  readonly hangs: boolean;
+}
+
+/** Plays a sequence, and at its end makes every deadline pass. @returns how many steps that took */
+async function play({ sequence, ...kernel }: Life, directory: string, observe: (fact: Fact) => void): Promise<number> {
+  const rules = new ShellRules();
+  const world = new ShellWorld({ ...sequence, ...kernel }, directory, fact => {
+    rules.saw(fact);
+    observe(fact);
+  });
+  rules.enter(world);
+  let steps = 0;
+  const take = async (action: () => void) => {
+    action();
+    // Those who asked learn of it.
+    await Promise.resolve();
+    rules.settle();
+    steps++;
+  };
+  try {
+    await take(() => world.supervisor.start());
+    for (const action of [...sequence.actions, ...sequence.stops]) {
+      if (world.exited) break;
+      if (action.do === "reload") rules.reloadComes(!action.asks);
+      await take(() => world.act(action));
+    }
+    await take(() => world.stop());
+    if (!world.exited) throw new Error("it never reaches its exit");
+  } finally {
+    world.close();
+  }
+  return steps;
+}
+
+/** What a fact is, for the count of what was seen. */
+function kindOf(fact: Fact): string | undefined {
+  if (fact.did === "signal") return fact.signal;
+  if (fact.did === "tell") return /^(?:READY|RELOADING|STOPPING)=1/.exec(fact.assignments[0]!)?.[0];
+  if (fact.did === "answer") return fact.result.error === null ? "a reload that succeeds" : "a reload that fails";
+  if (fact.did === "log") return /left behind|was dropped|store is full|but has ended already/.exec(fact.text)?.[0];
+  if (fact.did === "spawn") return fact.child ? "a start" : "a start that fails";
+  return fact.did;
+}
+
+test(`the rules of 3.5 hold for what the shell does in ${STEPS} steps, and each life of it can be stopped`, async () => {
+  const directory = temporaryDirectory();
+  const before = openFds();
+  const seen = new Map<string | undefined, number>();
+  let steps = 0;
+  await fc.assert(
+    fc.asyncProperty(lives, async life => {
+      const count = (fact: Fact) => seen.set(kindOf(fact), (seen.get(kindOf(fact)) ?? 0) + 1);
+      steps += await play(life, directory.path, count);
+    }),
+    { numRuns: RUNS },
+  );
+  expect(steps).toBeGreaterThan(STEPS);
+  // They got somewhere: without this, a world in which nothing happens would pass.
+  const often = [...seen].filter(([, times]) => times >= 20).map(([kind]) => kind);
+  expect(often).toEqual(expect.arrayContaining(KINDS));
+  expect(readdirSync(directory.path)).toEqual([]);
+  directory.remove();
+  await eventually(() => expect(openFds()).toEqual(before));
+}, 120_000);
