@@ -114,6 +114,24 @@ coverage: build
 	  --coverage --coverageProvider=v8 --reporters=default --coverageReporters=text --coverageDirectory=build/coverage \
 	  $(MACHINE:%=--collectCoverageFrom=build/src/supervisor/%.js) --coverageThreshold='{"global":{"branches":100}}'
 
+# What reads others' text: the parsers in TypeScript, and the addon (by clang's libFuzzer), for that long each. What is found
+# stays in test/fuzz/corpus. KEEP=1: what reaches something new, too.
+SECONDS := 10
+NODE_HEADERS := $(firstword $(wildcard $(NODE_HOME)/include/node) \
+  $(HOME)/.cache/node-gyp/$(shell node -p process.versions.node)/include/node)
+fuzz: build build/fuzz/addon
+	node build/test/fuzz/fuzz.js $(SECONDS) $(KEEP)
+	mkdir -p build/fuzz/corpus
+	build/fuzz/addon -max_total_time=$(SECONDS) -max_len=5000 -verbosity=0 -print_final_stats=1 \
+	  -artifact_prefix=test/fuzz/corpus/addon/ build/fuzz/corpus test/fuzz/corpus/addon
+	$(if $(KEEP),build/fuzz/addon -set_cover_merge=1 -verbosity=0 test/fuzz/corpus/addon build/fuzz/corpus)
+
+build/fuzz/addon: test/fuzz/addon.c $(wildcard src/native/*.c src/native/*.h) $(ADDON)
+	@.ci/packages clang
+	mkdir -p $(@D)
+	clang -D_GNU_SOURCE -DNAPI_VERSION=8 -g -O1 -Wall -Wno-unused-function -fno-sanitize-recover=undefined \
+	  -fsanitize=fuzzer,address,undefined -I$(NODE_HEADERS) -o $@ $<
+
 asan: build
 	test/asan $(NODEDIR)
 

@@ -69,15 +69,15 @@ export function listenFds(environment: NodeJS.ProcessEnv, ignored: (why: string)
   }
   const count = parseNumber("LISTEN_FDS", LISTEN_FDS);
   const names = parseNames(environment.LISTEN_FDNAMES, count);
-  const passed = Array.from({ length: count }, (_, index) => {
-    const fd = LISTEN_FDS_START + index;
+  const passed: PassedFd[] = [];
+  for (let fd = LISTEN_FDS_START; fd < LISTEN_FDS_START + count; fd++) {
     if (!isPassed(fd)) {
       throw new ListenFdsError(
         `LISTEN_FDS=${LISTEN_FDS} promises descriptors 3 to ${2 + count}, but ${fd} is not open`,
       );
     }
-    return { fd, name: names?.[index] ?? UNNAMED };
-  });
+    passed.push({ fd, name: names?.[fd - LISTEN_FDS_START] ?? UNNAMED });
+  }
   return passed;
 }
 

@@ -94,7 +94,7 @@ function decode(data: Buffer): string | null {
   const bytes = data.at(-1) === 0 ? data.subarray(0, -1) : data;
   if (bytes.includes(0)) return null;
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return null;
   }

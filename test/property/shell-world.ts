@@ -44,9 +44,10 @@ export interface Child {
   readonly pidVariables: readonly string[];
   readonly fds: readonly number[];
   readonly cgroup: ScriptedCgroup | undefined;
-  /** Its ends of its notify socket and of its ready pipe, and how the shell is told that there is something to read. */
+  /** Its ends of its notify socket and its ready pipe, the shell's of the former, and how that learns of something to read. */
   readonly notify: number;
   readonly ready: number | undefined;
+  readonly listener: number;
   readonly onNotify: () => void;
   readonly onReady: () => void;
   /** "dying": it was waited for, and others of its cgroup run on. */
@@ -60,6 +61,9 @@ export interface Child {
   readyUnread: boolean;
   /** When it said so, and it counted. */
   readyAt: number | undefined;
+  /** What came first, of what happened at one time. */
+  readyOrder: number;
+  endOrder: number;
   /** The timer that makes it ready. */
   delay: Timer | undefined;
   watched: boolean;
@@ -117,6 +121,8 @@ export class ShellWorld implements Outside {
   private readonly timers = new Set<Timer>();
   private readonly watches = new Map<number, () => void>();
   private readonly signals = new Map<string, () => void>();
+  private isFiring = false;
+  private order = 0;
   private lastPid = 100;
   private lastStored = 0;
 
@@ -196,9 +202,8 @@ export class ShellWorld implements Outside {
       throw Object.assign(new Error("ENOENT: no such file or directory, execve 'app'"), { code: "ENOENT" });
     }
     // What the shell has begun to watch last is this child's.
-    const [onNotify, onReady = () => {}] = [...this.watches.values()].slice(
-      variables.has("ZERODOWN_READY_FD") ? -2 : -1,
-    );
+    const [notified, readied] = [...this.watches].slice(variables.has("ZERODOWN_READY_FD") ? -2 : -1);
+    const [listener, onNotify] = notified!;
     const child: Child = {
       number,
       pid: ++this.lastPid,
@@ -211,8 +216,9 @@ export class ShellWorld implements Outside {
       cgroup: ScriptedCgroup.byFile(cgroup),
       notify: native.connectUnix(SOCK_DGRAM, variables.get("NOTIFY_SOCKET")!),
       ready: variables.has("ZERODOWN_READY_FD") ? native.duplicate(fds.at(-1)!) : undefined,
-      onNotify: onNotify!,
-      onReady,
+      listener,
+      onNotify,
+      onReady: () => readied?.[1](),
       state: "running",
       ending: undefined,
       end: undefined,
@@ -220,6 +226,8 @@ export class ShellWorld implements Outside {
       unread: 0,
       readyUnread: false,
       readyAt: this.setting.config.ready === "exec" ? this.time : undefined,
+      readyOrder: ++this.order,
+      endOrder: Number.POSITIVE_INFINITY,
       delay: undefined,
       watched: false,
       triggered: false,
@@ -315,12 +323,14 @@ export class ShellWorld implements Outside {
   }
 
   /** Another one serves beside it, and did when it became ready. */
-  private settles(child: Child, now = this.time): boolean {
-    const { setting } = this;
+  private settles(child: Child): boolean {
+    const { settle } = this.setting.config;
     const old = this.predecessor(child);
     if (!old || child.readyAt === undefined || child.toldAt !== undefined) return false;
-    const isOver = child.readyAt + setting.config.settle + setting.lateness <= now || setting.config.settle === 0;
-    return !isOver && (old.endedAt ?? Number.POSITIVE_INFINITY) > child.readyAt;
+    // Before a timer does what it is for the shell reads what was said.
+    const now = this.isFiring ? this.time - 1 : this.time;
+    const isOver = settle === 0 || child.readyAt + settle + this.setting.lateness <= now;
+    return !isOver && old.endOrder > child.readyOrder;
   }
 
   /** Who serves until it takes over: the newest before it that has become ready, unless it is gone or was told to stop. */
@@ -362,10 +372,10 @@ export class ShellWorld implements Outside {
     ];
     child.watched ||= watchdog !== undefined || watchdogTimeout !== undefined;
     child.triggered ||= watchdog === "trigger";
-    const isNews = ready === true && this.setting.config.ready === "notify" && child.readyAt === undefined;
-    if (isNews) this.becomeReady(child);
+    const wasReady = child.readyAt !== undefined;
+    if (ready && this.setting.config.ready === "notify") this.becomeReady(child);
     this.send(child, lines.filter(Boolean).join("\n"));
-    child.readyUnread ||= isNews && child.unread > 0;
+    child.readyUnread ||= !wasReady && child.readyAt !== undefined && child.unread > 0;
   }
 
   private keep(child: Child | undefined): void {
@@ -386,9 +396,18 @@ export class ShellWorld implements Outside {
   }
 
   private deliver(child: Child): void {
-    child.unread = 0;
-    child.readyUnread = false;
+    this.wasRead(child);
     child.onNotify();
+  }
+
+  /** That it is ready counts from now on. */
+  private wasRead(child: Child): void {
+    if (child.readyUnread) {
+      child.readyAt = this.time;
+      child.readyOrder = ++this.order;
+    }
+    child.readyUnread = false;
+    child.unread = 0;
   }
 
   private read(but?: Child): void {
@@ -406,16 +425,17 @@ export class ShellWorld implements Outside {
 
   private becomeReady(child: Child): void {
     const { triggered, toldAt, abortedAt, killedAt } = child;
-    if (!triggered && toldAt === undefined && abortedAt === undefined && killedAt === undefined)
-      child.readyAt ??= this.time;
+    const isFit = !triggered && toldAt === undefined && abortedAt === undefined && killedAt === undefined;
+    if (!isFit || child.readyAt !== undefined) return;
+    child.readyAt = this.time;
+    child.readyOrder = ++this.order;
   }
 
   private signalled(child: Child, signal: NodeJS.Signals): void {
     const { stopSignal } = this.setting.config;
     this.observe({ did: "signal", child, signal });
     if (signal === "SIGABRT") {
-      // Of two timers for the same time the one for its watchdog may be first.
-      child.failed ||= this.settles(child, this.time - 1);
+      child.failed ||= this.settles(child);
       child.abortedAt ??= this.time;
     }
     if (signal === stopSignal) child.toldAt ??= this.time;
@@ -448,6 +468,7 @@ export class ShellWorld implements Outside {
     child.failed ||= this.settles(child) || (child.readyUnread && this.predecessor(child) !== undefined);
     child.end = end;
     child.endedAt = this.time;
+    child.endOrder = ++this.order;
     child.state = "zombie";
     this.hangUp(child);
     // The pipe is at its end.
@@ -477,7 +498,13 @@ export class ShellWorld implements Outside {
       this.timers.delete(next);
       const due = this.children.find(({ delay }) => delay === next);
       if (due) this.becomeReady(due);
+      this.isFiring = true;
       next.callback();
+      this.isFiring = false;
+      // The shell may have read by itself.
+      for (const child of this.children) {
+        if (child.unread > 0 && isRunning(child) && !native.readable(child.listener)) this.wasRead(child);
+      }
       // As in libuv's loop, what can be read comes after the timers.
       this.read();
     }

@@ -101,6 +101,10 @@ test.each([
   expect(parseNotifyMessage(data)).toBeNull();
 });
 
+test("a byte order mark is text, as for systemd, and so what follows it is no READY=1", () => {
+  expect(parseNotifyMessage(Buffer.from("\ufeffREADY=1"))).toEqual({});
+});
+
 test("random bytes and random assignments never throw, and what they say is well-formed", () => {
   const assignment = fc
     .tuple(
