@@ -1,7 +1,7 @@
 // A cgroup that the kernel doesn't know: its processes are those of a scripted child.
 
 import { Cgroup } from "../../src/systemd/cgroup.js";
-import type { Child } from "./shell-world.js";
+import type { Child } from "./shell-child.js";
 
 export class ScriptedCgroup extends Cgroup {
   private static readonly all = new Map<string, ScriptedCgroup>();

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import type { Config, End, Happening, Notification } from "../../src/supervisor/model.js";
-import type { ShellAction } from "./shell-world.js";
+import type { ShellAction } from "./shell-child.js";
 import type { Action, Fate } from "./world.js";
 
 const time = (...choices: number[]) => fc.constantFrom(...choices);

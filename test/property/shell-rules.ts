@@ -1,7 +1,8 @@
 // The rules of DESIGN.md 3.5 once more, on what the shell did to the world: for nothing the machine's word is taken.
 
 import { existsSync } from "node:fs";
-import { type Child, type Fact, isRunning, type ShellWorld, STORE_MAX } from "./shell-world.js";
+import { type Child, type Fact, isRunning } from "./shell-child.js";
+import { type ShellWorld, STORE_MAX } from "./shell-world.js";
 
 /** From SIGABRT to SIGKILL, at most. */
 const ABORT_TIMEOUT = 90e6;

@@ -4,92 +4,21 @@
 import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import { native, SOCK_DGRAM, type SpawnOptions } from "../../src/native/index.js";
-import type { Config, End, Notification, Priority } from "../../src/supervisor/model.js";
+import type { End, Notification } from "../../src/supervisor/model.js";
 import type { Outside } from "../../src/supervisor/outside.js";
-import { type ReloadResult, Supervisor } from "../../src/supervisor/supervisor.js";
+import { Supervisor } from "../../src/supervisor/supervisor.js";
 import { FdStore } from "../../src/systemd/fd-store.js";
 import type { PassedFd } from "../../src/systemd/listen-fds.js";
 import { ScriptedCgroup } from "./scripted-cgroup.js";
-import type { Action, Fate } from "./world.js";
-
-export interface Setting {
-  readonly config: Config;
-  /** Of generation 1, 2, …; then from the first again. `late`: what it says waits to be read. */
-  readonly fates: readonly Fate[];
-  /** By how much every timer fires late, µs. */
-  readonly lateness: number;
-  readonly cgroups: boolean;
-  /** What a generation leaves hangs in the kernel: SIGKILL doesn't end it. */
-  readonly hangs: boolean;
-}
-
-/** What happens next, beside what can happen to the machine alone (world.ts). */
-export type ShellAction =
-  | Exclude<Action, { do: "stale" }>
-  | { readonly do: "store"; readonly who: number }
-  | { readonly do: "babble"; readonly who: number; readonly text: string };
-
-interface Timer {
-  readonly at: number;
-  readonly callback: () => void;
-}
-
-export interface Child {
-  readonly number: number;
-  readonly pid: number;
-  readonly pidfd: number;
-  readonly fate: Fate;
-  readonly startedAt: number;
-  readonly variables: ReadonlyMap<string, string>;
-  readonly pidVariables: readonly string[];
-  readonly fds: readonly number[];
-  readonly cgroup: ScriptedCgroup | undefined;
-  /** Its ends of its notify socket and its ready pipe, the shell's of the former, and how that learns of something to read. */
-  readonly notify: number;
-  readonly ready: number | undefined;
-  readonly listener: number;
-  readonly onNotify: () => void;
-  readonly onReady: () => void;
-  /** "dying": it was waited for, and others of its cgroup run on. */
-  state: "running" | "zombie" | "dying" | "gone";
-  /** How it ends, soon, because it was told to. */
-  ending: End | undefined;
-  end: End | undefined;
-  endedAt: number | undefined;
-  unread: number;
-  /** That it is ready is among it. */
-  readyUnread: boolean;
-  /** When it said so, and it counted. */
-  readyAt: number | undefined;
-  /** What came first, of what happened at one time. */
-  readyOrder: number;
-  endOrder: number;
-  /** The timer that makes it ready. */
-  delay: Timer | undefined;
-  watched: boolean;
-  triggered: boolean;
-  cancelled: boolean;
-  /** It ended, or was aborted, while it settled. */
-  failed: boolean;
-  toldAt: number | undefined;
-  abortedAt: number | undefined;
-  killedAt: number | undefined;
-  /** Its process group was killed between its end and its being waited for. */
-  swept: boolean;
-}
-
-/** What the shell did. */
-export type Fact =
-  | { readonly did: "spawn"; readonly number: number; readonly child: Child | undefined }
-  | { readonly did: "signal"; readonly child: Child; readonly signal: string }
-  | { readonly did: "kill"; readonly child: Child }
-  | { readonly did: "reap"; readonly child: Child }
-  | { readonly did: "tell"; readonly assignments: readonly string[] }
-  | { readonly did: "log"; readonly priority: Priority; readonly text: string }
-  | { readonly did: "answer"; readonly earliest: number; readonly result: ReloadResult }
-  | { readonly did: "exit"; readonly status: number }
-  /** What it must never do. */
-  | { readonly did: "wrong"; readonly what: string };
+import {
+  type Child,
+  type Fact,
+  isRunning,
+  newChild,
+  type Setting,
+  type ShellAction,
+  type Timer,
+} from "./shell-child.js";
 
 const SIGKILL: End = { signal: 9, name: "SIGKILL" };
 const SIGABRT: End = { signal: 6, name: "SIGABRT" };
@@ -204,7 +133,7 @@ export class ShellWorld implements Outside {
     // What the shell has begun to watch last is this child's.
     const [notified, readied] = [...this.watches].slice(variables.has("ZERODOWN_READY_FD") ? -2 : -1);
     const [listener, onNotify] = notified!;
-    const child: Child = {
+    const child = newChild({
       number,
       pid: ++this.lastPid,
       pidfd: openSync("/dev/null", "r"),
@@ -219,25 +148,9 @@ export class ShellWorld implements Outside {
       listener,
       onNotify,
       onReady: () => readied?.[1](),
-      state: "running",
-      ending: undefined,
-      end: undefined,
-      endedAt: undefined,
-      unread: 0,
-      readyUnread: false,
       readyAt: this.setting.config.ready === "exec" ? this.time : undefined,
       readyOrder: ++this.order,
-      endOrder: Number.POSITIVE_INFINITY,
-      delay: undefined,
-      watched: false,
-      triggered: false,
-      cancelled: false,
-      failed: false,
-      toldAt: undefined,
-      abortedAt: undefined,
-      killedAt: undefined,
-      swept: false,
-    };
+    });
     if (child.cgroup) child.cgroup.child = child;
     this.children.push(child);
     this.observe({ did: "spawn", number, child });
@@ -521,10 +434,6 @@ export class ShellWorld implements Outside {
     const children = this.children.filter(suits).reverse();
     return children[who % children.length];
   }
-}
-
-export function isRunning({ state }: Child): boolean {
-  return state === "running";
 }
 
 function isEnding({ state, ending, cgroup }: Child): boolean {

@@ -8,8 +8,9 @@ import { eventually } from "../support/eventually.js";
 import { openFds } from "../support/native.js";
 import { temporaryDirectory } from "../support/supervisor.js";
 import { type Sequence, shellSequences } from "./sequences.js";
+import type { Fact, ShellAction } from "./shell-child.js";
 import { ShellRules } from "./shell-rules.js";
-import { type Fact, type ShellAction, ShellWorld } from "./shell-world.js";
+import { ShellWorld } from "./shell-world.js";
 
 const RUNS = 3400;
 const STEPS = 100_000;
