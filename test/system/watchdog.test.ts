@@ -75,9 +75,9 @@ describe("a generation", () => {
   test("that is drained is watched no more", async () => {
     const puppet = await start({ options: "--stop-timeout 1h" });
     await puppet.run("ignore");
-    await puppet.systemdNotify("WATCHDOG_USEC=300000");
+    await puppet.systemdNotify("WATCHDOG_USEC=1500000");
     await puppet.unit.reload();
-    await puppet.run("sh sleep 0.6");
+    await puppet.run("sh sleep 2");
     await puppet.begin("exit 0");
     await puppet.unit.log.next(/generation 1 .* drained and exited with status 0$/);
   });
