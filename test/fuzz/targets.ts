@@ -5,7 +5,7 @@ import { isIPv4, isIPv6 } from "node:net";
 import { gatherFacts } from "../../src/cli/status-facts.js";
 import { formatStatus } from "../../src/cli/status-text.js";
 import { checkReload, checkStatus } from "../../src/control/check-reply.js";
-import { Decoder, encode } from "../../src/control/varlink.js";
+import { CALL_BYTES, Decoder, encode, REPLY_BYTES } from "../../src/control/varlink.js";
 import { parseListen } from "../../src/sockets/address.js";
 import { parseEnvFile } from "../../src/systemd/env-file.js";
 import { isFdName } from "../../src/systemd/fd-name.js";
@@ -56,7 +56,7 @@ function notifyMessage(data: Buffer): void {
 function varlink(data: Buffer): void {
   const [cut = 0, stream] = [data[0], data.subarray(1)];
   const take = (...parts: Buffer[]) => {
-    const decoder = new Decoder();
+    const decoder = new Decoder(CALL_BYTES);
     return attempt(() => parts.flatMap(part => decoder.take(part)), SyntaxError, RangeError);
   };
   const messages = take(stream);
@@ -67,7 +67,7 @@ function varlink(data: Buffer): void {
 
 function reply(data: Buffer): void {
   const [message] =
-    attempt(() => new Decoder().take(Buffer.concat([data, Buffer.of(0)])), SyntaxError, RangeError) ?? [];
+    attempt(() => new Decoder(REPLY_BYTES).take(Buffer.concat([data, Buffer.of(0)])), SyntaxError, RangeError) ?? [];
   if (message === undefined) return;
   checkReload(message as never);
   const status = checkStatus(message as never);
