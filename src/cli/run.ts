@@ -11,6 +11,7 @@ import { describeFd } from "../sockets/describe.js";
 import { removeSocketFile } from "../sockets/remove.js";
 import { createLog, type Log } from "../supervisor/log.js";
 import { outside } from "../supervisor/outside.js";
+import { leaveStderrAlone } from "../supervisor/stderr.js";
 import { Supervisor } from "../supervisor/supervisor.js";
 import { UnitCgroup } from "../systemd/cgroup.js";
 import { FdStore } from "../systemd/fd-store.js";
@@ -81,6 +82,7 @@ export function run(args: readonly string[]): void {
   leftovers.push(() => control?.close());
   log("info", sockets.length > 0 ? `sockets: ${sockets.map(describe).join(", ")}` : NO_SOCKETS);
   if (store.fds.length > 0) log("info", `stored before: ${store.fds.map(describe).join(", ")}`);
+  leaveStderrAlone();
   supervisor.start();
   // Whatever goes wrong in here, the generations that serve go on serving.
   process.on("uncaughtException", error => log("err", `internal error, going on: ${error.stack}`));

@@ -1,7 +1,8 @@
 // One line an event, on stderr: with sd-daemon(3)'s priority prefixes for the journal, in colour for a terminal.
 
-import { fstatSync, readlinkSync, writeSync } from "node:fs";
+import { fstatSync, readlinkSync } from "node:fs";
 import type { Priority } from "./model.js";
+import { openStderr } from "./stderr.js";
 
 const STDERR = 2;
 const LEVELS = { err: 3, warning: 4, notice: 5, info: 6, debug: 7 };
@@ -12,13 +13,18 @@ export type Log = (priority: Priority, text: string) => void;
 /** @param environment JOURNAL_STREAM and NO_COLOR are read */
 export function createLog(environment: NodeJS.ProcessEnv): Log {
   const format = chooseFormat(environment);
+  const write = openStderr();
+  let missing = 0;
   return (priority, text) => {
     const line = format(priority, text.replace(/\s*\n\s*/g, " "));
     if (line === undefined) return;
     try {
-      writeSync(STDERR, `${line}\n`);
+      if (missing > 0) write(`${format("warning", `log lines missing here, for stderr took none: ${missing}`)}\n`);
+      missing = 0;
+      write(`${line}\n`);
     } catch {
       // stderr is full or gone, and there is nowhere else to say so.
+      missing++;
     }
   };
 }
