@@ -56,5 +56,6 @@ function follow({ name, manager }: UnitTarget, onView: (view: UnitFacts) => void
     const refresh = () => manager.unitProperties(name).then(properties => onView(unitFacts(properties)), reject);
     // Once more when signals come: what changed before that was missed.
     manager.followUnit(name, refresh).then(refresh, reject);
+    manager.lost.catch(reject);
   });
 }

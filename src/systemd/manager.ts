@@ -1,5 +1,6 @@
 // systemd's manager over D-Bus: org.freedesktop.systemd1(5).
 
+import type { EventEmitter } from "node:events";
 import { type DBusError, Message, type MessageBus, sessionBus, systemBus, type Variant } from "dbus-next";
 
 const NAME = "org.freedesktop.systemd1";
@@ -29,7 +30,21 @@ export class ManagerError extends Error {
 }
 
 export class Manager {
-  private constructor(private readonly bus: MessageBus) {}
+  /** Rejects when the bus goes away: what was asked of it is never answered then. */
+  readonly lost: Promise<never>;
+
+  private constructor(
+    private readonly bus: MessageBus,
+    scope: Scope,
+  ) {
+    this.lost = new Promise((_, reject) => {
+      const lose = () => reject(new ManagerError(`the ${scope} bus went away`, ""));
+      bus.on("error", lose);
+      // The library keeps the end of the connection to itself.
+      (bus as unknown as { _connection: EventEmitter })._connection.on("end", lose);
+    });
+    this.lost.catch(() => {});
+  }
 
   /** @throws {ManagerError} when there is no bus */
   static async connect(scope: Scope): Promise<Manager> {
@@ -41,9 +56,7 @@ export class Manager {
         reject(new ManagerError(`the ${scope} bus can't be reached: ${error.message}`, error.code ?? ""));
       });
     });
-    // Lost later: the call under way never ends, which whoever waits for it must notice.
-    bus.on("error", () => {});
-    return new Manager(bus);
+    return new Manager(bus, scope);
   }
 
   close(): void {
@@ -88,7 +101,7 @@ export class Manager {
     });
     const [job] = await this.call(PATH, "Manager", "ReloadUnit", "ss", [unit, "replace"]);
     wanted = String(job);
-    return removed.get(wanted) ?? new Promise(resolve => (found = resolve));
+    return removed.get(wanted) ?? Promise.race([new Promise<string>(resolve => (found = resolve)), this.lost]);
   }
 
   /** Calls back after changes of the unit's properties, for as long as this connection lasts. */
@@ -127,9 +140,10 @@ export class Manager {
 
   private async send(message: ConstructorParameters<typeof Message>[0]): Promise<unknown[]> {
     try {
-      const reply = await this.bus.call(new Message(message));
+      const reply = await Promise.race([this.bus.call(new Message(message)), this.lost]);
       return reply?.body ?? [];
     } catch (error) {
+      if (error instanceof ManagerError) throw error;
       const { type, message: text } = error as DBusError;
       throw new ManagerError(text, type);
     }
