@@ -14,7 +14,7 @@ BIN := node_modules/.bin
 NODE_HOME := $(shell node -p 'require("path").resolve(process.execPath, "../..")')
 NODEDIR := $(if $(wildcard $(NODE_HOME)/include/node/node_api.h),--nodedir=$(NODE_HOME))
 
-build: dist/zerodown.cjs dist/types/.stamp $(ADDON) build/.stamp build/test/apps/describe-self
+build: dist/zerodown.cjs dist/types/.stamp $(ADDON) build/.stamp build/test/apps/describe-self build/test/apps/shim.so
 
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
@@ -26,10 +26,14 @@ $(ADDON): node_modules/.package-lock.json src/native/binding.gyp $(wildcard src/
 	cp src/native/build/Release/zerodown.node $@
 	cp $@ build/src/native/
 
-# A program of the tests, made here because the machine that they run on may have no compiler (see test-systemd).
+# Programs of the tests, made here because the machine that they run on may have no compiler (see test-systemd).
 build/test/apps/%: test/apps/%.c
 	mkdir -p $(@D)
 	$(CC) -Wall -Wextra -O1 -o $@ $<
+
+build/test/apps/%.so: test/apps/%.c
+	mkdir -p $(@D)
+	$(CC) -Wall -Wextra -O1 -shared -fPIC -o $@ $<
 
 # The tests import what tsc writes here (nothing of a file that was renamed stays); the command itself is one bundle.
 build/.stamp: node_modules/.package-lock.json tsconfig.json $(SOURCES)

@@ -7,6 +7,7 @@
 #   describe              its passed descriptors and $FDSTORE, a line each
 #   ignore                ends at no signal any more that can be ignored; before, at SIGINT
 #   daemonize             a process three forks and two sessions away, which ignores all signals
+#   take N                takes N MiB of memory
 #   hang                  does nothing more
 #   exit STATUS
 import os
@@ -101,6 +102,8 @@ def do(command):
         ignore_all()
     elif verb == "daemonize":
         daemonize()
+    elif verb == "take":
+        kept.append(b"x" * (int(rest) << 20))
     elif verb == "hang":
         say("hangs")
         while True:

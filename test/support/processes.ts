@@ -67,8 +67,13 @@ export function nextFds(pid: number): number[] {
   return Array.from({ length: taken.size + 2 }, (_, number) => number).filter(number => !taken.has(number));
 }
 
+/** Its address space, bytes. */
+export function virtualMemory(pid: number): number {
+  return Number(/^VmSize:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
+}
+
 /** Sets a soft limit of a running process, as its user, and returns what sets it back. */
-export function limit(pid: number, resource: "nofile" | "nproc", value: number, uid = 0): () => void {
+export function limit(pid: number, resource: "nofile" | "nproc" | "as", value: number, uid = 0): () => void {
   const prlimit = (...args: string[]) =>
     execFileSync("prlimit", ["--pid", String(pid), ...args], { uid, gid: uid, encoding: "utf8" });
   const before = prlimit(`--${resource}`, "--noheadings", "--raw", "--output", "SOFT").trim();

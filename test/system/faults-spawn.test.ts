@@ -2,11 +2,17 @@
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { limit, nextFds } from "../support/processes.js";
+import { closeManagerSockets, ManagerSocket } from "../support/manager-socket.js";
+import { limit, nextFds, virtualMemory } from "../support/processes.js";
 import { answering, endServices, TestService } from "../support/service.js";
+import { Shim } from "../support/shim.js";
 
-afterEach(endServices);
+afterEach(async () => {
+  await endServices();
+  closeManagerSockets();
+});
 
 /** Nobody's: the limit of processes counts all of a user's, and root has none. */
 const UID = 61234;
@@ -82,6 +88,30 @@ describe("a reload fails and the old generation goes on serving when the system 
     const { pid } = service.supervisor;
     const restore = limit(pid, "nofile", nextFds(pid)[left]!);
     await expectFailure(service, `EMFILE: too many open files, ${where}`);
+    restore();
+    await service.expectRecovery(3);
+  });
+
+  test("descriptors, the whole of it (ENFILE), and what systemd is to know is said later, in order", async () => {
+    const service = new TestService();
+    const shim = new Shim(`${service.path}/shim`);
+    const manager = new ManagerSocket(`${service.path}/notify`).read();
+    await service.start({ env: { ...shim.environment, NOTIFY_SOCKET: manager.address } });
+    shim.failSockets(constants.errno.ENFILE);
+    await expectFailure(service, "ENFILE: file table overflow, socket 'DIRECTORY/run/zerodown-\\d+/notify-2'");
+    shim.failSockets(0);
+    await service.expectRecovery(3);
+    await manager.lines.next(/^STATUS=Generation 3 \(pid \d+\) serving$/);
+    const states = manager.lines.matching(/^(READY|RELOADING)=1/).map(line => line.replace(/=1.*/, ""));
+    expect(states).toEqual(["READY", "RELOADING", "READY", "RELOADING", "READY"]);
+    shim.close();
+  });
+
+  test("memory (ENOMEM)", async () => {
+    const service = await new TestService().start();
+    const { pid } = service.supervisor;
+    const restore = limit(pid, "as", virtualMemory(pid));
+    await expectFailure(service, "ENOMEM: not enough memory, clone 'DIRECTORY/app'");
     restore();
     await service.expectRecovery(3);
   });
