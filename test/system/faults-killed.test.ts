@@ -4,12 +4,16 @@
 import { copyFileSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { afterEach, expect, test } from "@jest/globals";
+import { eventually } from "../support/eventually.js";
 import { isAlive } from "../support/processes.js";
-import { answering } from "../support/service.js";
+import { answering, endServices, TestService } from "../support/service.js";
 import { APPS } from "../support/supervisor.js";
 import { installApp, removeUnits, type TestUnit } from "../support/unit.js";
 
-afterEach(removeUnits);
+afterEach(async () => {
+  await removeUnits();
+  await endServices();
+});
 
 /** A service of the template unit with a stream socket, whose program is to be deployed. */
 class KilledService {
@@ -20,7 +24,7 @@ class KilledService {
     this.unit = installApp({
       command: directory => `${directory}/app`,
       options,
-      service: ["RestartSec=100ms", "StartLimitIntervalSec=0"],
+      service: ["RestartSec=100ms"],
     });
     copyFileSync(`${APPS}answer.py`, `${this.unit.directory}/answer.py`);
     const [, instance] = this.unit.name.split("@");
@@ -157,4 +161,15 @@ test("killed in a stop: systemd ends what is left, starts nothing, and the next 
   expect(await unit.property("NRestarts")).toBe("0");
   service.deploy(answering("good"));
   expect(await service.ask()).toBe("good from generation 1");
+});
+
+test("sockets of --listen go with it: clients are refused, until the next one has bound them anew", async () => {
+  const service = await new TestService().start();
+  const pid = await service.supervisor.serving(1);
+  service.supervisor.signal("SIGKILL");
+  await service.supervisor.ended;
+  await eventually(() => expect(isAlive(pid)).toBe(false));
+  await expect(service.ask()).rejects.toThrow(/ECONNREFUSED/);
+  await service.start();
+  await service.expectRecovery(2);
 });
