@@ -42,11 +42,17 @@ export const RULES = {
   },
 
   notifyAccess({ unit, service }) {
-    if (service.NotifyAccess !== "none") return [];
-    const why = "systemd drops all that zerodown tells it";
-    return [
-      { severity: "error", setting: "NotifyAccess", value: "none", why, fix: serviceFix(unit, "NotifyAccess=main") },
-    ];
+    const value = String(service.NotifyAccess);
+    const fix = serviceFix(unit, "NotifyAccess=exec");
+    if (value === "none") {
+      return [
+        { severity: "error", setting: "NotifyAccess", value, why: "systemd drops all that zerodown tells it", fix },
+      ];
+    }
+    if (value !== "main") return [];
+    const why =
+      "when the supervisor is killed in the middle of a reload, systemd 257 starts it anew only after TimeoutStartSec=, for it doesn't hear zerodown reload";
+    return [{ severity: "note", setting: "NotifyAccess", value, why, fix }];
   },
 
   wrapper(facts) {

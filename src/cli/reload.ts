@@ -74,6 +74,7 @@ export async function reload(args: readonly string[]): Promise<number> {
     if (end.signal.aborted) {
       throw new CommandError(`no outcome within ${formatTimeSpan(timeout)}; the reload goes on`, EX_TEMPFAIL);
     }
+    if (target.isOwnUnit && error instanceof CommandError && error.exitStatus === EX_UNAVAILABLE) await endForSystemd();
     if (!(error instanceof VarlinkError)) throw error;
     if (!error.error.endsWith(".ReloadFailed")) throw refused(target.control, "Reload", error.error);
     if (target.isOwnUnit) return 1;
@@ -148,6 +149,15 @@ async function explain({ reason = "", pid }: Partial<ReloadFailure>, path: strin
   const status = await askStatus(path).catch(() => undefined);
   const lines = status && pid !== undefined ? candidateOutput(status.pid, pid) : [];
   return new CommandError(reason, 1, lines);
+}
+
+/**
+ * A supervisor that was killed in the middle of the reload says no READY=1 any more. systemd 257 waits for that, up to
+ * TimeoutStartSec=, before it starts the next one (252 and 262 don't); with NotifyAccess=exec it takes it from this process.
+ */
+async function endForSystemd(): Promise<void> {
+  const { Notifier } = await import("../systemd/notify.js");
+  new Notifier(process.env, () => {}).send(["READY=1"]);
 }
 
 /** "generation 4 (pid 901) serving, generation 3 (pid 812) draining" */

@@ -63,6 +63,7 @@ test("a unit with all that is wrong: each finding, and one drop-in after which i
     "error Type=simple",
     "note Delegate=no",
     "note MemoryDenyWriteExecute=yes",
+    "note NotifyAccess=main",
     "note OOMPolicy=stop",
     "note Requires=",
     "note Restart=no",
@@ -98,7 +99,7 @@ test("for people: what, why and the fix of each, the worst first, and how to ins
   expect(status).toBe(1);
   expect(stdout).toMatch(/^warning {2}KillMode=control-group\n {9}at a stop .*\n {9}fix: KillMode=mixed\n/);
   expect(stdout).toContain(
-    `\nAll of it, as a drop-in: systemctl --user edit ${SERVICE}\n\n    [Service]\n    KillMode=mixed\n`,
+    `\nAll of it, as a drop-in: systemctl --user edit ${SERVICE}\n\n    [Service]\n    NotifyAccess=exec\n    KillMode=mixed\n`,
   );
   expect(stdout).toMatch(new RegExp(`\n\nThen: systemctl --user restart ${SERVICE}\n$`));
 });

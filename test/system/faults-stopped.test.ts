@@ -63,7 +63,7 @@ describe("a generation that is stopped", () => {
     service.deploy(WAITING);
     const { candidate, outcome } = await reloading(service);
     await pause(candidate);
-    expect(await outcome).toMatch(/^reload failed .* generation 2 .* was not ready within 1s and was killed\./);
+    expect(await outcome).toMatch(/^reload failed .* generation 2 .* was not ready within \S+ and was killed\./);
     await service.expectOnly(1, "v1");
   });
 

@@ -15,7 +15,7 @@ const SERVICE = {
   LoadState: "loaded",
   ActiveState: "inactive",
   Type: "notify",
-  NotifyAccess: "main",
+  NotifyAccess: "exec",
   ExecStart: exec(RUN),
   ExecReload: exec([Z, "reload"]),
   KillMode: "mixed",
@@ -69,7 +69,8 @@ const CONTROL = "error Accept (app.socket)=yes";
 test.each<[keyof typeof RULES, Facts, string[]]>([
   ["type", facts({ Type: "simple" }), ["error Type=simple: Type=notify"]],
   ["type", facts({ Type: "notify-reload" }), []],
-  ["notifyAccess", facts({ NotifyAccess: "none" }), ["error NotifyAccess=none: NotifyAccess=main"]],
+  ["notifyAccess", facts({ NotifyAccess: "none" }), ["error NotifyAccess=none: NotifyAccess=exec"]],
+  ["notifyAccess", facts({ NotifyAccess: "main" }), ["note NotifyAccess=main: NotifyAccess=exec"]],
   ["notifyAccess", facts({ NotifyAccess: "all" }), []],
   ["killMode", facts({ KillMode: "control-group" }), ["warning KillMode=control-group: KillMode=mixed"]],
   ["killMode", facts({ KillMode: "process" }), ["warning KillMode=process: KillMode=mixed"]],
