@@ -2,6 +2,8 @@
 // socket, by another user, and by want of descriptors.
 
 import { spawnSync } from "node:child_process";
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
 import { controlPath, reloadBy, statusOf } from "../support/control.js";
 import { eventually } from "../support/eventually.js";
@@ -59,6 +61,11 @@ test("another user reaches neither the control socket nor a notify socket", asyn
       ),
       { encoding: "utf8" },
     ).stderr;
+  // Each alone would be enough.
+  expect(statSync(dirname(controlPath(service.supervisor))).mode & 0o777).toBe(0o700);
+  for (const path of [controlPath(service.supervisor), service.notifySocket(1)]) {
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  }
   expect(connect("SOCK_STREAM", controlPath(service.supervisor))).toContain("PermissionError");
   expect(connect("SOCK_DGRAM", service.notifySocket(1))).toContain("PermissionError");
   expect(connect("SOCK_STREAM", service.address)).toBe("");
