@@ -1,6 +1,7 @@
 #!/usr/bin/env -S ZERODOWN_PWD=${PWD} ZERODOWN_OLDPWD=${OLDPWD} ZERODOWN_SHLVL=${SHLVL} ZERODOWN__=${_} /bin/sh
 // The command `zerodown`: finds the subcommand. The build puts a line of shell above this (see src/cli/launcher.sh).
 
+import { openStderr } from "../supervisor/stderr.js";
 import { isCommandError, UsageError } from "./options.js";
 import { run } from "./run.js";
 
@@ -59,7 +60,16 @@ main(process.argv.slice(2)).then(
   },
   error => {
     if (!isCommandError(error)) throw error;
-    process.stderr.write([`zerodown: ${error.message}`, ...error.details.map(line => `  ${line}`), ""].join("\n"));
+    complain([`zerodown: ${error.message}`, ...error.details.map(line => `  ${line}`), ""].join("\n"));
     process.exitCode = error.exitStatus;
   },
 );
+
+/** Where nobody reads it, a unit's start or reload must not hang in saying why it failed. */
+function complain(text: string): void {
+  try {
+    openStderr()(text);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EAGAIN") process.stderr.write(text);
+  }
+}

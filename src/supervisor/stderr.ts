@@ -34,7 +34,7 @@ function openAgain(): Write {
   } catch {
     // It is another user's, or there is no /proc. Somebody else may fill it in between, which is rare.
     return text => {
-      if (!native.writable(STDERR)) throw new Error("stderr is full");
+      if (!native.writable(STDERR)) throw Object.assign(new Error("stderr is full"), { code: "EAGAIN" });
       writeSync(STDERR, text);
     };
   }

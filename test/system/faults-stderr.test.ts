@@ -107,6 +107,17 @@ describe("the supervisor starts, reloads, tells of a failed reload and stops wit
   });
 });
 
+test("a command that fails, or a start, ends with its exit status though nobody reads why", async () => {
+  const fd = openPipe();
+  fill(fd);
+  const ends = async (args: string) =>
+    (await new TestCommand("sh", ["-c", `exec ${ZERODOWN} ${args} 2>${pipe}`]).ended).status;
+  expect(await ends("run --working-directory /nowhere -- true")).toBe(64);
+  expect(await ends("run --listen 192.0.2.1:9 -- true")).toBe(71);
+  expect(await ends("reload --control /nowhere")).toBe(69);
+  closeSync(fd);
+});
+
 test("once stderr is read again, the log says how many lines it lacks", async () => {
   const fd = openPipe();
   const supervisor = await start(`2>${pipe}`);
