@@ -18,6 +18,8 @@ function options(knows: boolean): string {
 }
 
 test("gives a Node only the options that it knows", () => {
-  expect(options(true)).toBe(`--expose-gc --jitless --no-expose-wasm -- ${ROOT}dist/zerodown.cjs a b\n`);
-  expect(options(false)).toBe(`--expose-gc --jitless -- ${ROOT}dist/zerodown.cjs a b\n`);
+  expect(options(true)).toBe(
+    `--expose-gc --max-semi-space-size=1 --jitless --no-expose-wasm -- ${ROOT}dist/zerodown.cjs a b\n`,
+  );
+  expect(options(false)).toBe(`--expose-gc --max-semi-space-size=1 --jitless -- ${ROOT}dist/zerodown.cjs a b\n`);
 });
