@@ -138,6 +138,8 @@ test("Status knows generations and sockets, and with more tells every change", a
 
   const end = new AbortController();
   const seen: string[] = [];
+  let first: (() => void) | undefined;
+  const follows = new Promise<void>(resolve => (first = resolve));
   const following = callSupervisor(
     controlPath(supervisor),
     "Status",
@@ -145,11 +147,13 @@ test("Status knows generations and sockets, and with more tells every change", a
     {
       onReply: part => {
         seen.push(String(part.status));
+        first!();
         if (/Generation 2 \(pid \d+\) serving$/.test(String(part.status))) end.abort();
       },
       signal: end.signal,
     },
   );
+  await follows;
   await supervisor.reload();
   await failure(following);
   expect(seen).toContain("Starting generation 2");
