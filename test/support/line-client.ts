@@ -44,3 +44,10 @@ const open = new Set<LineClient>();
 export function closeClients(): void {
   for (const client of open) client.close();
 }
+
+/** All that a client is told that only connects. */
+export async function askOnce(target: NetConnectOpts): Promise<string> {
+  let text = "";
+  for await (const data of connect(target)) text += data;
+  return text.trim();
+}

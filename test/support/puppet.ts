@@ -56,3 +56,14 @@ export class Puppet {
       .filter(line => !/^(done|waits)/.test(line));
   }
 }
+
+/** Begins a reload, with a candidate that waits for what it is told to do. */
+export async function beginReload(app: Omit<App, "command">) {
+  const puppet = new Puppet(app, "--silent");
+  const started = puppet.unit.start();
+  await puppet.run("sh systemd-notify --ready");
+  await started;
+  const reload = puppet.unit.systemctl("reload", puppet.unit.service);
+  await puppet.waits(2);
+  return { puppet, unit: puppet.unit, reload };
+}

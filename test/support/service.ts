@@ -1,9 +1,9 @@
 // A service whose program deployments replace, its socket, and its supervisor: what the tests of faults work on.
 
 import { chmodSync, chownSync, copyFileSync, cpSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { expect } from "@jest/globals";
 import { eventually } from "./eventually.js";
+import { askOnce } from "./line-client.js";
 import { fdKinds, idle, killAllWith } from "./processes.js";
 import { APPS, killSupervisors, ROOT, TestSupervisor, temporaryDirectory } from "./supervisor.js";
 
@@ -90,11 +90,8 @@ export class TestService {
   }
 
   /** What a new client is answered. */
-  async ask(): Promise<string> {
-    const client = connect(this.address);
-    let text = "";
-    for await (const data of client) text += data;
-    return text.trim();
+  ask(): Promise<string> {
+    return askOnce({ path: this.address });
   }
 
   /** Reloads, and returns the line of the log that tells the result, without its prefix. */

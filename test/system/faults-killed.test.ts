@@ -2,9 +2,9 @@
 // the restart and for nothing else, and no process is left of any generation.
 
 import { copyFileSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { afterEach, expect, test } from "@jest/globals";
 import { eventually } from "../support/eventually.js";
+import { askOnce } from "../support/line-client.js";
 import { isAlive } from "../support/processes.js";
 import { answering, endServices, TestService } from "../support/service.js";
 import { APPS } from "../support/supervisor.js";
@@ -38,11 +38,8 @@ class KilledService {
   }
 
   /** What a new client is answered. */
-  async ask(): Promise<string> {
-    const client = connect(this.address);
-    let text = "";
-    for await (const data of client) text += data;
-    return text.trim();
+  ask(): Promise<string> {
+    return askOnce({ path: this.address });
   }
 
   async reload(): Promise<void> {

@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { eventually } from "../support/eventually.js";
 import { limitMemory, removeMemoryLimits } from "../support/memory-limit.js";
-import { Puppet } from "../support/puppet.js";
+import { beginReload, Puppet } from "../support/puppet.js";
 import { removeUnits } from "../support/unit.js";
 
 const MIB = 1024 ** 2;
@@ -12,17 +12,6 @@ afterEach(async () => {
   await removeUnits();
   await removeMemoryLimits();
 });
-
-/** With a candidate that waits for what it is told to do, and the reload that it is for. */
-async function reloading(...service: string[]) {
-  const puppet = new Puppet({ service }, "--silent");
-  const started = puppet.unit.start();
-  await puppet.run("sh systemd-notify --ready");
-  await started;
-  const reload = puppet.unit.systemctl("reload", puppet.unit.service);
-  await puppet.waits(2);
-  return { puppet, unit: puppet.unit, reload };
-}
 
 /** Makes the OOM killer take the generation. */
 async function exhaust(puppet: Puppet, generation: number): Promise<void> {
@@ -51,7 +40,7 @@ describe("the OOM killer takes", () => {
   });
 
   test("a candidate: the reload fails, and the old generation serves", async () => {
-    const { puppet, unit, reload } = await reloading();
+    const { puppet, unit, reload } = await beginReload({});
     await exhaust(puppet, 2);
     expect((await reload).status).toBe(1);
     expect(await unit.property("StatusText")).toMatch(
@@ -62,7 +51,7 @@ describe("the OOM killer takes", () => {
 });
 
 test("a candidate that needs more than LimitAS= fails by itself, and the old generation serves", async () => {
-  const { puppet, unit, reload } = await reloading("LimitAS=2G");
+  const { puppet, unit, reload } = await beginReload({ service: ["LimitAS=2G"] });
   await puppet.begin("take 3000", 2);
   expect((await reload).status).toBe(1);
   expect(unit.log.matching(/^MemoryError$/)).toHaveLength(1);

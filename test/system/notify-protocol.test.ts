@@ -3,7 +3,7 @@
 
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { isAlive } from "../support/processes.js";
-import { Puppet } from "../support/puppet.js";
+import { beginReload, Puppet } from "../support/puppet.js";
 import { type App, removeUnits } from "../support/unit.js";
 
 afterEach(removeUnits);
@@ -14,20 +14,9 @@ async function start(app: Omit<App, "command"> = {}): Promise<Puppet> {
   return puppet;
 }
 
-/** A candidate that waits for what it is told to say, and the reload that it is for. */
-async function reloading(options: string) {
-  const puppet = new Puppet({ options }, "--silent");
-  const started = puppet.unit.start();
-  await puppet.run("sh systemd-notify --ready");
-  await started;
-  const reload = puppet.unit.systemctl("reload", puppet.unit.service);
-  await puppet.waits(2);
-  return { puppet, unit: puppet.unit, reload };
-}
-
 describe("systemd-notify", () => {
   test("READY=1 makes a candidate take over, and says nothing new of one that serves", async () => {
-    const { puppet, unit, reload } = await reloading("");
+    const { puppet, unit, reload } = await beginReload({});
     await puppet.systemdNotify("READY=1");
     expect(unit.log.matching(/generation 1 .* serving/)).toHaveLength(1);
     await puppet.run("sh systemd-notify --ready", 2);
@@ -43,7 +32,7 @@ describe("systemd-notify", () => {
   });
 
   test("EXTEND_TIMEOUT_USEC= gives a candidate more time than --start-timeout", async () => {
-    const { puppet, unit, reload } = await reloading("--start-timeout 1s");
+    const { puppet, unit, reload } = await beginReload({ options: "--start-timeout 1s" });
     await puppet.run("sh systemd-notify EXTEND_TIMEOUT_USEC=20000000; sleep 1.5; systemd-notify --ready", 2);
     expect((await reload).status).toBe(0);
     await unit.serving(2);
@@ -78,7 +67,7 @@ describe("systemd-notify", () => {
     [["BUSERROR=org.freedesktop.DBus.Error.TimedOut"], "BUSERROR=org.freedesktop.DBus.Error.TimedOut"],
     [["VARLINKERROR=io.example.Busy", "ERRNO=16"], "ERRNO=16, EBUSY, VARLINKERROR=io.example.Busy"],
   ])("%j is the reason when it fails", async (assignments, reason) => {
-    const { puppet, unit, reload } = await reloading("");
+    const { puppet, unit, reload } = await beginReload({});
     await puppet.run(`sh systemd-notify ${assignments.join(" ")}`, 2);
     await puppet.begin("exit 7", 2);
     expect((await reload).status).toBe(1);

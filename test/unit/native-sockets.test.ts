@@ -5,6 +5,7 @@ import { closeSync, existsSync, openSync, readSync, statSync, writeFileSync, wri
 import { type AddressInfo, connect, createServer } from "node:net";
 import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
 import { AF_INET, AF_INET6, native, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "../../src/native/index.js";
+import { askOnce } from "../support/line-client.js";
 import { ended, isCloseOnExec, openFds, PYTHON, spawn, thrown } from "../support/native.js";
 import { temporaryDirectory } from "../support/supervisor.js";
 
@@ -125,10 +126,7 @@ describe("bindInet", () => {
       ["127.0.0.1", "from ::ffff:127.0.0.1"],
       ["::1", "from ::1"],
     ] as const) {
-      const client = connect({ host, port: port! });
-      let text = "";
-      for await (const data of client) text += data;
-      expect(text).toBe(seen);
+      expect(await askOnce({ host, port: port! })).toBe(seen);
     }
     server.close();
   });
