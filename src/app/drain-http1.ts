@@ -107,9 +107,7 @@ class Http1Drain {
 
   private closeIdle(): void {
     this.server.closeIdleConnections();
-    // Those that never sent anything Node doesn't count among them; over TLS they have shaken hands.
-    for (const sockets of [this.track.accepted, this.track.http]) {
-      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-    }
+    // Those that never sent anything Node doesn't count among them.
+    for (const socket of this.track.http) if (socket.bytesRead === 0) socket.destroy();
   }
 }

@@ -22,6 +22,9 @@ export async function drain(server: Server, track: Track, options: DrainOptions)
     // on their way. The socket stays open elsewhere, so what has not been accepted yet is accepted by another generation.
     net.Server.prototype.close.call(server, resolve);
   });
+  const handshakeTimer = setTimeout(() => {
+    for (const socket of track.handshaking) socket.destroy();
+  }, options.idleGrace);
   const ends = [drainHttp1(server, track, options.idleGrace), drainHttp2(server, track, options.idleGrace)];
   if (options.goodbye) sayGoodbye(server, track, options.goodbye);
 
@@ -33,6 +36,7 @@ export async function drain(server: Server, track: Track, options: DrainOptions)
   }, options.stopTimeout);
   await closed;
   clearTimeout(timer);
+  clearTimeout(handshakeTimer);
   for (const end of ends) end();
   return cutOff;
 }

@@ -9,6 +9,8 @@ import type { Duplex } from "node:stream";
 export interface Track {
   /** As the server accepted them: below TLS, where there is TLS. */
   readonly accepted: ReadonlySet<Socket>;
+  /** Of these, where there is TLS, those that have not shaken hands. */
+  readonly handshaking: ReadonlySet<Socket>;
   /** The connections that HTTP/1 is spoken on: above TLS. */
   readonly http: ReadonlySet<Socket>;
   /** Those of HTTP/2. */
@@ -28,7 +30,16 @@ export function trackConnections(server: Server): Track {
   const upgraded = new Set<Duplex>();
   const queued = new WeakMap<Socket, Set<ServerResponse>>();
   collect(server, "connection", accepted);
-  if (http !== accepted) collect(server, "secureConnection", http);
+  const handshaking = new Set<Socket>();
+  if (http !== accepted) {
+    collect(server, "secureConnection", http);
+    collect(server, "connection", handshaking);
+    // Not documented: the socket below TLS. Without it none counts as one that has not shaken hands.
+    server.on("secureConnection", ({ _parent: below }: { _parent?: Socket }) => {
+      if (below) handshaking.delete(below);
+      else handshaking.clear();
+    });
+  }
   collect(server, "session", sessions);
   const changes = new WeakMap<Http2Session, number>();
   if ("updateSettings" in server) {
@@ -59,6 +70,7 @@ export function trackConnections(server: Server): Track {
   }
   return {
     accepted,
+    handshaking,
     http,
     sessions,
     upgraded,

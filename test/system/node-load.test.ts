@@ -18,6 +18,7 @@ const BODY = { body: Buffer.alloc(20_000, "x") };
 const LOADS: Record<string, Record<string, LoadOptions>> = {
   http: {
     "kept connections": KEPT,
+    "many kept connections": { clients: 150, keepAlive: true, pause: 200 },
     "new connections": NEW,
     "POST, kept connections": { ...KEPT, request: BODY },
     "POST, new connections": { ...NEW, request: BODY },

@@ -15,6 +15,7 @@ const DONE = /\r\n\r\nok$/;
 async function serving(server: string, options = "{}"): Promise<{ app: NodeApp; port: number }> {
   const app = new NodeApp(`
 import https from "node:https";
+import tls from "node:tls";
 import { readFileSync } from "node:fs";
 const server = ${server};
 const { address } = await serve(server, { listen: 0, ...${options} });
@@ -128,17 +129,49 @@ describe("time", () => {
   });
 });
 
-test("a TLS connection that was made in advance, and asks nothing, is closed after the grace", async () => {
+describe("over TLS", () => {
   const certificate = `${ROOT}test/apps/certificate`;
-  const { app, port } = await serving(
-    `https.createServer({ cert: readFileSync("${certificate}/cert.pem"), key: readFileSync("${certificate}/key.pem") })`,
-    "{ idleGrace: 300 }",
+  const pair = `{ cert: readFileSync("${certificate}/cert.pem"), key: readFileSync("${certificate}/key.pem") }`;
+  const handshake = async (port: number) => {
+    const client = connectTls({ port, rejectUnauthorized: false });
+    await new Promise(resolve => client.once("secureConnect", resolve));
+    return client;
+  };
+
+  test("a connection that was made in advance, and asks nothing, is closed after the grace", async () => {
+    const { app, port } = await serving(`https.createServer(${pair})`, "{ idleGrace: 300 }");
+    const client = await handshake(port);
+    await stop(app);
+    await new Promise(resolve => client.once("close", resolve));
+    expect(await app.ended).toEqual(END);
+  });
+
+  test.each([
+    ["https", `https.createServer(${pair}, HANDLER)`],
+    ["http2", `http2.createSecureServer({ ...${pair}, allowHTTP1: true }, HANDLER)`],
+    ["tls", `tls.createServer(${pair}, socket => setTimeout(() => socket.end("ok"), 900))`],
+  ])(
+    "of %s a handshake that stalls is given up after the grace, and no connection that is done with it",
+    async (_, server) => {
+      const handler = '(_, response) => { console.log("asked"); setTimeout(() => response.end("ok"), 900); }';
+      const program = `${server.replace("HANDLER", handler)}.on("connection", () => console.log("accepted"))`;
+      const { app, port } = await serving(program, "{ idleGrace: 300, stopTimeout: 20_000 }");
+      const stalled = new RawClient(port).send("\x16\x03\x01\x02\x00\x01");
+      await app.output.next(/^accepted$/);
+      const client = await handshake(port);
+      let answer = "";
+      client.on("data", data => (answer += data));
+      if (!server.startsWith("tls")) {
+        client.write("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+        await app.output.next(/^asked$/);
+      }
+      await stop(app);
+      await stalled.closed;
+      await new Promise(resolve => client.once("close", resolve));
+      expect(answer).toMatch(/ok/);
+      expect(await app.ended).toEqual(END);
+    },
   );
-  const client = connectTls({ port, rejectUnauthorized: false });
-  await new Promise(resolve => client.once("secureConnect", resolve));
-  await stop(app);
-  await new Promise(resolve => client.once("close", resolve));
-  expect(await app.ended).toEqual(END);
 });
 
 describe("goodbye", () => {
