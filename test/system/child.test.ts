@@ -52,7 +52,8 @@ function variables({ environment, pid }: Description): Record<string, string> {
 function stable(description: Description) {
   const { pid, parent, session, environment, status, ...rest } = description;
   const { INVOCATION_ID, NOTIFY_SOCKET, ...others } = variables(description);
-  const changing = /^(State|Tgid|Ngid|Pid|PPid|TracerPid|SigQ|NS.*|Vm.*|Rss.*|.*ctxt_switches|SigIgn)$/;
+  // FDSize: the room in the kernel's table, which whoever forked it had some use for once.
+  const changing = /^(State|Tgid|Ngid|Pid|PPid|TracerPid|FDSize|SigQ|NS.*|Vm.*|Rss.*|.*ctxt_switches|SigIgn)$/;
   return {
     ...rest,
     group: rest.group === pid ? "own" : "another's",
