@@ -80,8 +80,13 @@ class Http1Drain {
       if (request.httpVersionMajor > 1) return give();
       const { socket } = request;
       const responses = this.admit(socket, response, true);
-      this.hold(socket, responses.length > 1 || this.track.queued(socket) !== undefined, give);
+      this.hold(socket, responses.length > 1 || this.mayPipeline(socket, response), give);
     });
+  }
+
+  /** Whether the client has done so, or may be about to: its first request may come in a packet of its own. */
+  private mayPipeline(socket: Socket, response: ServerResponse): boolean {
+    return this.track.queued(socket) !== undefined || (socket.bytesWritten === 0 && response.shouldKeepAlive);
   }
 
   /** Node may read several requests at once: only when all are known can the last be told. */

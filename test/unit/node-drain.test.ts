@@ -150,6 +150,27 @@ describe("a request", () => {
     expect(await app.ended).toEqual(END);
   });
 
+  test("is not the last when it is the first of its connection, and the next ones are on their way", async () => {
+    const { app, port } = await serving(
+      'response.end("ok");',
+      "{}",
+      'server.on("connection", () => console.log("accepted"));',
+    );
+    const client = new RawClient(port);
+    await app.output.next(/^accepted$/);
+    const other = new RawClient(port);
+    await other.get("/other").until(DONE);
+    await stop(app);
+    client.get("/1");
+    // That the first one is there, and only that.
+    await other.get("/other").closed;
+    client.get("/2").get("/3");
+    await client.closed;
+    expect(client.text.match(/\r\n\r\nok/g)).toHaveLength(3);
+    expect(client.text.match(/Connection: close/g)).toHaveLength(1);
+    expect(await app.ended).toEqual(END);
+  });
+
   test("is one of several in one packet: all are answered, and only the last says close", async () => {
     const { app, port } = await serving('setTimeout(() => response.end("ok"), 5);');
     const client = new RawClient(port);
