@@ -5,6 +5,7 @@ import net, { type Server } from "node:net";
 import type { Duplex } from "node:stream";
 import { drainHttp1 } from "./drain-http1.js";
 import { drainHttp2 } from "./drain-http2.js";
+import { whenRead } from "./late-data.js";
 import { say } from "./logger.js";
 import type { Track } from "./track.js";
 
@@ -22,9 +23,10 @@ export async function drain(server: Server, track: Track, options: DrainOptions)
     // on their way. The socket stays open elsewhere, so what has not been accepted yet is accepted by another generation.
     net.Server.prototype.close.call(server, resolve);
   });
-  const handshakeTimer = setTimeout(() => {
+  const giveUpHandshakes = () => {
     for (const socket of track.handshaking) socket.destroy();
-  }, options.idleGrace);
+  };
+  const handshakeTimer = setTimeout(() => whenRead(giveUpHandshakes), options.idleGrace);
   const ends = [drainHttp1(server, track, options.idleGrace), drainHttp2(server, track, options.idleGrace)];
   if (options.goodbye) sayGoodbye(server, track, options.goodbye);
 

@@ -1,6 +1,7 @@
 // serve(): a server listens on the socket that was passed, or binds one; is ready; and drains when it is told to stop.
 
 import type { ListenOptions, Server } from "node:net";
+import { parseAddress } from "../sockets/address.js";
 import { drain } from "./drain.js";
 import { takeSocket } from "./inherited.js";
 import { sayLastWords } from "./last-words.js";
@@ -102,7 +103,12 @@ export async function serve(server: Server, options: ServeOptions = {}): Promise
     if (target === undefined) {
       throw new TypeError("serve(): no socket was passed, and neither { listen } nor $PORT is given");
     }
-    server.listen(toListenOptions(target));
+    try {
+      server.listen(toListenOptions(target));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new RangeError(`serve(): ${options.listen === undefined ? "$PORT" : "listen"}: ${error.message}`);
+    }
   });
 }
 
@@ -155,10 +161,12 @@ const BINDS_ITSELF =
 
 function toListenOptions(target: number | string | ListenOptions): ListenOptions {
   if (typeof target === "object") return target;
-  if (typeof target === "number") return { port: target };
-  const [, host, port] = /^(?:\[?([^/\]]*)\]?:)?(\d+)$/.exec(target) ?? [];
-  if (port !== undefined) return { port: Number(port), ...(host ? { host } : {}) };
-  return { path: target.replace(/^@/, "\0") };
+  // Of a mere port Node itself finds out whether there is IPv6.
+  if (typeof target === "number" || /^\d+$/.test(target)) return { port: Number(target) };
+  const address = parseAddress(target);
+  if (address.family === "unix") return { path: address.name.replace(/^@/, "\0") };
+  const { host, port } = address;
+  return { port, host: address.interface ? `${host}%${address.interface}` : host };
 }
 
 function drainAtStop(server: Server, track: Track, options: ServeOptions): Promise<void> {

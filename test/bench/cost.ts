@@ -3,11 +3,12 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { closeSync } from "node:fs";
 import { native, SOCK_DGRAM } from "../../src/native/index.js";
+import { median } from "../support/median.js";
+import { privateKilobytes } from "../support/processes.js";
 import { APPS, EXAMPLE_APP, TestSupervisor, ZERODOWN } from "../support/supervisor.js";
 import { now } from "./clock.js";
-import { IDLE_SECONDS, idleFootprint, privateKilobytes } from "./footprint.js";
-import { median } from "./statistics.js";
-import { report } from "./table.js";
+import { IDLE_SECONDS, idleFootprint } from "./footprint.js";
+import { report } from "./report.js";
 
 const RUNS = 15;
 

@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { privateKilobytes } from "../support/processes.js";
 
 /** What it takes until a process that has just started is at rest, ms. */
 const SETTLING = 2000;
@@ -21,11 +22,6 @@ export async function idleFootprint(pid: number): Promise<Footprint> {
   const wakeUps = switches(pid) - before;
   const resident = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1];
   return { privateKilobytes: privateKilobytes(pid), residentKilobytes: Number(resident), wakeUps };
-}
-
-export function privateKilobytes(pid: number): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-  return [...rollup.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, [, kilobytes]) => sum + Number(kilobytes), 0);
 }
 
 function switches(pid: number): number {

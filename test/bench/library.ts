@@ -6,9 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../support/eventually.js";
 import { ask, loopback } from "../support/http-load.js";
 import { Http1Connection } from "../support/http1-client.js";
+import { median } from "../support/median.js";
 import { type Address, BENCH_APPS, isInstalled, run } from "./candidate.js";
-import { median } from "./statistics.js";
-import { report } from "./table.js";
+import { report } from "./report.js";
 
 /** Short ones, so that what else the machine does meets both. */
 const ROUNDS = 10;

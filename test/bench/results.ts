@@ -1,9 +1,10 @@
 // What the measuring comes to, as data and as tables.
 
+import { columns } from "../support/columns.js";
+import { median } from "../support/median.js";
 import { type Footprint, IDLE_SECONDS } from "./footprint.js";
 import type { Measured } from "./measure.js";
-import { inReloads, type Latency, latency, median, PERCENTILES, type Reload, ratio } from "./statistics.js";
-import { printTable } from "./table.js";
+import { inReloads, type Latency, latency, PERCENTILES, type Reload, ratio } from "./statistics.js";
 
 export interface Result {
   readonly name: string;
@@ -63,7 +64,7 @@ function countEach(texts: readonly string[]): Record<string, number> {
 }
 
 export function printResults(results: readonly Result[]): void {
-  printTable([
+  print([
     ["", "requests", "lost: new", "kept", "asked to served", "private", "resident", `wake-ups in ${IDLE_SECONDS} s`],
     ...results.map(({ name, requests, lost, reloading, footprint }) => [
       name,
@@ -79,7 +80,7 @@ export function printResults(results: readonly Result[]): void {
   const head = (what: string) => PERCENTILES.map((name, index) => (index === 0 ? `${what}: ${name}` : name));
   const cells = (values: Latency | undefined, unit = "") =>
     PERCENTILES.map(name => (values ? `${unit}${values[name].toFixed(1)}` : ""));
-  printTable([
+  print([
     ["ms", ...head("all"), ...head("reloads"), ...head("beside no reload")],
     ...results.map(({ name, latency, reloading }) => [
       name,
@@ -88,4 +89,8 @@ export function printResults(results: readonly Result[]): void {
       ...cells(reloading?.ratio, "× "),
     ]),
   ]);
+}
+
+function print(rows: readonly (readonly string[])[]): void {
+  console.log(`${columns(rows, "  ")}\n`);
 }

@@ -2,6 +2,8 @@
 
 import { writeFileSync } from "node:fs";
 import { columns } from "../support/columns.js";
+import { eventually } from "../support/eventually.js";
+import { median } from "../support/median.js";
 import { privateMemory } from "../support/processes.js";
 import { TestSupervisor, temporaryDirectory } from "../support/supervisor.js";
 
@@ -12,10 +14,6 @@ const KIB = 1024;
 const SHORT = ["sleep", "infinity"];
 /** One that drains without end. */
 const LONG = ["sh", "-c", "trap '' INT; exec sleep infinity"];
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
 
 /** From SIGHUP to the line that says that the new one serves, ms. */
 async function reload(supervisor: TestSupervisor): Promise<number> {
@@ -30,7 +28,9 @@ async function measure(supervisor: TestSupervisor): Promise<string[]> {
   await supervisor.serving(1);
   const times: number[] = [];
   for (let run = 0; run < RELOADS; run++) times.push(await reload(supervisor));
-  while (supervisor.children().length > 1) await new Promise(resolve => setTimeout(resolve, 10));
+  await eventually(() => {
+    if (supervisor.children().length > 1) throw new Error("old generations don't end");
+  });
   return [`${median(times).toFixed(1)} ms`, `${await privateMemory(supervisor.pid)} kB`];
 }
 

@@ -1,4 +1,4 @@
-// Medians and percentiles, and the samples of the times of reloads.
+// Percentiles, and the samples of the times of reloads.
 
 export interface Timed {
   /** ms */
@@ -19,10 +19,6 @@ export const PERCENTILES = Object.keys(PERCENTS) as (keyof Latency)[];
 
 /** How long after a reload it may still be felt, ms: the old generation drains then. */
 export const AFTERMATH = 1000;
-
-export function median(values: readonly number[]): number {
-  return percentile(sort(values), 50);
-}
 
 /** Of durations, ms. */
 export function latency(samples: readonly Timed[]): Latency {

@@ -1,16 +1,11 @@
 // Whether something grows: the Theil–Sen line through what was measured, which a few odd values don't bend.
 
+import { median } from "../support/median.js";
 import { type Holdings, RESOURCES } from "./watch.js";
 
 interface Point {
   readonly x: number;
   readonly y: number;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /** The median of the slopes between any two points. */

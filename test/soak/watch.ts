@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { idle, processState } from "../support/processes.js";
+import { idle, privateKilobytes, processState } from "../support/processes.js";
 import type { TestUnit } from "../support/unit.js";
 
 /** In the order in which they are shown. */
@@ -37,11 +37,9 @@ export async function look(unit: TestUnit, supervisor: number): Promise<Holdings
     ["NFileDescriptorStore", "ControlGroup", "RuntimeDirectory"].map(name => unit.property(name)),
   );
   const proc = (file: string) => readFileSync(`/proc/${supervisor}/${file}`, "utf8");
-  const sum = (pattern: RegExp) =>
-    [...proc("smaps_rollup").matchAll(pattern)].reduce((total, [, kilobytes]) => total + Number(kilobytes), 0);
   return {
-    "private memory, kB": sum(/^Private_\w+:\s+(\d+) kB/gm),
-    "resident memory, kB": sum(/^Rss:\s+(\d+) kB/gm),
+    "private memory, kB": privateKilobytes(supervisor),
+    "resident memory, kB": Number(/^Rss:\s+(\d+) kB/m.exec(proc("smaps_rollup"))![1]),
     descriptors: readdirSync(`/proc/${supervisor}/fd`).length,
     threads: readdirSync(`/proc/${supervisor}/task`).length,
     "timers that run": waitsWithTimeout(proc("syscall")) ? 1 : 0,

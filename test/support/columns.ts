@@ -1,9 +1,9 @@
 // Tables of plain text.
 
-/** Columns, the first one to the left, the others to the right. */
-export function columns(rows: readonly (readonly string[])[]): string {
+/** Columns, the first one to the left, the others to the right, with a gap between them. */
+export function columns(rows: readonly (readonly string[])[], gap = "   "): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => (row[column] ?? "").length)));
   const pad = (text: string, column: number) =>
     column === 0 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!);
-  return rows.map(row => row.map(pad).join("   ").trimEnd()).join("\n");
+  return rows.map(row => row.map(pad).join(gap).trimEnd()).join("\n");
 }

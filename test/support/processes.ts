@@ -57,6 +57,11 @@ export async function idle(pid: number): Promise<void> {
 /** In kB, when the process waits. */
 export async function privateMemory(pid: number): Promise<number> {
   await idle(pid);
+  return privateKilobytes(pid);
+}
+
+/** What a process has of memory that no other has, kB. */
+export function privateKilobytes(pid: number): number {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   return [...rollup.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, [, kilobytes]) => sum + Number(kilobytes), 0);
 }

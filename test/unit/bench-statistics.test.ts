@@ -1,6 +1,7 @@
 // What make bench makes of its samples.
 import { expect, test } from "@jest/globals";
-import { inReloads, latency, median, ratio } from "../bench/statistics.js";
+import { inReloads, latency, ratio } from "../bench/statistics.js";
+import { median } from "../support/median.js";
 
 /** From 1 to count ms, in no order. */
 function samples(count: number): { start: number; duration: number }[] {

@@ -152,6 +152,10 @@ describe("serve() refuses", () => {
     ["(request, response) => response.end()", SERVER],
     ["net.createServer()", "TypeError: serve(): no socket was passed, and neither { listen } nor $PORT is given"],
     ["net.createServer().listen(0)", "TypeError: serve(): the server listens already; serve() is to make it listen"],
+    [
+      "net.createServer(), { listen: 'app.sock' }",
+      'RangeError: serve(): listen: "app.sock" is no address (8080, 127.0.0.1:8080, [::1]:8080, /run/a.sock, @name)',
+    ],
     ["net.createServer(), { socket: 1.5 }", "TypeError: serve(): { socket: 1.5 } is neither a name nor an index"],
     ["net.createServer(), { idleGrace: -1 }", "RangeError: serve(): { idleGrace: -1 } is no time in ms"],
     ["net.createServer(), { stopTimeout: '9s' }", "RangeError: serve(): { stopTimeout: 9s } is no time in ms"],
@@ -162,6 +166,12 @@ describe("serve() refuses", () => {
     ],
   ])("%s", async (args, message) => {
     expect(await failure(`await serve(${args});`, { PORT: undefined })).toBe(message);
+  });
+
+  test("a $PORT that is none", async () => {
+    expect(await failure("await serve(net.createServer());", { PORT: "tcp://a:80" })).toMatch(
+      /^RangeError: serve\(\): \$PORT: "tcp:\/\/a:80" is no address/,
+    );
   });
 
   test("an address that is in use, in Node's own words", async () => {

@@ -1,0 +1,5 @@
+// How what zerodown costs is printed.
+
+export function report(what: string, value: string, goal: string): void {
+  console.log(`${what.padEnd(58)} ${value.padStart(14)}   ${goal}`.trimEnd());
+}
