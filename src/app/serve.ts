@@ -107,7 +107,9 @@ export async function serve(server: Server, options: ServeOptions = {}): Promise
       server.listen(toListenOptions(target));
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      throw new RangeError(`serve(): ${options.listen === undefined ? "$PORT" : "listen"}: ${error.message}`);
+      throw new RangeError(`serve(): ${options.listen === undefined ? "$PORT" : "listen"}: ${error.message}`, {
+        cause: error,
+      });
     }
   });
 }
