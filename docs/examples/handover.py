@@ -5,7 +5,8 @@
 #   nc localhost 7070
 #
 # What it keeps outlives it in the supervisor's fd store (sd_notify(3), FDSTORE=1), and in systemd's, if the unit has
-# FileDescriptorStoreMax=: then not even a SIGKILL of all of it loses a client or a number.
+# FileDescriptorStoreMax=: then not even a SIGKILL of all of it loses a client or a number. (A client that came in the same
+# moment is lost. Who must know when it is stored waits, as sd_notify_barrier(3) does.)
 import fcntl
 import os
 import select

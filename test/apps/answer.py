@@ -44,7 +44,9 @@ def answer():
 
 def handle(number):
     name = signal.Signals(number).name
-    print(f"generation {generation} got {name}", flush=True)
+    # Not print(): with $PYTHONUNBUFFERED that is two writes, and another process's line may come between them.
+    sys.stdout.write(f"generation {generation} got {name}\n")
+    sys.stdout.flush()
     if name == "SIGINT" and "linger" in ways:
         sources.remove(listener)
     elif name == "SIGINT" and "ignore-stop" not in ways or name == "SIGUSR2":

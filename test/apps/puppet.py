@@ -23,7 +23,9 @@ kept = []
 
 
 def say(text):
-    print(f"{generation}> {text}", flush=True)
+    # Not print(): with $PYTHONUNBUFFERED that is two writes, and another process's line may come between them.
+    sys.stdout.write(f"{generation}> {text}\n")
+    sys.stdout.flush()
 
 
 def notify(text, *fds):

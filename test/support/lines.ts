@@ -1,5 +1,8 @@
 // Lines that arrive over time, and the promise of the one that matches.
 
+/** Less than jest gives a test (ms), so that what it waits for in vain is told. */
+const PATIENCE = 25_000;
+
 export class Lines {
   readonly lines: string[] = [];
   private rest = "";
@@ -23,19 +26,33 @@ export class Lines {
     this.wake();
   }
 
-  /** The first line from `from` on that matches; rejects when the stream ends without one. */
+  /** The first line from `from` on that matches; rejects when the stream ends without one, or none comes for too long. */
   async next(pattern: RegExp, from = 0): Promise<string> {
-    for (let index = from; ; index++) {
-      while (index >= this.lines.length) {
-        if (this.ended) throw new Error(`no line matches ${pattern} in:\n${this.lines.slice(from).join("\n")}`);
-        await new Promise<void>(resolve => this.waiters.push(resolve));
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      this.wake();
+    }, PATIENCE);
+    try {
+      for (let index = from; ; index++) {
+        while (index >= this.lines.length) {
+          if (this.ended || late) throw this.missing(pattern, from, late);
+          await new Promise<void>(resolve => this.waiters.push(resolve));
+        }
+        if (pattern.test(this.lines[index]!)) return this.lines[index]!;
       }
-      if (pattern.test(this.lines[index]!)) return this.lines[index]!;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
   matching(pattern: RegExp): string[] {
     return this.lines.filter(line => pattern.test(line));
+  }
+
+  private missing(pattern: RegExp, from: number, late: boolean): Error {
+    const [before, after] = [this.lines.slice(0, from), this.lines.slice(from)].map(lines => lines.join("\n"));
+    return new Error(`no line matched ${pattern}${late ? " in time" : ""} in:\n${after}\nBefore that:\n${before}`);
   }
 
   private wake(): void {

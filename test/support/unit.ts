@@ -78,11 +78,11 @@ export class TestUnit {
     this.closers.push(() => rmSync(path));
   }
 
-  /** Runs systemctl, whatever comes of it. */
+  /** Runs systemctl, whatever comes of it; status -1: it took longer than jest gives a test. */
   async systemctl(...args: string[]): Promise<Result> {
     return new Promise(resolve =>
-      execFile("systemctl", ["--user", ...args], (error, stdout, stderr) =>
-        resolve({ status: error ? Number(error.code) : 0, stdout, stderr }),
+      execFile("systemctl", ["--user", ...args], { timeout: 25_000 }, (error, stdout, stderr) =>
+        resolve({ status: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
       ),
     );
   }

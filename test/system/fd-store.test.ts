@@ -101,6 +101,7 @@ describe("the counter and its clients", () => {
     const [first, second] = [connect(), connect()];
     await first.ask();
     await second.ask();
+    await eventually(async () => expect(await stored()).toBe(3));
     for (let round = 1; round <= 3; round++) {
       await killSupervisor(unit);
       expect(await first.ask()).toBe(`${2 * round + 1} from generation 1`);
@@ -127,6 +128,7 @@ describe("the counter and its clients", () => {
     const [staying, going] = [connect(), connect()];
     await staying.ask();
     await going.ask();
+    await eventually(async () => expect(await stored()).toBe(3));
     await killSupervisor(unit);
     await going.ask();
     going.close();
@@ -167,6 +169,13 @@ describe("a generation", () => {
     await puppet.send("FDSTOREREMOVE=1\nFDNAME=two words", undefined, 2);
     await puppet.unit.reload();
     expect(await puppet.describe(3)).toEqual([socket, "4 stored anon_inode:[eventfd]", "FDSTORE=4"]);
+  });
+
+  test("may wait with a barrier until what it stored is not lost with the supervisor", async () => {
+    const puppet = await start();
+    await puppet.send("FDSTORE=1\nFDNAME=kept", "memfd"); // With its barrier.
+    await killSupervisor(puppet.unit);
+    expect(await puppet.describe(1)).toContainEqual("4 kept /memfd:puppet (deleted)");
   });
 
   test("may store one file once, whatever it calls it, and systemd has it once", async () => {
