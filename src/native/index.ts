@@ -28,6 +28,8 @@ export interface SpawnOptions {
   fds: readonly number[];
   /** Sent to the child when this process dies (PR_SET_PDEATHSIG in prctl(2)). */
   deathSignal: number;
+  /** A signal that the child ignores, as a service does SIGPIPE (IgnoreSIGPIPE= in systemd.exec(5)); 0 for none. */
+  ignoredSignal: number;
   /** Soft RLIMIT_NOFILE for the child; −1 leaves this process's. */
   fileLimit: number;
   /** The file cgroup.procs of the cgroup that it starts in; "" for this process's own. */
@@ -67,7 +69,7 @@ export interface SocketDescription {
 export type BecomeOptions = Pick<SpawnOptions, "paths" | "argv" | "environment" | "fds">;
 
 interface Native {
-  /** Starts a child in a process group of its own, with default signal dispositions and nothing blocked. */
+  /** Starts a child in a process group of its own, with default signal dispositions (but for one) and nothing blocked. */
   spawn(options: SpawnOptions): { pid: number; pidfd: number };
   /**
    * Replaces this process by the program at the first of `paths` (execve(2)): same pid, descriptors 0–2 as they are, `fds`

@@ -47,6 +47,7 @@ struct plan {
   int *fds;
   uint32_t fd_count;
   int death_signal;
+  int ignored_signal;  // by the child; 0: none
   int file_limit;      // soft RLIMIT_NOFILE; < 0: leave it
   char *cgroup;        // the cgroup.procs of the one to enter; "": stay
   int cgroup_fd;       // that file, opened; < 0: stay
@@ -120,14 +121,16 @@ static int execute(struct plan *plan) {
   return fail(plan, "execve");
 }
 
+typedef void (*sig_action[8])(int);
+
 __attribute__((no_sanitize("address"))) static int child(void *argument) {
   struct plan *plan = argument;
-  // Every signal is blocked here. Node ignores SIGPIPE and handles others: the program is to find none of that. The raw
-  // call, because glibc's leaves out two signals of its own, which posix_spawn(3) had our own parent ignore. All zero is
-  // SIG_DFL with no flags.
-  const char defaults[64] = {0};
-  for (int number = 1; number <= KERNEL_SIGNALS; number++)
-    syscall(SYS_rt_sigaction, number, defaults, NULL, KERNEL_SIGNALS / 8);  // SIGKILL and SIGSTOP have no other
+  // Every signal is blocked here. Node ignores SIGPIPE and handles others: the program finds none of that. The raw
+  // call, because glibc's leaves out two signals of its own, which posix_spawn(3) had our own parent ignore. The kernel's
+  // struct begins with the handler; zero in the rest is no flags.
+  const sig_action defaults = {SIG_DFL}, ignored = {SIG_IGN};
+  for (int number = 1; number <= KERNEL_SIGNALS; number++)  // SIGKILL and SIGSTOP have no other
+    syscall(SYS_rt_sigaction, number, number == plan->ignored_signal ? ignored : defaults, NULL, KERNEL_SIGNALS / 8);
   if (setpgid(0, 0) < 0) return fail(plan, "setpgid");
   if (prctl(PR_SET_PDEATHSIG, plan->death_signal) < 0) return fail(plan, "prctl");
   if (getppid() != plan->parent) return -1;  // it died before the line above
@@ -211,6 +214,7 @@ static bool get_plan(napi_env env, napi_value object, struct plan *plan) {
          napi_get_named_property(env, object, "fds", &fds) == napi_ok &&
          get_int_array(env, fds, "fds", &plan->fds, &plan->fd_count) &&
          get_int_field(env, object, "deathSignal", &plan->death_signal) &&
+         get_int_field(env, object, "ignoredSignal", &plan->ignored_signal) &&
          get_int_field(env, object, "fileLimit", &plan->file_limit) &&
          (plan->cgroup = get_string_field(env, object, "cgroup"));
 }
@@ -244,7 +248,7 @@ static void discard(pid_t pid, int pidfd) {
   close(pidfd);
 }
 
-// spawn({paths, argv, environment, pidVariables, directory, fds, deathSignal, fileLimit, cgroup}) → {pid, pidfd}
+// spawn({paths, argv, environment, pidVariables, directory, fds, deathSignal, ignoredSignal, fileLimit, cgroup}) → {pid, pidfd}
 static napi_value spawn(napi_env env, napi_callback_info info) {
   struct plan plan = {.parent = getpid(), .cgroup_fd = -1};
   napi_value object, result = NULL;

@@ -152,6 +152,7 @@ export class GenerationProcess {
       directory: launch.directory,
       fds: [...fds.map(({ fd }) => fd), ...(readyWriter === undefined ? [] : [readyWriter])],
       deathSignal: constants.signals[launch.stopSignal],
+      ignoredSignal: launch.environment.ZERODOWN_SIGPIPE === "ignored" ? constants.signals.SIGPIPE : 0,
       fileLimit: Number(launch.environment.ZERODOWN_FILE_LIMIT ?? -1),
       cgroup: this.cgroup?.procsFile ?? "",
     });

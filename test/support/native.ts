@@ -15,6 +15,7 @@ export function spawn(options: Partial<SpawnOptions> & { argv: readonly string[]
     directory: "/",
     fds: [],
     deathSignal: 0,
+    ignoredSignal: 0,
     fileLimit: -1,
     cgroup: "",
     ...options,

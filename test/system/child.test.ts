@@ -113,7 +113,6 @@ test("environment, descriptors, signals, limits and all else are as systemd give
   const { LISTEN_PIDFDID: _, ...others } = expected.variables;
   expect(stable(through)).toEqual({
     ...expected,
-    signals: {},
     deathSignal: 2,
     variables: { ...others, ZERODOWN_GENERATION: "1", ZERODOWN_SUPERVISOR_PID: String(supervisor) },
   });
@@ -131,4 +130,12 @@ test("without sockets, a child finds no LISTEN_ variables, and no descriptor abo
   const description = report();
   expect(Object.keys(variables(description)).filter(name => name.startsWith("LISTEN_"))).toEqual([]);
   expect(Object.keys(description.descriptors)).toEqual(["0", "1", "2"]);
+});
+
+test("SIGPIPE is not ignored where it wasn't before: in a shell, and with IgnoreSIGPIPE=no", async () => {
+  await new TestSupervisor(["--", PROGRAM, REPORT]).serving(1);
+  expect(report().signals).toEqual({});
+  const unit = installApp({ command: `${PROGRAM} ${REPORT}`, service: ["IgnoreSIGPIPE=no"] });
+  await unit.start();
+  expect(report().signals).toEqual({});
 });

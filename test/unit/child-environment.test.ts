@@ -64,7 +64,11 @@ describe("a child finds", () => {
   });
 
   test("NODE_OPTIONS as they came, and nothing of what the launcher keeps for us", () => {
-    const received = { ZERODOWN_NODE_OPTIONS: "--max-old-space-size=64", ZERODOWN_FILE_LIMIT: "1024" };
+    const received = {
+      ZERODOWN_NODE_OPTIONS: "--max-old-space-size=64",
+      ZERODOWN_FILE_LIMIT: "1024",
+      ZERODOWN_SIGPIPE: "ignored",
+    };
     const { variables } = childEnvironment(received, {}, SURROUNDINGS);
     expect(variables).toEqual({ NODE_OPTIONS: "--max-old-space-size=64", ...SOCKETS, ...OURS });
     expect(childEnvironment({ NODE_OPTIONS: "-r x" }, {}, SURROUNDINGS).variables.NODE_OPTIONS).toBe("-r x");

@@ -12,6 +12,7 @@ const GOOD_SPAWN = {
   directory: "/",
   fds: [0],
   deathSignal: 9,
+  ignoredSignal: 0,
   fileLimit: -1,
   cgroup: "",
 };
@@ -48,6 +49,7 @@ const INTEGERS: Call[] = [
   ["sameFile: the other", (value: number) => native.sameFile(0, value)],
   ["spawn: a descriptor", (value: number) => native.spawn({ ...GOOD_SPAWN, fds: [0, value] })],
   ["spawn: deathSignal", (value: number) => native.spawn({ ...GOOD_SPAWN, deathSignal: value })],
+  ["spawn: ignoredSignal", (value: number) => native.spawn({ ...GOOD_SPAWN, ignoredSignal: value })],
   ["spawn: fileLimit", (value: number) => native.spawn({ ...GOOD_SPAWN, fileLimit: value })],
 ];
 

@@ -117,7 +117,7 @@ test("where descriptors run out, nothing is started and nothing leaks", async ()
       try {
         native.spawn({
           paths: ["/usr/bin/true"], argv: ["true"], environment: [], pidVariables: [], directory: "/", fds,
-          deathSignal: 9, fileLimit: -1, cgroup: "",
+          deathSignal: 9, ignoredSignal: 0, fileLimit: -1, cgroup: "",
         });
       } catch ({ code, syscall }) {
         console.log(code, syscall, readSync(children, Buffer.alloc(99), 0, 99, 0), "bytes of children");

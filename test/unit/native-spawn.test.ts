@@ -40,9 +40,9 @@ async function report(options: Partial<SpawnOptions> = {}, ...args: string[]): P
 }
 
 /** Fields of /proc/PID/status as the child has them when it is executed, before it changes any. */
-async function processStatus(): Promise<Record<string, string>> {
+async function processStatus(options: Partial<SpawnOptions> = {}): Promise<Record<string, string>> {
   const file = `${directory.path}/status`;
-  const child = spawn({ argv: ["cp", "/proc/self/status", file], paths: ["/usr/bin/cp", "/bin/cp"] });
+  const child = spawn({ argv: ["cp", "/proc/self/status", file], paths: ["/usr/bin/cp", "/bin/cp"], ...options });
   expect(await ended(child)).toEqual({ status: 0, signal: 0 });
   const lines = readFileSync(file, "utf8").trim().split("\n");
   return Object.fromEntries(lines.map(line => line.split(/:\s*/) as [string, string]));
@@ -75,7 +75,7 @@ describe("descriptors", () => {
       for (const fds of ${JSON.stringify(cases)}) {
         const { pidfd } = native.spawn({
           paths: ["/usr/bin/readlink", "/bin/readlink"], argv, environment: [], pidVariables: [], directory: "/", fds,
-          deathSignal: 9, fileLimit: -1, cgroup: "",
+          deathSignal: 9, ignoredSignal: 0, fileLimit: -1, cgroup: "",
         });
         await new Promise(resolve => {
           const stop = native.watch(pidfd, false, () => { stop(); resolve(native.reap(pidfd)); });
@@ -126,6 +126,12 @@ test("no signal is blocked, ignored or handled in the child, SIGPIPE neither", a
   expect(Number.parseInt(ours, 16) & (1 << (constants.signals.SIGPIPE - 1))).not.toBe(0);
 });
 
+test("one signal may be ignored in the child", async () => {
+  const { SIGPIPE } = constants.signals;
+  const { SigIgn } = await processStatus({ ignoredSignal: SIGPIPE });
+  expect(SigIgn).toBe((1 << (SIGPIPE - 1)).toString(16).padStart(16, "0"));
+});
+
 describe("the soft limit of open files", () => {
   test("is lowered to the one given; the hard one stays", async () => {
     const before = (await report()).fileLimit;
@@ -149,7 +155,7 @@ describe("the death signal", () => {
     const { signal, output } = await runNode(`
       native.spawn({
         paths: ["/bin/sh"], argv: ["sh", "-c", "trap 'echo told; exit' TERM; kill -KILL $PPID; for i in $(seq 1000); do sleep 0.01; done"],
-        environment: [], pidVariables: [], directory: "/", fds: [], deathSignal: 15, fileLimit: -1, cgroup: "",
+        environment: [], pidVariables: [], directory: "/", fds: [], deathSignal: 15, ignoredSignal: 0, fileLimit: -1, cgroup: "",
       });
       setInterval(() => {}, 1e9);`);
     // Both of them have let go of the output, so both are gone.
