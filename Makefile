@@ -41,7 +41,7 @@ build/.stamp: node_modules/.package-lock.json tsconfig.json $(SOURCES)
 	$(BIN)/tsc -p .
 	touch $@
 
-# `zerodown` is one bundle with all that `run` needs, and a shell script too: src/cli/launcher.sh is its second line. The
+# `zerodown` is one bundle with all that `run` needs, and begins as a shell script: src/cli/launcher.sh. The
 # other commands are modules beside it, so that what they load costs only them; and so is what apps import.
 COMMANDS := reload status check unit
 ESBUILD := $(BIN)/esbuild --bundle --platform=node --target=node20 --log-level=warning \

@@ -1,1 +1,11 @@
-':' //; [ -z "${NODE_OPTIONS+set}" ] || export ZERODOWN_NODE_OPTIONS="$NODE_OPTIONS"; [ -z "${NODE_EXTRA_CA_CERTS+set}" ] || export ZERODOWN_NODE_EXTRA_CA_CERTS="$NODE_EXTRA_CA_CERTS"; unset NODE_OPTIONS NODE_EXTRA_CA_CERTS; export ZERODOWN_SIGPIPE=ignored; trap 'ZERODOWN_SIGPIPE=default' PIPE; kill -PIPE $$; trap - PIPE; ZERODOWN_FILE_LIMIT=$(ulimit -Sn) exec node --expose-gc --max-semi-space-size=1 --jitless $(node --no-expose-wasm --version >/dev/null 2>&1 && echo --no-expose-wasm) -- "$0" "$@"
+':' //; # To JavaScript each of these lines is a string and a comment; to sh, a command that does nothing, and one more.
+':' //; # What is meant for the app's Node is kept from ours.
+':' //; [ -z "${NODE_OPTIONS+set}" ] || export ZERODOWN_NODE_OPTIONS="$NODE_OPTIONS"
+':' //; [ -z "${NODE_EXTRA_CA_CERTS+set}" ] || export ZERODOWN_NODE_EXTRA_CA_CERTS="$NODE_EXTRA_CA_CERTS"
+':' //; unset NODE_OPTIONS NODE_EXTRA_CA_CERTS
+':' //; # What Node changes as it starts, and the app is to find as it was. A signal ignored by now can't be trapped.
+':' //; export ZERODOWN_SIGPIPE=ignored; trap 'ZERODOWN_SIGPIPE=default' PIPE; kill -PIPE $$; trap - PIPE
+':' //; export ZERODOWN_FILE_LIMIT=$(ulimit -Sn)
+':' //; # Node 20 warns of --jitless without --no-expose-wasm; 24 knows no such option.
+':' //; is_known() { node "$1" --version >/dev/null 2>&1 && echo "$1"; }
+':' //; exec node --expose-gc --max-semi-space-size=1 --jitless $(is_known --no-expose-wasm) -- "$0" "$@"
