@@ -152,7 +152,7 @@ export class GenerationProcess {
       directory: launch.directory,
       fds: [...fds.map(({ fd }) => fd), ...(readyWriter === undefined ? [] : [readyWriter])],
       deathSignal: constants.signals[launch.stopSignal],
-      ignoredSignal: launch.environment.ZERODOWN_SIGPIPE === "ignored" ? constants.signals.SIGPIPE : 0,
+      ignoredSignal: ignoresSigpipe(launch.environment) ? constants.signals.SIGPIPE : 0,
       fileLimit: Number(launch.environment.ZERODOWN_FILE_LIMIT ?? -1),
       cgroup: this.cgroup?.procsFile ?? "",
     });
@@ -251,4 +251,10 @@ export class GenerationProcess {
 function lookUp(command: string, path = DEFAULT_PATH): string[] {
   if (command.includes("/")) return [command];
   return path.split(":").map(directory => `${directory || "."}/${command}`);
+}
+
+/** By what the launcher noted: SigIgn of proc_pid_status(5), a hexadecimal mask. */
+function ignoresSigpipe({ ZERODOWN_IGNORED: mask = "0" }: NodeJS.ProcessEnv): boolean {
+  const lowest16 = Number.parseInt(mask.slice(-4), 16);
+  return (lowest16 & (1 << (constants.signals.SIGPIPE - 1))) !== 0;
 }

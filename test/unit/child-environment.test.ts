@@ -66,11 +66,17 @@ describe("a child finds", () => {
   test("NODE_OPTIONS as they came, and nothing of what the launcher keeps for us", () => {
     const received = {
       ZERODOWN_NODE_OPTIONS: "--max-old-space-size=64",
+      ZERODOWN_NODE_Q: "the app's own",
       ZERODOWN_FILE_LIMIT: "1024",
-      ZERODOWN_SIGPIPE: "ignored",
+      ZERODOWN_IGNORED: "0000000000001000",
     };
     const { variables } = childEnvironment(received, {}, SURROUNDINGS);
-    expect(variables).toEqual({ NODE_OPTIONS: "--max-old-space-size=64", ...SOCKETS, ...OURS });
+    expect(variables).toEqual({
+      NODE_OPTIONS: "--max-old-space-size=64",
+      ZERODOWN_NODE_Q: "the app's own",
+      ...SOCKETS,
+      ...OURS,
+    });
     expect(childEnvironment({ NODE_OPTIONS: "-r x" }, {}, SURROUNDINGS).variables.NODE_OPTIONS).toBe("-r x");
     expect(
       childEnvironment({ ZERODOWN_NODE_OPTIONS: "" }, { NODE_OPTIONS: "-r y" }, SURROUNDINGS).variables.NODE_OPTIONS,

@@ -17,6 +17,13 @@ function options(knows: boolean): string {
   return execFileSync(`${ROOT}dist/zerodown.cjs`, ["a b"], { env, encoding: "utf8" });
 }
 
+test("works where SIGPIPE is blocked, too", () => {
+  const blocked =
+    "import os, sys; from signal import *; signal(SIGPIPE, SIG_DFL); pthread_sigmask(SIG_BLOCK, [SIGPIPE]); os.execv(sys.argv[1], sys.argv[1:])";
+  const python = ["-c", blocked, `${ROOT}dist/zerodown.cjs`, "--version"];
+  expect(execFileSync("/usr/bin/python3", python, { encoding: "utf8" })).toMatch(/^zerodown \d/);
+});
+
 test("gives a Node only the options that it knows", () => {
   expect(options(true)).toBe(
     `--expose-gc --max-semi-space-size=1 --jitless --no-expose-wasm -- ${ROOT}dist/zerodown.cjs a b\n`,
