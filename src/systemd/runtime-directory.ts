@@ -1,6 +1,6 @@
 // Where the sockets between the supervisor and its generations live.
 
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
+import { accessSync, constants, lstatSync, mkdirSync, readdirSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { removeSocketFile } from "../sockets/remove.js";
 
@@ -21,7 +21,7 @@ export function runtimeDirectoryIn(place: string, pid: number): string {
 /**
  * Makes a directory that only this user can enter, in the first of those places that is writable.
  *
- * @throws {Error} when none of these is writable
+ * @throws {Error} when none of these is writable, or something of that name isn't ours
  */
 export function createRuntimeDirectory(environment: NodeJS.ProcessEnv): string {
   const places = runtimePlaces(environment);
@@ -31,7 +31,14 @@ export function createRuntimeDirectory(environment: NodeJS.ProcessEnv): string {
   }
   // Named by the pid, so that what a killed supervisor left behind is found when the pid comes around again.
   const directory = runtimeDirectoryIn(place, process.pid);
-  if (existsSync(directory)) removeRuntimeDirectory(directory);
+  const leftover = lstatSync(directory, { throwIfNoEntry: false });
+  if (leftover) {
+    // Where everybody may write, somebody may have made a link of that name.
+    if (!leftover.isDirectory() || leftover.uid !== process.geteuid!()) {
+      throw new Error(`${directory} is in the way, and no directory of this user's: remove it`);
+    }
+    removeRuntimeDirectory(directory);
+  }
   mkdirSync(directory, { mode: 0o700 });
   return directory;
 }

@@ -2,6 +2,7 @@
 // has for it.
 
 import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { afterAll, expect, test } from "@jest/globals";
 import { temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
 
@@ -34,6 +35,18 @@ test.each([
   expect(rest).toEqual([""]);
   expect(status).toBe(expected);
   expect(stdout).toBe("");
+});
+
+test("what has the runtime directory's name and isn't ours is left alone: exit status 73", () => {
+  const victim = `${directory.path}/victim`;
+  mkdirSync(victim);
+  writeFileSync(`${victim}/precious`, "");
+  const script = 'ln -s "$1" "$XDG_RUNTIME_DIR/zerodown-$$"; exec "$2" run -- echo started';
+  const env = { ...process.env, RUNTIME_DIRECTORY: "", XDG_RUNTIME_DIR: directory.path };
+  const { status, stdout, stderr } = spawnSync("sh", ["-c", script, "sh", victim, ZERODOWN], { encoding: "utf8", env });
+  expect(readdirSync(victim)).toEqual(["precious"]);
+  expect(stderr).toMatch(/^zerodown: .*\/zerodown-\d+ is in the way, and no directory of this user's: remove it\n$/);
+  expect({ status, stdout }).toEqual({ status: 73, stdout: "" });
 });
 
 test("zerodown alone, or with a command that there is not, says which there are", () => {
