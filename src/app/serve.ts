@@ -1,5 +1,6 @@
 // serve(): a server listens on the socket that was passed, or binds one; is ready; and drains when it is told to stop.
 
+import { once } from "node:events";
 import type { ListenOptions, Server } from "node:net";
 import { parseAddress } from "../sockets/address.js";
 import { drain } from "./drain.js";
@@ -119,8 +120,7 @@ export async function serveOr(server: Server, options: ServeOptions, listenItsel
   sayLastWords();
   check(server, options);
   const { ready = true } = options;
-  const track = trackConnections(server);
-  readBeforeTimeout(server);
+  const track = follow(server);
   if (ready) awaited++;
   let passed: boolean;
   try {
@@ -134,6 +134,18 @@ export async function serveOr(server: Server, options: ServeOptions, listenItsel
   return { address: server.address(), passed, closed: drainAtStop(server, track, options) };
 }
 
+const followed = new WeakMap<Server, Track>();
+
+/** Once only: it may be the second try of a server that could not listen. */
+function follow(server: Server): Track {
+  const known = followed.get(server);
+  if (known) return known;
+  const track = trackConnections(server);
+  readBeforeTimeout(server);
+  followed.set(server, track);
+  return track;
+}
+
 function listens(): void {
   awaited--;
   if (awaited === 0) sayReady();
@@ -142,16 +154,12 @@ function listens(): void {
 /** @returns whether on a passed socket */
 async function listen(server: Server, socket: ServeOptions["socket"], listenItself: () => void): Promise<boolean> {
   const passed = takeSocket(socket);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.once("listening", () => {
-      server.off("error", reject);
-      resolve();
-    });
-    if (!passed) return listenItself();
+  if (passed) {
     const options: ListenOptions & { fd: number } = { fd: passed.fd, backlog: BACKLOG, exclusive: true };
     server.listen(options);
-  });
+  } else listenItself();
+  // Whatever comes of it comes later.
+  await once(server, "listening");
   if (!passed) say("notice", isChild() ? BINDS_ITSELF : UNSUPERVISED);
   return passed !== undefined;
 }

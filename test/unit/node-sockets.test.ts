@@ -77,6 +77,30 @@ ${SAYS} await serve(says("a"));`);
   });
 });
 
+test("a server that could not listen may be served again", async () => {
+  const app = new NodeApp(`
+const other = http.createServer().listen(${first.port}, "${first.host}");
+await new Promise(resolve => other.once("listening", resolve));
+const server = http.createServer((request, response) => response.end("at last"));
+const counts = () => ["error", "timeout", "connection"].map(event => server.listenerCount(event)).join(" ");
+for (const port of [${first.port}, 99999]) {
+  await serve(server, { listen: { port, host: "${first.host}" } }).catch(({ code, cause }) => console.log(code ?? cause.code, counts()));
+}
+await new Promise(resolve => other.close(resolve));
+await serve(server, { listen: "${first.host}:${first.port}" });
+console.log("serving", counts());`);
+  await app.output.next(/^serving/);
+  const [before, ...after] = app.output.matching(/\d/).map(line => line.split(" "));
+  expect(after).toEqual([
+    ["ERR_SOCKET_BAD_PORT", ...before!.slice(1)],
+    ["serving", ...before!.slice(1)],
+  ]);
+  expect(before!.slice(0, 2)).toEqual(["EADDRINUSE", "0"]);
+  expect(await ask(first)).toBe("at last");
+  app.signal("SIGTERM");
+  expect(await app.ended).toEqual(END);
+});
+
 test("with { ready: false } serve() leaves it to the app to say that it is ready", async () => {
   const app = new NodeApp(`${listen("a", "b")} ${SAYS}
 await serve(says("a"), { socket: "a", ready: false });
