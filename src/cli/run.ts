@@ -54,6 +54,7 @@ export function run(args: readonly string[]): void {
     return socket;
   });
   const sockets = [...passed, ...bound];
+  store.leaveOut(sockets);
   const runtimeDirectory = makeRuntimeDirectory(environment);
   leftovers.push(() => removeRuntimeDirectory(runtimeDirectory));
 
