@@ -183,6 +183,16 @@ export class GenerationProcess {
   private openReadyPipe(): number {
     const [reader, writer] = native.pipe();
     this.closers.push(() => closeSync(reader));
+    try {
+      this.closers.push(this.watchReadyPipe(reader));
+      return writer;
+    } catch (error) {
+      closeSync(writer);
+      throw error;
+    }
+  }
+
+  private watchReadyPipe(reader: number): () => void {
     const stop = this.outside.watch(reader, false, () => {
       const bytes = Buffer.alloc(4096);
       const length = readSync(reader, bytes);
@@ -190,8 +200,7 @@ export class GenerationProcess {
       // Read to its end, so that an app that writes more gets no SIGPIPE.
       if (length === 0) stop();
     });
-    this.closers.push(stop);
-    return writer;
+    return stop;
   }
 
   private watchExit(): void {
