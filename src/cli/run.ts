@@ -43,7 +43,7 @@ export function run(args: readonly string[]): void {
   const notifier = new Notifier(environment, why => log("warning", why));
   const fdstoreMax = options.fdstoreMax ?? outerStoreMax(environment, log);
   const store = new FdStore(fdstoreMax, notifier, what => log("debug", `fd store: ${what}`));
-  const passed = store.adopt(receiveSockets(environment, why => log("warning", why)));
+  const passed = receiveSockets(environment, store, why => log("warning", why));
   checkNames(passed, options.listen);
   const directory = workingDirectory(options.workingDirectory, environment);
   const leftovers: (() => void)[] = [];
@@ -54,6 +54,7 @@ export function run(args: readonly string[]): void {
     return socket;
   });
   const sockets = [...passed, ...bound];
+  store.leaveOut(sockets);
   const runtimeDirectory = makeRuntimeDirectory(environment);
   leftovers.push(() => removeRuntimeDirectory(runtimeDirectory));
 
@@ -101,9 +102,9 @@ function checkSignals({ stopOn, reloadSignals, passSignals }: RunOptions): void 
   }
 }
 
-function receiveSockets(environment: NodeJS.ProcessEnv, ignored: (why: string) => void): PassedFd[] {
+function receiveSockets(environment: NodeJS.ProcessEnv, store: FdStore, ignored: (why: string) => void): PassedFd[] {
   try {
-    const passed = listenFds(environment, ignored);
+    const passed = store.adopt(listenFds(environment, ignored));
     refuseConnections(passed);
     return passed;
   } catch (error) {

@@ -50,7 +50,6 @@ export interface Message {
   truncated: boolean;
   pid: number;
   uid: number;
-  gid: number;
 }
 
 export interface SocketDescription {
@@ -101,7 +100,7 @@ interface Native {
   readable(fd: number): boolean;
   /** Whether a write would go through at once. */
   writable(fd: number): boolean;
-  /** Messages received from now on tell their sender's pid, uid, gid (SO_PASSCRED in unix(7)). */
+  /** Messages received from now on tell their sender's pid and uid (SO_PASSCRED in unix(7)). */
   passCredentials(fd: number): void;
   /** Sends one message on a connected datagram socket; never blocks (EAGAIN). */
   send(fd: number, text: string, fds: readonly number[]): void;

@@ -16,7 +16,7 @@ typedef union {
   char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(MESSAGE_FDS * sizeof(int))];
 } control_buffer;
 
-// passCredentials(fd): from now on each message received carries its sender's pid, uid and gid
+// passCredentials(fd): from now on each message received carries its sender's pid and uid
 static napi_value pass_credentials(napi_env env, napi_callback_info info) {
   napi_value argument;
   int fd, on = 1;
@@ -74,8 +74,8 @@ static void read_ancillary(struct msghdr *message, struct ancillary *ancillary) 
   }
 }
 
-// uid_t and gid_t are unsigned; −1 is nobody's.
-static int64_t id_number(unsigned id) { return id == (unsigned)-1 ? -1 : (int64_t)id; }
+// uid_t is unsigned; −1 is nobody's.
+static int64_t uid_number(uid_t uid) { return uid == (uid_t)-1 ? -1 : (int64_t)uid; }
 
 static napi_value message_object(napi_env env, const char *bytes, size_t length, bool truncated,
                                  const struct ancillary *ancillary) {
@@ -90,12 +90,11 @@ static napi_value message_object(napi_env env, const char *bytes, size_t length,
   bool ok = napi_set_named_property(env, object, "data", data) == napi_ok &&
             napi_set_named_property(env, object, "fds", fds) == napi_ok &&
             set_bool(env, object, "truncated", truncated) && set_int(env, object, "pid", ancillary->sender.pid) &&
-            set_int(env, object, "uid", id_number(ancillary->sender.uid)) &&
-            set_int(env, object, "gid", id_number(ancillary->sender.gid));
+            set_int(env, object, "uid", uid_number(ancillary->sender.uid));
   return ok ? object : NULL;
 }
 
-// receive(fd) → {data, fds, truncated, pid, uid, gid}, or null when nothing waits. `truncated`: the message or its
+// receive(fd) → {data, fds, truncated, pid, uid}, or null when nothing waits. `truncated`: the message or its
 // descriptors didn't fit; those that arrived are in fds, and are the caller's to close. Without credentials uid is −1.
 static napi_value receive(napi_env env, napi_callback_info info) {
   napi_value argument, result;
@@ -110,7 +109,7 @@ static napi_value receive(napi_env env, napi_callback_info info) {
   if (length < 0 && errno == EAGAIN) return napi_get_null(env, &result) == napi_ok ? result : NULL;
   if (length < 0) return throw_errno(env, errno, "recvmsg", NULL);
 
-  struct ancillary ancillary = {.sender = {.pid = 0, .uid = -1, .gid = -1}};
+  struct ancillary ancillary = {.sender = {.pid = 0, .uid = -1}};
   read_ancillary(&message, &ancillary);
   result = message_object(env, bytes, length, message.msg_flags & (MSG_TRUNC | MSG_CTRUNC), &ancillary);
   if (!result)

@@ -51,6 +51,8 @@ const SIGNAL_NAMES = new Map(
 
 /** How long is waited for processes that SIGKILL doesn't end: they hang in the kernel. ms */
 const KILL_PATIENCE = 10_000;
+/** How often one of which nobody tells is looked at meanwhile. ms */
+const LOOK_EVERY = 10;
 
 /** What execvp(3) does without a PATH; as systemd compiles it in. */
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin";
@@ -61,11 +63,14 @@ export class GenerationProcess {
   readonly cgroup: Cgroup | undefined;
   private readonly pidfd: number;
   private readonly notifySocket: NotifySocket;
+  /** Of what tells of it. */
   private readonly closers: (() => void)[] = [];
+  /** Of what is it: its cgroup, and its pidfd. */
+  private readonly lastClosers: (() => void)[] = [];
   /** The main process was waited for: its pid may be another's. */
   private reaped = false;
 
-  /** @throws {NativeError} when the child can't be started; nothing is left of it then */
+  /** @throws {NativeError} when the child can't be started; nothing is left of it then, or soon */
   constructor(
     private readonly number: number,
     private readonly listener: Listener,
@@ -88,12 +93,12 @@ export class GenerationProcess {
       } finally {
         if (writer !== undefined) closeSync(writer);
       }
-      this.closers.push(() => closeSync(this.pidfd));
-      this.closers.push(this.watchExit());
     } catch (error) {
       this.release();
       throw error;
     }
+    this.lastClosers.push(() => closeSync(this.pidfd));
+    this.watchExit();
   }
 
   /** Whether its main process has ended, be it that nobody has been told yet. */
@@ -129,6 +134,11 @@ export class GenerationProcess {
 
   /** Closes all that was opened for it. */
   release(): void {
+    this.hearNoMore();
+    for (const close of this.lastClosers.splice(0).reverse()) close();
+  }
+
+  private hearNoMore(): void {
     for (const close of this.closers.splice(0).reverse()) close();
   }
 
@@ -161,7 +171,7 @@ export class GenerationProcess {
   private createCgroup(launch: Launch): Cgroup | undefined {
     try {
       const cgroup = launch.cgroup?.create(this.number);
-      if (cgroup) this.closers.push(() => this.removeCgroup(cgroup));
+      if (cgroup) this.lastClosers.push(() => this.removeCgroup(cgroup));
       return cgroup;
     } catch (error) {
       this.listener.onProblem(`it gets no cgroup, and has a process group only: ${(error as Error).message}`);
@@ -173,6 +183,16 @@ export class GenerationProcess {
   private openReadyPipe(): number {
     const [reader, writer] = native.pipe();
     this.closers.push(() => closeSync(reader));
+    try {
+      this.closers.push(this.watchReadyPipe(reader));
+      return writer;
+    } catch (error) {
+      closeSync(writer);
+      throw error;
+    }
+  }
+
+  private watchReadyPipe(reader: number): () => void {
     const stop = this.outside.watch(reader, false, () => {
       const bytes = Buffer.alloc(4096);
       const length = readSync(reader, bytes);
@@ -180,19 +200,28 @@ export class GenerationProcess {
       // Read to its end, so that an app that writes more gets no SIGPIPE.
       if (length === 0) stop();
     });
-    this.closers.push(stop);
-    return writer;
+    return stop;
   }
 
-  private watchExit(): () => void {
+  private watchExit(): void {
     try {
       const stop = this.outside.watch(this.pidfd, false, () => this.exited(stop));
-      return stop;
+      this.closers.push(stop);
     } catch (error) {
       // A child whose end nobody would learn of must not serve.
       this.kill();
+      this.hearNoMore();
+      this.releaseOnceGone();
       throw error;
     }
+  }
+
+  /** It was killed, and no event tells when that is done. */
+  private releaseOnceGone(patience = KILL_PATIENCE): void {
+    this.reaped ||= this.outside.reap(this.pidfd) !== null;
+    const isGone = this.reaped && !this.cgroup?.isPopulated;
+    if (isGone || patience <= 0) return this.release();
+    this.outside.after(LOOK_EVERY, () => this.releaseOnceGone(patience - LOOK_EVERY));
   }
 
   private exited(stop: () => void): void {

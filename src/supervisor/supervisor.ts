@@ -241,7 +241,7 @@ export class Supervisor {
     const wait = Math.min(Math.ceil((at - this.now()) / 1e3), LONGEST_TIMER);
     const fire = () => {
       // What it has said in time may wait to be read. That may set the timer anew.
-      this.generations.get(generation)?.listen();
+      this.attempt(() => this.generations.get(generation)?.listen());
       if (this.timers.get(key) !== clear) return;
       this.timers.delete(key);
       if (this.now() < at) this.setTimer(timer, generation, at);

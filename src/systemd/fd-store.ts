@@ -39,7 +39,7 @@ const OWN_FDS = 100;
 
 export class FdStore {
   private readonly stored: Stored[] = [];
-  private passed: readonly PassedFd[] = [];
+  private sockets: readonly PassedFd[] = [];
   private readonly max: number;
 
   /**
@@ -82,12 +82,16 @@ export class FdStore {
         this.onChange(`"${ownName}", which systemd stored, is lost: ${(error as NativeError).message}`);
       }
     }
-    this.passed = sockets;
     return sockets;
   }
 
+  /** These every generation gets anyway: they are never stored. */
+  leaveOut(sockets: readonly PassedFd[]): void {
+    this.sockets = sockets;
+  }
+
   /**
-   * Stores copies of descriptors; those that are passed already it leaves out.
+   * Stores copies of descriptors; those that every generation gets already it leaves out.
    *
    * @param poll drops them when they hang up
    * @param onProblem called for what can't be stored
@@ -113,7 +117,7 @@ export class FdStore {
     const inode = inodeOf(fd);
     const isThere = (other: PassedFd) => inodeOf(other.fd) === inode && isSameFile(other.fd, fd);
     if (this.stored.some(other => other.inode === inode && isSameFile(other.fd, fd))) return;
-    if (this.passed.some(isThere)) return;
+    if (this.sockets.some(isThere)) return;
     if (this.stored.length >= this.max) return onProblem("full", this.fullText());
     const bytes = this.stored.reduce((sum, other) => sum + toOuterName(other).length + 1, name.length);
     if (bytes > NAMES_BYTES) {

@@ -121,14 +121,22 @@ function isPassed(fd: number): boolean {
 /**
  * For a supervisor, whose every generation would get the same connection.
  *
+ * @param passed but for what is stored by zerodown: that may well be connections
  * @throws {ListenFdsError} when a .socket unit with Accept=yes passed one client's connection
  */
 export function refuseConnections(passed: readonly PassedFd[]): void {
-  for (const { fd, name } of passed) {
-    if (name !== "connection" || !native.describeSocket(fd)?.connected) continue;
-    throw new ListenFdsError(
-      `descriptor ${fd} is one client's connection: the .socket unit has Accept=yes. Set Accept=no, ` +
-        "which passes the listening socket",
-    );
-  }
+  // Such a unit passes nothing else. Its name may be any (FileDescriptorName=, since systemd 257).
+  const [first, ...others] = passed;
+  if (first === undefined || others.length > 0 || !isAccepted(first.fd)) return;
+  throw new ListenFdsError(
+    `descriptor ${first.fd} is one client's connection: the .socket unit has Accept=yes. Set Accept=no, ` +
+      "which passes the listening socket",
+  );
+}
+
+function isAccepted(fd: number): boolean {
+  const { type, connected, listening, path } = native.describeSocket(fd) ?? {};
+  const isConnection = (type === "stream" || type === "seqpacket") && connected === true && !listening;
+  // A unix socket that was connected from this side, as OpenFile= does, has no path of its own.
+  return isConnection && path !== "";
 }

@@ -1,7 +1,7 @@
 // The socket on which one generation notifies us: sd_notify(3), seen from the service manager's side.
 
 import { chmodSync, closeSync } from "node:fs";
-import { type Message, native, SOCK_DGRAM } from "../native/index.js";
+import { type Message, type NativeError, native, SOCK_DGRAM } from "../native/index.js";
 import { removeSocketFile } from "../sockets/remove.js";
 import { type NotifyMessage, parseNotifyMessage } from "./notify-message.js";
 
@@ -63,8 +63,17 @@ export class NotifySocket {
         this.take(message);
       } finally {
         // A BARRIER=1 waits for this: what came before it is processed.
-        for (const fd of message.fds) native.closeAside(fd);
+        for (const fd of message.fds) this.closeReceived(fd);
       }
+    }
+  }
+
+  private closeReceived(fd: number): void {
+    try {
+      native.closeAside(fd);
+    } catch (error) {
+      // Linux has closed it all the same (close(2)).
+      this.complain("closing", `closing a descriptor that came with a notification: ${(error as NativeError).message}`);
     }
   }
 

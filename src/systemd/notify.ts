@@ -158,7 +158,13 @@ export class Notifier {
 
   private waitForRoom(fd: number): void {
     this.complain(`NOTIFY_SOCKET=${this.address} is full: what is to be said waits until systemd reads`);
-    this.waiting ??= { fd, stop: native.watch(fd, true, () => this.flush()) };
+    try {
+      this.waiting ??= { fd, stop: native.watch(fd, true, () => this.flush()) };
+    } catch {
+      // Whatever it lacks: a look now and then will do.
+      this.hangUp(fd);
+      this.tryAgain();
+    }
   }
 
   private hangUp(fd: number): void {

@@ -2,8 +2,10 @@
 // told to: 100,000 steps and more. After each the rules of DESIGN.md 3.5 are checked on what the shell did.
 
 import { readdirSync } from "node:fs";
-import { expect, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
+import { native } from "../../src/native/index.js";
+import type { Config } from "../../src/supervisor/model.js";
 import { eventually } from "../support/eventually.js";
 import { openFds } from "../support/native.js";
 import { temporaryDirectory } from "../support/supervisor.js";
@@ -91,3 +93,31 @@ test(`the rules of 3.5 hold for what the shell does in ${STEPS} steps, and each 
   directory.remove();
   await eventually(() => expect(openFds()).toEqual(before));
 }, 120_000);
+
+test("a timer does what it is for, even when what a generation has said in time can't be read", () => {
+  const directory = temporaryDirectory();
+  const facts: Fact[] = [];
+  const times = { readyDelay: 0, startTimeout: 2e6, stopTimeout: 1e6, settle: 0, watchdog: 0 };
+  const config: Config = { ...times, pid: 42, ready: "notify", stopSignal: "SIGTERM", onCrash: "exit" };
+  const fates = [{ late: false, fails: false, onStop: "exits 0", onAbort: "dies of it", leaves: false }] as const;
+  const world = new ShellWorld({ config, fates, lateness: 0, cgroups: false, hangs: false }, directory.path, fact =>
+    facts.push(fact),
+  );
+  world.supervisor.start();
+  const denied = jest.spyOn(native, "receive").mockImplementationOnce(() => {
+    throw new Error("ENOMEM: not enough memory, recvmsg");
+  });
+  world.act({ do: "wait", microseconds: config.startTimeout });
+  expect(denied).toHaveBeenCalled();
+  denied.mockRestore();
+  expect(facts).toContainEqual({ did: "kill", child: world.children[0] });
+  expect(facts).toContainEqual({
+    did: "log",
+    priority: "err",
+    text: expect.stringMatching(/^internal error, going on: Error: ENOMEM/),
+  });
+  world.stop();
+  expect(world.exited).toBe(true);
+  world.close();
+  directory.remove();
+});

@@ -189,6 +189,19 @@ describe("a generation", () => {
     expect(await puppet.unit.property("NFileDescriptorStore")).toBe("1");
   });
 
+  test("that stores its sockets gets each once, be it systemd's or --listen's, and systemd has none to give back", async () => {
+    const { host, port } = loopback();
+    const puppet = await start(`--fdstore-max 4 --listen web=${host}:${port}`);
+    await puppet.send("FDSTORE=1\nFDNAME=test", "3");
+    await puppet.send("FDSTORE=1\nFDNAME=web", "4");
+    await puppet.unit.reload();
+    const sockets = [expect.stringMatching(/^3 test\w+ socket:/), expect.stringMatching(/^4 web socket:/), "FDSTORE=4"];
+    expect(await puppet.describe(2)).toEqual(sockets);
+    // With one of its own back, it couldn't bind that address.
+    await killSupervisor(puppet.unit);
+    expect(await puppet.describe(1)).toEqual(sockets);
+  });
+
   test("that stores more than there is room for is told once, and goes on serving with what fits", async () => {
     const puppet = await start();
     for (let count = 0; count < 7; count++) await puppet.send(`FDSTORE=1\nFDNAME=n${count}`, "memfd");

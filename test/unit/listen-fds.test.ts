@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { native, SOCK_DGRAM, SOCK_STREAM } from "../../src/native/index.js";
+import { native, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "../../src/native/index.js";
 import { APPS, ZERODOWN } from "../support/supervisor.js";
 
 const EX_CONFIG = 78;
@@ -18,6 +18,12 @@ const keep = (fd: number) => {
   return fd;
 };
 const listening = (number = 1) => keep(native.bindUnix(SOCK_STREAM, name(number)));
+/** A client's connection, as its server has it. */
+const accepted = (type = SOCK_STREAM) => {
+  const listener = keep(native.bindUnix(type, name(9)));
+  keep(native.connectUnix(type, name(9)));
+  return keep(native.accept(listener)!.fd);
+};
 
 afterEach(() => {
   for (const fd of open.splice(0)) closeSync(fd);
@@ -92,11 +98,13 @@ describe("is refused with one line, before any child starts:", () => {
     );
   });
 
-  test("one client's connection, from a .socket unit with Accept=yes", () => {
-    listening();
-    const connection = keep(native.connectUnix(SOCK_STREAM, name(1)));
+  test.each([
+    ["connection", SOCK_STREAM],
+    ["any", SOCK_STREAM],
+    ["any", SOCK_SEQPACKET],
+  ])("one client's connection, from a .socket unit with Accept=yes: %s, type %i", (fdName, type) => {
     expectRefused(
-      run({ LISTEN_FDS: "1", LISTEN_FDNAMES: "connection" }, [connection]),
+      run({ LISTEN_FDS: "1", LISTEN_FDNAMES: fdName }, [accepted(type)]),
       "descriptor 3 is one client's connection: the .socket unit has Accept=yes. Set Accept=no, " +
         "which passes the listening socket",
     );
@@ -120,6 +128,19 @@ describe("is taken:", () => {
 
   test("a listening socket that happens to be named connection", () => {
     expect(run({ LISTEN_FDS: "1", LISTEN_FDNAMES: "connection" }, [listening()]).stdout).toBe("1 connection 0\n");
+  });
+
+  test("a connection that no client began: OpenFile= of the unit did", () => {
+    listening();
+    const connection = keep(native.connectUnix(SOCK_STREAM, name(1)));
+    expect(run({ LISTEN_FDS: "1", LISTEN_FDNAMES: "log" }, [connection]).stdout).toBe("1 log 0\n");
+  });
+
+  test("a client's connection that was stored, by zerodown or, beside a socket, by an app before it", () => {
+    const connection = accepted();
+    expect(run({ LISTEN_FDS: "1", LISTEN_FDNAMES: "zd-client" }, [connection]).stdout).toBe("1 client 0\n");
+    const fds = [listening(1), connection];
+    expect(run({ LISTEN_FDS: "2", LISTEN_FDNAMES: "web:client" }, fds).stdout).toBe("2 web:client 0\n");
   });
 
   test("nothing, where LISTEN_FDS=0", () => {

@@ -1,7 +1,7 @@
 // What the notifier sends of the fd store, to a real socket.
 
 import { closeSync } from "node:fs";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { native } from "../../src/native/index.js";
 import { Notifier, sendByAddon } from "../../src/systemd/notify.js";
 import { eventually } from "../support/eventually.js";
@@ -90,6 +90,20 @@ test("storing and removing without end, with nobody to read, keeps no more than 
   }
   // The queue's own connection, and no copies.
   expect(openFds().length).toBeLessThan(before + 8);
+});
+
+test("where there is no memory to wait for room with, nothing is thrown, lost or left open: it looks again by itself", async () => {
+  manager.fill();
+  const denied = jest.spyOn(native, "watch").mockImplementation(() => {
+    throw Object.assign(new Error("ENOMEM: not enough memory, epoll_ctl"), { code: "ENOMEM" });
+  });
+  notifier.storeFd(ends[0], "kept", true);
+  expect(denied).toHaveBeenCalledTimes(1);
+  denied.mockRestore();
+  // The manager's, this process's ends of the pipe, and the copy that is to be sent.
+  expect(openFds().length).toBe(before + 4);
+  await eventually(() => expect(received()).toEqual(["FDSTORE=1 FDNAME=kept (1)"]));
+  expect(problems).toEqual([expect.stringMatching(/is full: what is to be said waits until systemd reads$/)]);
 });
 
 test("when there is nobody any more the copies are closed, and it is told once", () => {
