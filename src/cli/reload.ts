@@ -57,6 +57,8 @@ export async function reload(args: readonly string[]): Promise<number> {
   }
   const timeout = timeOption("timeout", values.timeout);
   const target = await findTarget(readNamed(values, positionals));
+  // systemd ends its own reload with this when the unit is to stop, and would take a death by it for the service's failure.
+  if (target.isOwnUnit) process.once("SIGTERM", () => process.exit(0));
   const progress = new Progress();
   const end = new AbortController();
   const timer = Number.isFinite(timeout)
