@@ -69,6 +69,7 @@ export function run(args: readonly string[]): void {
       cgroup: takeCgroup(environment, log),
       runtimeDirectory,
     },
+    sockets: sockets.map(({ fd }) => fd),
     outside,
     notifier,
     store,

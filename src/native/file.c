@@ -31,6 +31,29 @@ static napi_value duplicate(napi_env env, napi_callback_info info) {
   return copy < 0 ? throw_errno(env, errno, "fcntl", NULL) : make_int(env, copy);
 }
 
+// isNonBlocking(fd) → boolean
+static napi_value is_non_blocking(napi_env env, napi_callback_info info) {
+  napi_value argument, result;
+  int fd;
+  if (!get_arguments(env, info, 1, &argument) || !get_int(env, argument, "fd", &fd)) return NULL;
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0) return throw_errno(env, errno, "fcntl", NULL);
+  return napi_get_boolean(env, flags & O_NONBLOCK, &result) == napi_ok ? result : NULL;
+}
+
+// setNonBlocking(fd, nonBlocking)
+static napi_value set_non_blocking(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  int fd;
+  bool on;
+  if (!get_arguments(env, info, 2, arguments) || !get_int(env, arguments[0], "fd", &fd)) return NULL;
+  if (napi_get_value_bool(env, arguments[1], &on) != napi_ok) return throw_type(env, "nonBlocking must be boolean");
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fcntl(fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK) < 0)
+    return throw_errno(env, errno, "fcntl", NULL);
+  return NULL;
+}
+
 // sameFile(a, b) → boolean
 static napi_value same_file(napi_env env, napi_callback_info info) {
   napi_value arguments[2], result;
@@ -117,6 +140,8 @@ static napi_value xattr(napi_env env, napi_callback_info info) {
 
 bool file_init(napi_env env, napi_value exports) {
   return export_function(env, exports, "duplicate", duplicate) &&
+         export_function(env, exports, "isNonBlocking", is_non_blocking) &&
+         export_function(env, exports, "setNonBlocking", set_non_blocking) &&
          export_function(env, exports, "sameFile", same_file) &&
          export_function(env, exports, "alarm", make_alarm) &&
          export_function(env, exports, "closeAside", close_aside) && export_function(env, exports, "xattr", xattr);

@@ -108,6 +108,9 @@ interface Native {
   receive(fd: number): Message | null;
   /** Another descriptor of the same open file, close-on-exec. */
   duplicate(fd: number): number;
+  /** O_NONBLOCK of the open file that a descriptor leads to, whoever else has it. */
+  isNonBlocking(fd: number): boolean;
+  setNonBlocking(fd: number, nonBlocking: boolean): void;
   /** Whether two descriptors lead to one and the same open file (kcmp(2)). */
   sameFile(a: number, b: number): boolean;
   /**

@@ -1,6 +1,7 @@
 // The machine's shell: carries out its effects and feeds it what happens.
 
 import type { NativeError } from "../native/index.js";
+import { noteBlocking } from "../sockets/blocking.js";
 import type { FdStore } from "../systemd/fd-store.js";
 import type { Notifier } from "../systemd/notify.js";
 import type { NotifyMessage } from "../systemd/notify-message.js";
@@ -18,6 +19,7 @@ import {
   isIdle,
   type OwnTimerName,
   type State,
+  serving,
   type TimerName,
 } from "./model.js";
 import type { Outside } from "./outside.js";
@@ -39,6 +41,8 @@ export interface SupervisorOptions {
   readonly outside: Outside;
   readonly notifier: Pick<Notifier, "send">;
   readonly store: FdStore;
+  /** Those that were passed or bound. */
+  readonly sockets: readonly number[];
   readonly log: Log;
   readonly stopOn: readonly NodeJS.Signals[];
   readonly reloadSignals: readonly NodeJS.Signals[];
@@ -56,6 +60,9 @@ export interface ReloadResult {
 export class Supervisor {
   private current = initialState;
   private readonly generations = new Map<number, GenerationProcess>();
+  private readonly blockAsReceived: () => void;
+  /** For each generation: makes the sockets block as they did before it was started. */
+  private readonly blockAsBefore = new Map<number, () => void>();
   /** What clears each that is set, by "timer/generation". */
   private readonly timers = new Map<string, () => void>();
   private readonly queue: Event[] = [];
@@ -64,7 +71,9 @@ export class Supervisor {
   private readonly askers = new Map<number, (result: ReloadResult) => void>();
   private lastAsker = 0;
 
-  constructor(private readonly options: SupervisorOptions) {}
+  constructor(private readonly options: SupervisorOptions) {
+    this.blockAsReceived = noteBlocking(options.sockets);
+  }
 
   start(): void {
     const { reloadSignals, stopOn, passSignals, outside } = this.options;
@@ -182,6 +191,8 @@ export class Supervisor {
 
   private spawn(number: number): void {
     const about = { generation: number };
+    if (!serving(this.current)) this.blockAsReceived();
+    const blockAsBefore = noteBlocking(this.options.sockets);
     // There may be something to say of it before it is there.
     let generation: GenerationProcess | undefined;
     try {
@@ -198,6 +209,7 @@ export class Supervisor {
         this.options.outside,
       );
       this.generations.set(number, generation);
+      this.blockAsBefore.set(number, blockAsBefore);
       this.happened({ type: "spawned", ...about, pid: generation.pid });
     } catch (error) {
       const { code, message } = error as NativeError;
@@ -229,6 +241,9 @@ export class Supervisor {
   private release(number: number): void {
     const generation = this.generations.get(number);
     this.generations.delete(number);
+    // It failed, and may have left the sockets non-blocking to one that serves and waits in accept(2).
+    if ((serving(this.current)?.number ?? number) < number) this.blockAsBefore.get(number)?.();
+    this.blockAsBefore.delete(number);
     for (const key of this.timers.keys()) {
       if (key.endsWith(`/${number}`)) this.clear(key);
     }

@@ -78,6 +78,7 @@ export class ShellWorld implements Outside {
       outside: this,
       notifier: { send: assignments => observe({ did: "tell", assignments }) },
       store: this.store,
+      sockets: [],
       log: (priority, text) => observe({ did: "log", priority, text }),
       stopOn: ["SIGTERM", "SIGINT"],
       reloadSignals: ["SIGHUP"],

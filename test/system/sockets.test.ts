@@ -1,9 +1,10 @@
 // Every kind of socket that a .socket unit offers reaches the child: the same one, at the same place, by its name.
 
 import { randomBytes, randomInt } from "node:crypto";
-import { readFileSync, readlinkSync } from "node:fs";
-import { afterEach, expect, test } from "@jest/globals";
+import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { afterEach, describe, expect, test } from "@jest/globals";
 import { loopback } from "../support/http-load.js";
+import { askOnce } from "../support/line-client.js";
 import { APPS } from "../support/supervisor.js";
 import { installApp, removeUnits } from "../support/unit.js";
 
@@ -72,4 +73,45 @@ test("all kinds of sockets, of several units and of --listen, in order and by na
     expect(its).toBe(ours);
   }
   await unit.must("stop", `admin-${id}.socket`);
+});
+
+describe("O_NONBLOCK, which all generations share,", () => {
+  const BLOCKING = `exec python3 ${APPS}blocking.py`;
+  const EVENT_LOOP = `exec python3 ${APPS}answer.py loop`;
+
+  /** What it runs at each start is what the file `app` says then. */
+  async function start(app: string) {
+    const address = loopback();
+    const unit = installApp({
+      command: directory => `sh ${directory}/app`,
+      socket: ["ListenStream=", `ListenStream=${address.host}:${address.port}`],
+    });
+    const deploy = (next: string) => writeFileSync(`${unit.directory}/app`, `${next}\n`);
+    deploy(app);
+    await unit.start();
+    return { unit, deploy, answer: () => askOnce(address) };
+  }
+
+  test("is put back when a candidate that set it has failed", async () => {
+    const { unit, deploy, answer } = await start(BLOCKING);
+    deploy(`${BLOCKING} fail`);
+    expect((await unit.systemctl("reload", unit.service)).status).toBe(1);
+    // The first may find an accept(2) that was under way before.
+    for (let count = 0; count < 3; count++) expect(await answer()).toBe("blocking, from generation 1");
+  });
+
+  test("is what systemd made it, for a generation that follows one that crashed", async () => {
+    const { unit, deploy, answer } = await start(EVENT_LOOP);
+    deploy(BLOCKING);
+    process.kill(await unit.serving(1), "SIGKILL");
+    for (let count = 0; count < 3; count++) expect(await answer()).toBe("blocking, from generation 2");
+  });
+
+  test("costs one that can't live with it a start, when it follows one that set it", async () => {
+    const { unit, deploy, answer } = await start(EVENT_LOOP);
+    deploy(BLOCKING);
+    await unit.reload();
+    await unit.serving(3);
+    for (let count = 0; count < 3; count++) expect(await answer()).toBe("blocking, from generation 3");
+  });
 });

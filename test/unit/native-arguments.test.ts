@@ -43,6 +43,8 @@ const INTEGERS: Call[] = [
   ["bindInet: the family", (value: number) => native.bindInet(1, value, "127.0.0.1", "", 0)],
   ["bindInet: the port", (value: number) => native.bindInet(1, 2, "127.0.0.1", "", value)],
   ["duplicate", native.duplicate],
+  ["isNonBlocking", native.isNonBlocking],
+  ["setNonBlocking: the descriptor", (value: number) => native.setNonBlocking(value, true)],
   ["alarm", native.alarm],
   ["closeAside", native.closeAside],
   ["sameFile: the one", (value: number) => native.sameFile(value, 0)],
@@ -80,6 +82,7 @@ const ARRAYS: Call[] = [
 
 const OTHERS: [string, (value: never) => unknown, unknown[]][] = [
   ["watch: the callback", (value: () => void) => native.watch(0, false, value), NOT_FUNCTIONS],
+  ["setNonBlocking", (value: boolean) => native.setNonBlocking(0, value), NOT_BOOLEANS],
   ["watch: whether to write", (value: boolean) => native.watch(0, value, () => {}), NOT_BOOLEANS],
 ];
 

@@ -50,6 +50,19 @@ describe("duplicate", () => {
   });
 });
 
+test("whether an open file blocks can be told and set, for all its descriptors", () => {
+  const [reader, writer] = native.pipe();
+  const copy = native.duplicate(reader);
+  expect(native.isNonBlocking(reader)).toBe(false);
+  native.setNonBlocking(copy, true);
+  expect([reader, writer].map(native.isNonBlocking)).toEqual([true, false]);
+  native.setNonBlocking(reader, false);
+  expect(native.isNonBlocking(copy)).toBe(false);
+  closeAll(reader, writer, copy);
+  expect(thrown(() => native.isNonBlocking(reader))).toMatchObject({ code: "EBADF", syscall: "fcntl" });
+  expect(thrown(() => native.setNonBlocking(reader, true))).toMatchObject({ code: "EBADF", syscall: "fcntl" });
+});
+
 describe("sameFile", () => {
   test("tells one open file from a file opened twice", () => {
     const [a, b] = [openSync(FILE, "r"), openSync(FILE, "r")];
