@@ -149,6 +149,8 @@ function ready(move: Move, generation: Generation, posthumous = false): void {
   if (current && !current.dying && move.config.settle > 0) {
     log(move, "info", `${name(generation)} ${after}; settling for ${formatTimeSpan(move.config.settle)}`);
     setTimer(move, generation.number, "settle", move.now + move.config.settle);
+    // It may have got more time for its start than systemd was told of at first.
+    if (move.state.reload) tell(move, extension(move.config.settle));
   } else {
     promote(move, find(move, generation.number), after);
   }
@@ -219,7 +221,9 @@ function beginReload(move: Move, askers: readonly number[], cause: Generation["c
   const problem = serving(move.state) ? "" : move.state.problem;
   move.state = { ...move.state, reload: { askers }, problem };
   startGeneration(move, cause);
-  tell(move, "RELOADING=1", `MONOTONIC_USEC=${Math.floor(move.now)}`, extension(startLimit(move.config)));
+  const patience = extension(startLimit(move.config));
+  if (move.state.announced) tell(move, "RELOADING=1", `MONOTONIC_USEC=${Math.floor(move.now)}`, patience);
+  else tell(move, patience);
 }
 
 /** One that settles has requests to answer already: it is not for killing. */
@@ -305,15 +309,21 @@ function drained(move: Move, generation: Generation, failure: Failure, end: End 
 
 function candidateFailed(move: Move, generation: Generation, failure: Failure): void {
   const current = serving(move.state);
-  const { reload, announced } = move.state;
+  const { reload, announced, pending } = move.state;
   const after = `after ${formatTimeSpan(move.now - generation.startedAt)}`;
   const text = `${name(generation)} ${failure.text}`;
+  if (!announced && generation.cancelled && pending) {
+    log(move, "err", `start failed ${after}: ${text}`);
+    move.state = { ...move.state, problem: `Start failed: generation ${generation.number} ${failure.text}` };
+    if (reload) move.effects.push({ type: "result", askers: reload.askers, generation, error: move.state.problem });
+    return startPending(move);
+  }
   if (!announced) {
     log(move, "err", `start failed ${after}: ${text}. Giving up`);
     return end(move, failure.exitStatus, `Start failed: generation ${generation.number} ${failure.text}`);
   }
   if (!reload) return crashed(move, generation, failure, text, capital(text));
-  const still = current ? `${capital(name(current))} still serving` : "No generation is serving";
+  const still = current && !current.dying ? `${capital(name(current))} still serving` : "No generation is serving";
   const problem = `Reload failed: generation ${generation.number} ${failure.text}`;
   move.state = { ...move.state, reload: null, problem };
   tell(move, "READY=1");

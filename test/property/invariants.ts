@@ -112,7 +112,7 @@ function failuresAreExplained(): Rule {
         "no pid is logged",
       );
       if (reload) {
-        const [serves] = before.serving;
+        const serves = before.serving.find(other => other !== life && !other.dying);
         const still = serves
           ? `generation ${serves.number} (pid ${serves.pid}) still serving`
           : "no generation is serving";
@@ -154,6 +154,7 @@ function reloadsAreKept(): Rule {
   /** The generations that reloads started, and whether a signal alone asked for them. */
   const reloaded: { readonly life: Life; readonly bySignal: boolean }[] = [];
   let wanted = false;
+  let announced = false;
   return ({ step, config, lives, before }) => {
     const { event, effects } = step;
     if (before.exited) return;
@@ -169,7 +170,9 @@ function reloadsAreKept(): Rule {
       wanted ||= !isAnswered;
     }
     for (const effect of effects) {
-      if (says(effect, "RELOADING=1")) {
+      announced ||= says(effect, "READY=1");
+      // One that replaces the first, which was never ready, is the first.
+      if (says(effect, "RELOADING=1") || (effect.type === "spawn" && effect.generation > 1 && !announced)) {
         check(wanted, "a reload that nobody asked for, or a second one");
         wanted = false;
         reloaded.push({ life: lives.candidates.at(-1)!, bySignal: waiting.size === 0 });

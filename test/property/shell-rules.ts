@@ -91,6 +91,8 @@ export class ShellRules {
     const isThere = (other: Child) => isRunning(other) && other.killedAt === undefined;
     this.check(!others.some(isCandidate) && others.filter(isThere).length < 2, "a second candidate");
     this.check(!this.stopping, "a start after a stop");
+    // One that replaces the first, which was never ready, is the first.
+    if (!this.announced) this.asked = this.signalled = false;
     if (!child) return;
     const { sockets, stored } = this.world;
     const { variables, pidVariables, fds } = child;

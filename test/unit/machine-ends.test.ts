@@ -139,6 +139,14 @@ describe("the current one ends on its own", () => {
     ]);
   });
 
+  test("but others of its processes run on: a reload that fails then says that nothing serves", () => {
+    const machine = Machine.reloading();
+    machine.event({ type: "dying", generation: 1 });
+    expect(machine.exits(2, 3)).toContain(
+      "result for [1]: Reload failed: generation 2 exited with status 3 before it was ready. No generation is serving",
+    );
+  });
+
   test("with 0 and no candidate: the work is done, exit 0", () => {
     expect(Machine.serving().exits(1, 0)).toEqual([
       "release 1",

@@ -78,6 +78,28 @@ describe("aborting the candidate", () => {
     expect(starts(machine.ends(2, { signal: 9, name: "SIGKILL" }))).toEqual(["spawn 3"]);
   });
 
+  test("for one that replaces it, at the first start: that is the first then, and systemd hears of no reload", () => {
+    const machine = new Machine();
+    machine.start();
+    machine.spawned(1);
+    expect(machine.reload(1, { replace: true })).toContain("kill 1");
+    const first = machine.ends(1, { signal: 9, name: "SIGKILL" });
+    expect(first).toEqual(
+      expect.arrayContaining(["err: start failed after 0us: generation 1 (pid 101) was aborted", "spawn 2"]),
+    );
+    machine.spawned(2);
+    machine.reload(2, { replace: true });
+    const second = machine.ends(2, { signal: 9, name: "SIGKILL" });
+    expect(second).toEqual(
+      expect.arrayContaining(["result for [1]: Start failed: generation 2 was aborted", "spawn 3"]),
+    );
+    expect([...first, ...second].filter(line => /RELOADING/.test(line))).toEqual([]);
+    machine.spawned(3);
+    const third = machine.ready(3);
+    expect(third).toContainEqual(expect.stringMatching(/^systemd: READY=1 MAINPID=42 /));
+    expect(third).toContainEqual("result for [2]: generation 3");
+  });
+
   test("spares one that settles, because it has requests to answer", () => {
     const machine = Machine.reloading({ settle: SECOND });
     machine.ready(2);
