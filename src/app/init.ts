@@ -20,62 +20,62 @@ export interface InitOptions {
    *
    * @default 600_000
    */
-  startupTimeout?: number;
+  startupTimeout?: number | undefined;
   /**
    * How long an old generation may take to finish after it was told to stop, ms; then it is killed.
    *
    * @default 90_000
    */
-  stopTimeout?: number;
+  stopTimeout?: number | undefined;
   /**
    * How long old and new serve together before the old one is told to stop, ms.
    *
    * @default 0
    */
-  settle?: number;
+  settle?: number | undefined;
   /**
    * Signals that make the supervisor start the next generation.
    *
    * @default ["SIGHUP"]
    */
-  reloadSignals?: readonly NodeJS.Signals[];
+  reloadSignals?: readonly NodeJS.Signals[] | undefined;
   /**
    * Signals that stop the service. The first one is what a generation is told to stop by.
    *
    * @default ["SIGINT", "SIGTERM", "SIGQUIT"]
    */
-  stopSignals?: readonly NodeJS.Signals[];
+  stopSignals?: readonly NodeJS.Signals[] | undefined;
   /**
    * Signals to the supervisor that are passed on to the generations.
    *
    * @default []
    */
-  passthroughSignals?: readonly NodeJS.Signals[];
+  passthroughSignals?: readonly NodeJS.Signals[] | undefined;
   /**
    * Sockets that the supervisor binds and every generation gets, after those of systemd: `"8080"`, `"127.0.0.1:8080"`,
    * `"[::1]:8080"`, `"/run/app.sock"`, `"@abstract"`, each with `"NAME="` before it if it is to have one.
    *
    * @default []
    */
-  listen?: readonly string[];
+  listen?: readonly string[] | undefined;
   /**
    * Descriptors open in this process that every generation gets, after the sockets of systemd.
    *
    * @default []
    */
-  extraFds?: readonly { readonly fd: number; readonly name: string }[];
+  extraFds?: readonly { readonly fd: number; readonly name: string }[] | undefined;
   /**
    * Variables for the generations, beside the supervisor's own.
    *
    * @default {}
    */
-  extraVariables?: Readonly<Record<string, string>>;
+  extraVariables?: Readonly<Record<string, string>> | undefined;
   /**
    * Takes what the library has to say in this process, a line at a time. (The supervisor writes to stderr, for the journal.)
    *
    * @default lines on stderr
    */
-  logger?: Logger;
+  logger?: Logger | undefined;
 }
 
 const OPTIONS = Object.keys({

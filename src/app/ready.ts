@@ -39,7 +39,9 @@ export function startupFinished(): void {
 
 /** The same by `serve()`, once all servers listen; whoever said it before was right. */
 export function sayReady(): void {
-  if (saidBy) return;
+  // In a process that the app has started itself, and that is not the one with the sockets, it says nothing of the app.
+  const { LISTEN_PID } = process.env;
+  if (saidBy || (LISTEN_PID !== undefined && LISTEN_PID !== String(process.pid))) return;
   saidBy = "serve()";
   notify("READY=1");
 }

@@ -10,7 +10,7 @@ import { readBeforeTimeout } from "./late-data.js";
 import { say } from "./logger.js";
 import { sayReady } from "./ready.js";
 import { isChild } from "./role.js";
-import { onStop } from "./stop.js";
+import { atLeastUntil, onStop, STOP_TIMEOUT } from "./stop.js";
 import { type Track, trackConnections } from "./track.js";
 
 export interface ServeOptions {
@@ -20,21 +20,21 @@ export interface ServeOptions {
    *
    * @default the only one that listens, and that no other server has
    */
-  socket?: string | number;
+  socket?: string | number | undefined;
   /**
    * Where to listen when no sockets were passed: a port, an address as `init()` takes it (`"127.0.0.1:8080"`,
    * `"/run/app.sock"`), or what `server.listen()` takes.
    *
    * @default the port in $PORT
    */
-  listen?: number | string | ListenOptions;
+  listen?: number | string | ListenOptions | undefined;
   /**
    * Says that this process is ready once this server, and all others that serve() was called with by then, listen. With
    * false that is left to `startupFinished()`.
    *
    * @default true
    */
-  ready?: boolean;
+  ready?: boolean | undefined;
   /**
    * How long an idle connection may still bring a request once this process was told to stop, ms. The default is longer
    * than the server's own time for idle connections (`keepAliveTimeout`, and in newer Nodes `keepAliveTimeoutBuffer`):
@@ -43,21 +43,21 @@ export interface ServeOptions {
    *
    * @default a second more than the server's own, but a second less than stopTimeout
    */
-  idleGrace?: number;
+  idleGrace?: number | undefined;
   /**
    * How long all may take once this process was told to stop, ms; then what is still open is closed, and the exit status is
    * 1. It should be shorter than the supervisor's --stop-timeout (90 s).
    *
    * @default 85_000
    */
-  stopTimeout?: number;
+  stopTimeout?: number | undefined;
   /**
    * Called with each connection that HTTP has left to others (`upgrade`, `connect`), when this process is told to stop,
    * or after it: a WebSocket, say, whose client is to connect anew. It may take until `stopTimeout`.
    *
    * @default nothing is done
    */
-  goodbye?: (socket: import("node:stream").Duplex) => void;
+  goodbye?: ((socket: import("node:stream").Duplex) => void) | undefined;
 }
 
 export interface Served {
@@ -75,7 +75,6 @@ const BACKLOG = 0x7fffffff;
 const GRACE_MARGIN = 1000;
 /** Of servers that have none: as node:http has it. */
 const KEEP_ALIVE = 5000;
-const STOP_TIMEOUT = 85_000;
 /** What a timer can wait for, ms: 25 days. */
 const LONGEST = 0x7fffffff;
 
@@ -180,17 +179,20 @@ function toListenOptions(target: number | string | ListenOptions): ListenOptions
 }
 
 function drainAtStop(server: Server, track: Track, options: ServeOptions): Promise<void> {
+  const stopTimeout = Math.min(options.stopTimeout ?? STOP_TIMEOUT, LONGEST);
+  // Cut off is cut off first.
+  atLeastUntil(Math.min(stopTimeout + GRACE_MARGIN, LONGEST));
   return new Promise(resolve => {
     onStop(async () => {
       // It may be changed at any time, so it is read as late as that.
       const own = server as { keepAliveTimeout?: number; keepAliveTimeoutBuffer?: number };
       const patience = (own.keepAliveTimeout || KEEP_ALIVE) + (own.keepAliveTimeoutBuffer ?? 0);
-      const { stopTimeout = STOP_TIMEOUT, goodbye } = options;
+      const { goodbye } = options;
       // Idle ones are nothing to be cut off for.
       const { idleGrace = Math.min(patience, Math.max(stopTimeout - 2 * GRACE_MARGIN, 0)) + GRACE_MARGIN } = options;
       const cutOff = await drain(server, track, {
         idleGrace: Math.min(idleGrace, LONGEST),
-        stopTimeout: Math.min(stopTimeout, LONGEST),
+        stopTimeout,
         goodbye,
       });
       resolve();

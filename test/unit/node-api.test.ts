@@ -213,15 +213,50 @@ console.log("armed");`);
     expect(app.errors.matching(/^zerodown: at the stop: Error: cannot flush$/)).toHaveLength(1);
   });
 
-  test("calls one at once that comes while all stop", async () => {
+  test("calls one at once, and once, that comes while all stop", async () => {
     const app = new NodeApp(`
+onStop(() => onStop(() => console.log("at once")));
 onStop(() => sleep(20).then(() => onStop(() => console.log("late"))));
+stopping.addEventListener("abort", () => onStop(() => console.log("first")));
 setInterval(() => {}, 1e6);
 console.log("armed");`);
     await app.output.next(/armed/);
     app.signal("SIGTERM");
     expect(await app.ended).toEqual({ status: 0, signal: null });
-    expect(app.output.matching(/late/)).toHaveLength(1);
+    expect(app.output.matching(/./)).toEqual(["armed", "first", "at once", "late"]);
+  });
+
+  test("waits for what keeps no process up", async () => {
+    const app = new NodeApp(`
+onStop(async () => { await sleep(20, undefined, { ref: false }); console.log("flushed"); });
+process.stdin.on("data", () => {});
+console.log("armed");`);
+    await app.output.next(/armed/);
+    app.signal("SIGTERM");
+    expect(await app.ended).toEqual({ status: 0, signal: null });
+    expect(app.output.matching(/flushed/)).toHaveLength(1);
+  });
+
+  test("gives up what is never done, says so, and the exit status is 1", async () => {
+    const app = new NodeApp(`
+import { mock } from "node:test";
+onStop(() => new Promise(() => {}));
+process.on("SIGTERM", () => mock.timers.tick(85_000));
+setInterval(() => {}, 1e6);
+mock.timers.enable({ apis: ["setTimeout"] });
+console.log("armed");`);
+    await app.output.next(/armed/);
+    app.signal("SIGTERM");
+    expect(await app.ended).toEqual({ status: 1, signal: null });
+    expect(
+      app.errors.matching(/^zerodown: at the stop: 1 of what was to be done is not done after 85000 ms$/),
+    ).toHaveLength(1);
+  });
+
+  test("takes any number of listeners to its signal", async () => {
+    const program = `for (let count = 0; count < 20; count++) stopping.addEventListener("abort", () => {});
+process.on("warning", ({ message }) => console.log(message));`;
+    expect(await printed(program)).toEqual([]);
   });
 
   test("a second Ctrl-C ends an app that has no supervisor; the signal of one is no hurry", async () => {
