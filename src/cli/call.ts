@@ -19,7 +19,7 @@ export function refused(path: string, method: string, error: string): CommandErr
 }
 
 /**
- * @throws {CommandError} when the supervisor can't be reached or goes away
+ * @throws {CommandError} when the supervisor can't be reached, turns us away or goes away
  * @throws {VarlinkError} for the errors of our own interface, which only the command can explain
  */
 export async function call(...args: Parameters<typeof callSupervisor>): Promise<Record<string, unknown>> {
@@ -29,6 +29,9 @@ export async function call(...args: Parameters<typeof callSupervisor>): Promise<
   } catch (error) {
     if (error instanceof ConnectionLost) throw new CommandError(`${path}: ${error.message}`, EX_UNAVAILABLE);
     if (error instanceof VarlinkError) {
+      if (error.error === "tech.fornaxian.zerodown.TooManyWatchers") {
+        throw new CommandError(`${path}: it has as many watchers as it takes`, EX_UNAVAILABLE);
+      }
       if (error.error.startsWith("tech.fornaxian.zerodown.")) throw error;
       throw refused(path, method, error.error);
     }

@@ -156,10 +156,21 @@ async function explain({ reason = "", pid }: Partial<ReloadFailure>, path: strin
 /**
  * A supervisor that was killed in the middle of the reload says no READY=1 any more. systemd 257 waits for that, up to
  * TimeoutStartSec=, before it starts the next one (252 and 262 don't); with NotifyAccess=exec it takes it from this process.
+ * A supervisor that lives, and only turned us away, speaks for itself.
  */
 async function endForSystemd(): Promise<void> {
+  if (isRunning(Number(process.env.MAINPID))) return;
   const { Notifier } = await import("../systemd/notify.js");
   new Notifier(process.env, () => {}).send(["READY=1"]);
+}
+
+/** A process that ends, or is a zombie, has no command line: its memory goes first, then its sockets, then its pid. */
+function isRunning(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** "generation 4 (pid 901) serving, generation 3 (pid 812) draining" */

@@ -2,6 +2,7 @@
 
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
+import type { Method } from "../control/connection.js";
 import { ControlListener } from "../control/listener.js";
 import { CONTROL_NAME } from "../control/locate.js";
 import type { NativeError } from "../native/index.js";
@@ -77,7 +78,8 @@ export function run(args: readonly string[]): void {
     stopOn: options.stopOn,
     reloadSignals: options.reloadSignals,
     passSignals: options.passSignals,
-    exit: status => process.exit(status),
+    // What the same step answers to clients is written before: by promises, which are done by then.
+    exit: status => setImmediate(() => process.exit(status)),
   });
   const served = { supervisor, sockets, store };
   const control = openControl(options.control ?? `${runtimeDirectory}/${CONTROL_NAME}`, served, log);
@@ -165,7 +167,13 @@ function openControl(
 ) {
   if (path === "none") return undefined;
   // Loaded with the first client: a supervisor that nobody asks anything does without.
-  const methods = async () => (await import("../control/service.js")).controlMethods({ ...served, version: VERSION });
+  let loaded: Promise<ReadonlyMap<string, Method>> | undefined;
+  const methods = () => {
+    loaded ??= import("../control/service.js").then(({ controlMethods }) =>
+      controlMethods({ ...served, version: VERSION }),
+    );
+    return loaded;
+  };
   try {
     return new ControlListener(resolve(path), methods, what => log("warning", what));
   } catch (error) {

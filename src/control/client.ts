@@ -3,7 +3,7 @@
 import { connect, type Socket } from "node:net";
 import { type Call, Decoder, encode, REPLY_BYTES, type Reply, VarlinkError } from "./varlink.js";
 
-/** The supervisor went away before it replied. */
+/** The supervisor went away, or hung up, before it replied. */
 export class ConnectionLost extends Error {
   override name = "ConnectionLost";
 }
@@ -13,7 +13,7 @@ export class ConnectionLost extends Error {
  *
  * @param onReply called for each reply but the last, which is returned; without it there is only that one
  * @throws {VarlinkError} when the supervisor replies with an error
- * @throws {ConnectionLost} when it goes away, or replies with what is no reply
+ * @throws {ConnectionLost} when it goes away, turns us away, or replies with what is no reply
  * @throws {NodeJS.ErrnoException} when it can't be reached: ENOENT, ECONNREFUSED, EACCES
  */
 export async function callSupervisor(
@@ -46,12 +46,12 @@ async function* replies(socket: Socket): AsyncGenerator<Reply> {
   try {
     for await (const data of socket) yield* decoder.take(data as Buffer) as Reply[];
   } catch (error) {
-    if (
-      (error as NodeJS.ErrnoException).code === "ECONNRESET" ||
-      error instanceof SyntaxError ||
-      error instanceof RangeError
-    ) {
-      throw new ConnectionLost(`the supervisor's reply broke off: ${(error as Error).message}`);
+    // It closed the connection with the call unread, or before that was written.
+    if (["EPIPE", "ECONNRESET"].includes((error as NodeJS.ErrnoException).code!)) {
+      throw new ConnectionLost("the supervisor hung up: it has too many clients, as its log says then, or is ending");
+    }
+    if (error instanceof SyntaxError || error instanceof RangeError) {
+      throw new ConnectionLost(`the supervisor's reply broke off: ${error.message}`);
     }
     throw error;
   }

@@ -29,10 +29,17 @@ export class Connection {
   constructor(
     fd: number,
     private readonly methods: ReadonlyMap<string, Method>,
+    private readonly onProblem: (what: string) => void,
     onClose: () => void,
   ) {
-    this.socket = new Socket({ fd, readable: true, writable: true });
+    this.socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
     this.socket.on("data", data => this.received(data));
+    // It calls no more, and may still listen. A write, even of nothing, fails if it is gone; one that goes later, having
+    // closed its half before, is missed with the next reply only: a watcher, with the next change.
+    this.socket.on("end", () => {
+      this.socket.write("");
+      void this.serve();
+    });
     // An error is followed by "close".
     this.socket.on("error", () => {});
     this.socket.on("close", () => {
@@ -55,11 +62,17 @@ export class Connection {
   private async serve(): Promise<void> {
     if (this.busy) return;
     this.busy = true;
-    for (let call = this.calls.shift(); call && !this.gone.signal.aborted; call = this.calls.shift()) {
-      const last = await this.answer(call);
-      if (!call.oneway) this.send(last);
+    try {
+      for (let call = this.calls.shift(); call && !this.gone.signal.aborted; call = this.calls.shift()) {
+        const last = await this.answer(call);
+        if (!call.oneway) this.send(last);
+      }
+    } catch (error) {
+      this.onProblem(`the control socket cuts a client off: ${(error as Error).stack}`);
+      this.socket.destroy();
     }
     this.busy = false;
+    if (this.socket.readableEnded) this.socket.end();
   }
 
   private async answer({ method, parameters = {}, more, oneway }: Call): Promise<Reply> {

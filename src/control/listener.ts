@@ -76,10 +76,17 @@ export class ControlListener {
   }
 
   private async serve(fd: number): Promise<void> {
-    const [{ Connection }, methods] = await Promise.all([import("./connection.js"), this.methods()]);
-    new Connection(fd, methods, () => {
+    const onClose = () => {
       this.connections--;
       if (this.connections === 0) releaseMemory();
-    });
+    };
+    try {
+      const [{ Connection }, methods] = await Promise.all([import("./connection.js"), this.methods()]);
+      new Connection(fd, methods, this.onProblem, onClose);
+    } catch (error) {
+      this.onProblem(`the control socket cuts a client off: ${(error as Error).stack}`);
+      closeSync(fd);
+      onClose();
+    }
   }
 }

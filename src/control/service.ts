@@ -13,6 +13,9 @@ import { VarlinkError } from "./varlink.js";
 
 const NAME = "tech.fornaxian.zerodown";
 
+/** Fewer than the clients that the listener takes: whoever only watches must leave room for a reload. */
+const WATCHERS = 12;
+
 interface Served {
   readonly supervisor: Supervisor;
   readonly sockets: readonly PassedFd[];
@@ -31,6 +34,8 @@ export function controlMethods({ supervisor, sockets, store, version }: Served):
     sockets: reportSockets(sockets, store.fds),
   });
   const progress = (): Record<string, unknown> & ReloadReport => ({ generations: reportGenerations(supervisor) });
+
+  let watchers = 0;
 
   return new Map<string, Method>([
     [
@@ -51,11 +56,14 @@ export function controlMethods({ supervisor, sockets, store, version }: Served):
       `${NAME}.Status`,
       (_, reply, signal) => {
         if (!reply) return status();
+        if (watchers >= WATCHERS) throw new VarlinkError(`${NAME}.TooManyWatchers`);
+        watchers++;
         reply(status());
         const unfollow = supervisor.follow(() => reply(status()));
         return new Promise(resolve => {
           signal.addEventListener("abort", () => {
             unfollow();
+            watchers--;
             resolve({});
           });
         });
@@ -130,6 +138,12 @@ function interfaceDescription(name: string | undefined): string {
   if (name !== NAME && name !== "org.varlink.service") {
     throw new VarlinkError("org.varlink.service.InterfaceNotFound", { interface: name });
   }
-  // The build puts them beside this file.
-  return readFileSync(createRequire(import.meta.url).resolve(`./${name}.varlink`), "utf8");
+  try {
+    // The build puts them beside this file.
+    return readFileSync(createRequire(import.meta.url).resolve(`./${name}.varlink`), "utf8");
+  } catch {
+    // An upgrade of the package may have removed them since we started.
+    const method = "org.varlink.service.GetInterfaceDescription";
+    throw new VarlinkError("org.varlink.service.MethodNotImplemented", { method });
+  }
 }

@@ -5,6 +5,7 @@ import { connect, type Socket } from "node:net";
 import { callSupervisor } from "../../src/control/client.js";
 import { locateControl } from "../../src/control/locate.js";
 import type { ReloadReport, StatusReport } from "../../src/control/types.js";
+import { encode } from "../../src/control/varlink.js";
 import type { TestSupervisor } from "./supervisor.js";
 
 export function controlPath(supervisor: TestSupervisor): string {
@@ -39,4 +40,14 @@ export async function rawConnection(path: string): Promise<{ socket: Socket; rep
   const replies = once(socket, "close").then(() => text);
   await once(socket, "connect");
   return { socket, replies };
+}
+
+/** Takes all the places that there are for clients. */
+export async function fillControl(path: string): Promise<Socket[]> {
+  const clients = await Promise.all(Array.from({ length: 16 }, () => rawConnection(path)));
+  for (const { socket } of clients) {
+    socket.write(encode({ method: "org.varlink.service.GetInfo" }));
+    await once(socket, "data");
+  }
+  return clients.map(({ socket }) => socket);
 }

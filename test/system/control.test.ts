@@ -1,12 +1,13 @@
 // The control socket of a real supervisor: what it offers, and what it puts up with.
 
 import { spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { callSupervisor } from "../../src/control/client.js";
 import { encode, type VarlinkError } from "../../src/control/varlink.js";
-import { controlPath, rawConnection, reloadBy, statusOf } from "../support/control.js";
+import { killCommands, zerodown } from "../support/command.js";
+import { controlPath, fillControl, rawConnection, reloadBy, statusOf } from "../support/control.js";
+import { eventually } from "../support/eventually.js";
 import { killSupervisors, ROOT, TestSupervisor, temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
 
 let directory: ReturnType<typeof temporaryDirectory>;
@@ -15,6 +16,7 @@ beforeEach(() => {
   deploy("exec >&-; echo >&$ZERODOWN_READY_FD; exec sleep infinity");
 });
 afterEach(async () => {
+  await killCommands();
   await killSupervisors();
   directory.remove();
 });
@@ -95,6 +97,38 @@ describe("Reload", () => {
     expect(await supervisor.reload()).toMatch(/reload failed/);
     expect((await failure(reloadBy(supervisor, { since }))).parameters.generation).toBe(2);
     expect(supervisor.log.matching(/started$/)).toHaveLength(2);
+  });
+
+  test("is answered though the supervisor exits with the candidate's failure", async () => {
+    const supervisor = await started("--on-crash", "exit");
+    const [first] = supervisor.children();
+    deploy("echo candidate; exec sleep infinity");
+    const reload = failure(reloadBy(supervisor));
+    await supervisor.output.next(/candidate/);
+    process.kill(first!, "SIGKILL");
+    await supervisor.log.next(/generation 1 .* while serving/);
+    process.kill(supervisor.children()[0]!, "SIGKILL");
+    expect((await reload).parameters?.reason).toMatch(/^Reload failed: generation 2 was killed by SIGKILL/);
+    expect(await supervisor.ended).toEqual({ status: 137, signal: null });
+  });
+
+  test("in a first start that fails is answered, too", async () => {
+    deploy("echo candidate; exec sleep infinity");
+    const supervisor = new TestSupervisor(["--ready", "fd", "--", `${directory.path}/app`]);
+    await supervisor.output.next(/candidate/);
+    const reload = failure(reloadBy(supervisor));
+    await supervisor.log.next(/one more follows/);
+    process.kill(supervisor.children()[0]!, "SIGKILL");
+    expect((await reload).parameters?.reason).toBe("the service is stopping");
+    expect(await supervisor.ended).toEqual({ status: 137, signal: null });
+  });
+
+  test("is answered to a client that has closed its half of the connection, as nc does", async () => {
+    const supervisor = await started();
+    const { socket, replies } = await rawConnection(controlPath(supervisor));
+    socket.end(encode({ method: "tech.fornaxian.zerodown.Reload", more: true }));
+    const last = (await replies).split("\0").at(-2);
+    expect(JSON.parse(last!).parameters.generation).toBe(2);
   });
 
   test("is refused while the service stops", async () => {
@@ -182,6 +216,28 @@ test("introspection names the interfaces and describes them as documented", asyn
   expect(noMethod.error).toBe("org.varlink.service.MethodNotFound");
 });
 
+test("a description that an upgrade of the package removed is refused, and the next call is answered", async () => {
+  cpSync(`${ROOT}dist`, `${directory.path}/dist`, { recursive: true });
+  const zerodown = `${directory.path}/dist/zerodown.cjs`;
+  const supervisor = new TestSupervisor(["--ready", "exec", "--", "sleep", "infinity"], { zerodown });
+  await supervisor.serving(1);
+  rmSync(`${directory.path}/dist`, { recursive: true });
+  const { socket, replies } = await rawConnection(controlPath(supervisor));
+  socket.write(
+    encode({
+      method: "org.varlink.service.GetInterfaceDescription",
+      parameters: { interface: "tech.fornaxian.zerodown" },
+    }),
+  );
+  socket.end(encode({ method: "tech.fornaxian.zerodown.Status" }));
+  const [description, status] = (await replies)
+    .split("\0")
+    .filter(Boolean)
+    .map(text => JSON.parse(text));
+  expect(description.error).toBe("org.varlink.service.MethodNotImplemented");
+  expect(status.parameters.generations).toHaveLength(1);
+});
+
 describe("what it puts up with", () => {
   test.each([
     ["garbage", Buffer.from("GET / HTTP/1.1\r\n\r\n\0")],
@@ -205,18 +261,55 @@ describe("what it puts up with", () => {
   test("a 17th client is turned away, and there is room again when one goes", async () => {
     const supervisor = await started();
     const path = controlPath(supervisor);
-    const clients = await Promise.all(Array.from({ length: 16 }, () => rawConnection(path)));
-    const info = encode({ method: "org.varlink.service.GetInfo" });
-    for (const { socket } of clients) {
-      socket.write(info);
-      await once(socket, "data");
-    }
+    const clients = await fillControl(path);
     expect(await (await rawConnection(path)).replies).toBe("");
     expect(await supervisor.log.next(/control socket refuses/)).toMatch(/16 clients are connected/);
-    clients[0]!.socket.destroy();
+    clients[0]!.destroy();
     await supervisor.reload();
     expect((await statusOf(supervisor)).generations.length).toBeGreaterThan(0);
-    for (const { socket } of clients) socket.destroy();
+    for (const client of clients) client.destroy();
+  });
+
+  test("a 13th watcher is refused, so that there is room for a reload; and one who goes makes room", async () => {
+    const supervisor = await started();
+    const path = controlPath(supervisor);
+    const end = new AbortController();
+    const watch = (onReply: () => void) => callSupervisor(path, "Status", {}, { onReply, signal: end.signal });
+    const watchers = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        let watching: Promise<unknown> | undefined;
+        await new Promise<void>(resolve => (watching = failure(watch(resolve))));
+        return { watching };
+      }),
+    );
+    expect((await failure(watch(() => {}))).error).toBe("tech.fornaxian.zerodown.TooManyWatchers");
+    const { status, stderr } = await zerodown(["status", "--watch", "--control", path]);
+    expect([status, stderr]).toEqual([69, expect.stringMatching(/: it has as many watchers as it takes\n$/)]);
+    expect((await reloadBy(supervisor)).generation).toBe(2);
+    end.abort();
+    await Promise.all(watchers.map(({ watching }) => watching));
+    await eventually(async () => {
+      const other = new AbortController();
+      let replies = 0;
+      const onReply = () => {
+        replies++;
+        other.abort();
+      };
+      await failure(callSupervisor(path, "Status", {}, { onReply, signal: other.signal }));
+      expect(replies).toBe(1);
+    });
+  });
+
+  test("clients that give up waiting for a reload make room, though it goes on", async () => {
+    const supervisor = await started();
+    deploy("exec sleep infinity");
+    for (const client of await fillControl(controlPath(supervisor))) {
+      client.write(encode({ method: "tech.fornaxian.zerodown.Reload" }));
+      client.destroy();
+    }
+    await supervisor.log.next(/one more follows/);
+    const status = await eventually(() => statusOf(supervisor));
+    expect(status.generations.map(({ state }) => state)).toEqual(["serving", "starting"]);
   });
 
   test("one that follows and doesn't read is cut off", async () => {

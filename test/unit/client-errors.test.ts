@@ -2,8 +2,10 @@
 
 import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { afterEach, expect, test } from "@jest/globals";
+import { afterEach, describe, expect, test } from "@jest/globals";
 import { expectError, killCommands, zerodown } from "../support/command.js";
+import { controlPath, fillControl } from "../support/control.js";
+import { closeManagerSockets, ManagerSocket } from "../support/manager-socket.js";
 import { killSupervisors, TestSupervisor, temporaryDirectory } from "../support/supervisor.js";
 
 const directory = temporaryDirectory();
@@ -13,6 +15,7 @@ afterEach(async () => {
   servers = [];
   await killCommands();
   await killSupervisors();
+  closeManagerSockets();
 });
 
 let count = 0;
@@ -101,6 +104,34 @@ test("a supervisor that dies in the middle of a reload", async () => {
   await supervisor.log.next(/generation 2 .* started/);
   await supervisor.kill();
   expectError(await reload, 69, /went away before it replied|broke off/);
+});
+
+describe("an ExecReload= that loses its supervisor", () => {
+  const reload = (supervisor: TestSupervisor, systemd: ManagerSocket) =>
+    zerodown(["reload"], {
+      env: { ...process.env, MAINPID: String(supervisor.pid), NOTIFY_SOCKET: systemd.address },
+    });
+
+  test("to its end says READY=1 in its place", async () => {
+    const supervisor = new TestSupervisor(["--ready", "fd", "--", "sh", "-c", START_ONCE]);
+    await supervisor.serving(1);
+    const systemd = new ManagerSocket(newPath());
+    const lost = reload(supervisor, systemd);
+    await supervisor.log.next(/generation 2 .* started/);
+    await supervisor.kill();
+    expectError(await lost, 69, /went away before it replied/);
+    systemd.collect();
+    expect(systemd.received.map(({ assignments }) => assignments)).toEqual([["READY=1"]]);
+  });
+
+  test("because that has too many clients says no READY=1: the supervisor lives, and speaks for itself", async () => {
+    const supervisor = await startSupervisor();
+    const systemd = new ManagerSocket(newPath());
+    await fillControl(controlPath(supervisor));
+    expectError(await reload(supervisor, systemd), 69, /: the supervisor hung up: it has too many clients/);
+    systemd.collect();
+    expect(systemd.received).toEqual([]);
+  });
 });
 
 test("a reload that takes longer than --timeout goes on", async () => {
