@@ -426,7 +426,8 @@ function end(move: Move, exitStatus: number, problem: string, decisive = 0): voi
   clearRestart(move);
   move.state = { ...move.state, phase: "ending", exitStatus, problem, decisive, reload: null, pending: null };
   if (askers.length > 0) {
-    move.effects.push({ type: "result", askers, generation: null, error: "the service is stopping" });
+    const error = exitStatus === 0 ? "the service is stopping" : problem;
+    move.effects.push({ type: "result", askers, generation: null, error });
   }
   const running = move.state.generations.filter(({ state }) => state !== "draining");
   for (const { number } of running) update(move, number, { state: "draining" });

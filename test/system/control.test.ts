@@ -119,7 +119,9 @@ describe("Reload", () => {
     const reload = failure(reloadBy(supervisor));
     await supervisor.log.next(/one more follows/);
     process.kill(supervisor.children()[0]!, "SIGKILL");
-    expect((await reload).parameters?.reason).toBe("the service is stopping");
+    expect((await reload).parameters?.reason).toBe(
+      "Start failed: generation 1 was killed by SIGKILL before it was ready",
+    );
     expect(await supervisor.ended).toEqual({ status: 137, signal: null });
   });
 

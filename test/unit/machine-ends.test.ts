@@ -44,11 +44,13 @@ describe("generation 1 fails", () => {
     expect(machine.ends(1, SIGKILL).at(-1)).toBe("exit 75");
   });
 
-  test("those who asked for a reload meanwhile learn that there will be none", () => {
+  test("those who asked for a reload meanwhile learn why there will be none", () => {
     const machine = new Machine();
     machine.start();
     machine.reload(1);
-    expect(machine.spawnFailed(1, "ENOENT", 69)).toContain("result for [1]: the service is stopping");
+    expect(machine.spawnFailed(1, "ENOENT", 69)).toContain(
+      "result for [1]: Start failed: generation 1 could not be started: ENOENT",
+    );
   });
 });
 
