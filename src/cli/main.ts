@@ -3,6 +3,7 @@
 
 import { openStderr } from "../supervisor/stderr.js";
 import { isCommandError, UsageError } from "./options.js";
+import { printable } from "./printable.js";
 import { run } from "./run.js";
 
 declare const VERSION: string;
@@ -60,7 +61,9 @@ main(process.argv.slice(2)).then(
   },
   error => {
     if (!isCommandError(error)) throw error;
-    complain([`zerodown: ${error.message}`, ...error.details.map(line => `  ${line}`), ""].join("\n"));
+    // An app's STATUS= and its last lines among them: to root's terminal they must be no commands.
+    const lines = [`zerodown: ${error.message}`, ...error.details.map(line => `  ${line}`), ""];
+    complain(lines.map(printable).join("\n"));
     process.exitCode = error.exitStatus;
   },
 );
