@@ -44,6 +44,8 @@ export interface Facts {
   readonly watchdog: number;
   /** The manager's own runtime directory, which RUNTIME_DIRECTORY is in. */
   readonly runtimeRoot: string;
+  /** In which the manager starts what has no WorkingDirectory=. */
+  readonly defaultDirectory: string;
 }
 
 /** @throws {ManagerError} */
@@ -69,6 +71,7 @@ export async function gatherFacts(unit: string, scope: Scope, manager: Manager):
     realDirectory: realDirectory(service),
     watchdog: watchdog(service),
     runtimeRoot,
+    defaultDirectory: scope === "system" ? "/" : homedir(),
   });
 }
 

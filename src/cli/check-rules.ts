@@ -4,8 +4,10 @@ import { constants } from "node:os";
 import { startLimit } from "../supervisor/machine.js";
 import { STOP_SIGNALS } from "../supervisor/model.js";
 import { SHORTEST_WATCHDOG } from "../supervisor/watchdogs.js";
+import type { UnitProperties } from "../systemd/manager.js";
 import { formatTimeSpan } from "../systemd/time-span.js";
 import { commandLine, timeoutBeyond } from "../systemd/unit-files.js";
+import { COMMAND } from "./check-command.js";
 import { type Facts, findZerodown, isDirect } from "./check-facts.js";
 import { type Finding, type Fix, type Rule, serviceFix, shown } from "./check-finding.js";
 import { SURROUNDINGS } from "./check-surroundings.js";
@@ -99,11 +101,19 @@ export const RULES = {
   },
 
   killSignal({ unit, service, run }) {
-    const value = signalName(service.KillSignal);
     const stopOn = run?.stopOn ?? STOP_SIGNALS;
-    if (stopOn.some(signal => signal === value)) return [];
-    const why = `zerodown isn't stopped by ${value} (but by ${stopOn.join(", ")}): it doesn't drain, or is killed after TimeoutStopSec=`;
-    return [{ severity: "error", setting: "KillSignal", value, why, fix: serviceFix(unit, `KillSignal=${stopOn[0]}`) }];
+    // Where RestartKillSignal= isn't set, D-Bus has the value of KillSignal= for it.
+    const own = service.RestartKillSignal && service.RestartKillSignal !== service.KillSignal;
+    return ["KillSignal", ...(own ? ["RestartKillSignal"] : [])]
+      .map(setting => ({ setting, value: signalName(service[setting]) }))
+      .filter(({ value }) => !stopOn.some(signal => signal === value))
+      .map(({ setting, value }) => ({
+        severity: "error",
+        setting,
+        value,
+        why: `zerodown isn't stopped by ${value} (but by ${stopOn.join(", ")}): it doesn't drain, or is killed after TimeoutStopSec=`,
+        fix: serviceFix(unit, `${setting}=${stopOn[0]}`),
+      }));
   },
 
   execReload({ unit, service, reload, zerodown, run }) {
@@ -178,7 +188,19 @@ export const RULES = {
     if (service.Restart !== "no") return [];
     const why =
       "when zerodown gives up (more than 5 crashes of the app in 10 s) nothing starts it again but a connection";
-    return [{ severity: "note", setting: "Restart", value: "no", why, fix: serviceFix(unit, "Restart=on-failure") }];
+    // One drop-in is to be enough.
+    const fix = serviceFix(unit, "Restart=on-failure", ...(isHasty(service) ? slowerRestart(service) : []));
+    return [{ severity: "note", setting: "Restart", value: "no", why, fix }];
+  },
+
+  startLimit({ unit, service }) {
+    if (service.Restart === "no" || !isHasty(service)) return [];
+    const value = formatTimeSpan(microseconds(service.RestartUSec));
+    const interval = formatTimeSpan(microseconds(service.StartLimitIntervalUSec));
+    const why = `an app that doesn't boot uses up StartLimitBurst= (${service.StartLimitBurst} in ${interval}): systemd starts it no more, and closes the sockets`;
+    const lines = slowerRestart(service);
+    const fix = lines.length > 0 ? { fix: serviceFix(unit, ...lines) } : {};
+    return [{ severity: "warning", setting: "RestartSec", value, why, ...fix }];
   },
 
   oomPolicy({ unit, service }) {
@@ -225,6 +247,7 @@ export const RULES = {
     const why = `the files of ${unit} changed since systemd read them, and this is about what it read: ${command}`;
     return [{ severity: "note", setting: "NeedDaemonReload", value: "yes", why }];
   },
+  ...COMMAND,
   ...SURROUNDINGS,
 } satisfies Record<string, Rule>;
 
@@ -243,6 +266,18 @@ function shorter(unit: string, setting: string, property: unknown, ours: number 
   const why = `zerodown may take up to ${formatTimeSpan(ours)} for a ${what}, and asks systemd to wait for that (EXTEND_TIMEOUT_USEC=): this limit doesn't hold`;
   const fix = serviceFix(unit, `${setting}=${timeoutBeyond(ours)}`);
   return [{ severity: "note", setting, value: formatTimeSpan(theirs), why, fix }];
+}
+
+/** Whether restarts alone reach the limit of starts. 0 in one of its two settings is no limit. */
+function isHasty({ RestartUSec, StartLimitBurst, StartLimitIntervalUSec }: UnitProperties): boolean {
+  const burst = Number(StartLimitBurst ?? 0);
+  return burst > 0 && microseconds(RestartUSec) * burst < microseconds(StartLimitIntervalUSec);
+}
+
+/** The RestartSec= with which they don't; none for an interval without an end. */
+function slowerRestart({ StartLimitBurst, StartLimitIntervalUSec }: UnitProperties): string[] {
+  const seconds = Math.floor(microseconds(StartLimitIntervalUSec) / Number(StartLimitBurst) / 1e6) + 1;
+  return Number.isFinite(seconds) ? [`RestartSec=${seconds}`] : [];
 }
 
 function signalName(number: unknown): string {

@@ -2,6 +2,7 @@
 // The command `zerodown`: finds the subcommand. The build puts a line of shell above this (see src/cli/launcher.sh).
 
 import { openStderr } from "../supervisor/stderr.js";
+import { printable } from "../systemd/printable.js";
 import { isCommandError, UsageError } from "./options.js";
 import { run } from "./run.js";
 
@@ -60,7 +61,9 @@ main(process.argv.slice(2)).then(
   },
   error => {
     if (!isCommandError(error)) throw error;
-    complain([`zerodown: ${error.message}`, ...error.details.map(line => `  ${line}`), ""].join("\n"));
+    // An app's STATUS= and its last lines among them: to root's terminal they must be no commands.
+    const lines = [`zerodown: ${error.message}`, ...error.details.map(line => `  ${line}`), ""];
+    complain(lines.map(printable).join("\n"));
     process.exitCode = error.exitStatus;
   },
 );

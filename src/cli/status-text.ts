@@ -1,9 +1,10 @@
 // The lines that `zerodown status` prints: facts in, lines of a given width out.
 
+import { printable } from "../systemd/printable.js";
 import { formatTimeSpan } from "../systemd/time-span.js";
 import type { GenerationFacts, StatusFacts, UnitFacts } from "./status-facts.js";
 import type { Paint } from "./terminal.js";
-import { cutText, printable, textWidth } from "./text-width.js";
+import { cutText, textWidth } from "./text-width.js";
 
 export interface Look {
   /** Columns; lines are cut there. `Infinity` for none. */
@@ -108,7 +109,9 @@ function generationCells(generation: GenerationFacts, now: number): string[] {
     generation;
   const who = [String(number), state, pid === null ? "-" : String(pid)];
   if (endedAt !== null) {
-    const last = status && `; its last status: ${status}`;
+    // Of one that never served, the supervisor gives it as the reason.
+    const isTold = end?.endsWith(`(its last status: ${status})`);
+    const last = status && !isTold ? `; its last status: ${status}` : "";
     return [...who, `${formatAge(now - endedAt)} ago, after ${formatAge(endedAt - startedAt)}: ${end ?? ""}${last}`];
   }
   return [

@@ -27,11 +27,6 @@ export function cutText(text: string, columns: number): string {
   return `${text.slice(0, end)}…`;
 }
 
-/** Without what a terminal would take for a command: control characters, also those of 8 bits. */
-export function printable(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, " ");
-}
-
 function characterWidth(character: string): number {
   if (COMBINING.test(character)) return 0;
   return WIDE.test(character) && !NARROW_KATAKANA.test(character) ? 2 : 1;

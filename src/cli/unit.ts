@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { parseListen } from "../sockets/address.js";
 import { startLimit } from "../supervisor/machine.js";
 import { serviceFile, socketFile, type UnitPlan } from "../systemd/unit-files.js";
+import { isRelative } from "./check-command.js";
 import { parseArguments, parseValue, UsageError } from "./options.js";
 import { parseRunOptions, RUN_OPTIONS, SOCKET_TYPES } from "./run-options.js";
 
@@ -83,6 +84,10 @@ function readPlan(args: readonly string[]): UnitPlan | null {
   for (const option of ["env-file", "working-directory"] as const) {
     const path = values[option];
     if (path !== undefined && !path.startsWith("/")) throw new UsageError(`--${option}: "${path}" is no absolute path`);
+  }
+  const [program = ""] = options.command;
+  if (isRelative(program) && options.workingDirectory === undefined) {
+    throw new UsageError(`the command "${program}" is no absolute path, and there is no --working-directory`);
   }
   return {
     name: unitName(name),

@@ -2,6 +2,7 @@
 
 import { getSystemErrorName } from "node:util";
 import { isFdName } from "./fd-name.js";
+import { printable } from "./printable.js";
 
 /** What of a message matters to the supervisor. Times are microseconds. */
 export interface NotifyMessage {
@@ -51,7 +52,7 @@ export function parseNotifyMessage(data: Buffer): NotifyMessage | null {
   if (lines.includes("READY=1")) message.ready = true;
   if (lines.includes("STOPPING=1")) message.stopping = true;
   const status = value("STATUS");
-  if (status !== undefined) message.status = printable(status);
+  if (status !== undefined) message.status = oneLine(status);
   const extend = number("EXTEND_TIMEOUT_USEC");
   if (extend !== undefined) message.extend = Math.min(extend, Number.MAX_SAFE_INTEGER);
   readReport(message, value);
@@ -61,7 +62,7 @@ export function parseNotifyMessage(data: Buffer): NotifyMessage | null {
   if (timeout !== undefined) message.watchdogTimeout = timeout > Number.MAX_SAFE_INTEGER ? Infinity : timeout;
   readStore(message, lines, value("FDNAME"));
   const unheeded = lines.filter(line => NOT_FOR_GENERATIONS.test(line));
-  if (unheeded.length > 0) message.unheeded = unheeded.map(printable);
+  if (unheeded.length > 0) message.unheeded = unheeded.map(oneLine);
   return message;
 }
 
@@ -100,8 +101,8 @@ function decode(data: Buffer): string | null {
   }
 }
 
-function printable(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f]/g, " ").slice(0, TEXT_CHARACTERS);
+function oneLine(text: string): string {
+  return printable(text).slice(0, TEXT_CHARACTERS);
 }
 
 function errorName(errno: number): string {

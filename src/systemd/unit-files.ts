@@ -115,6 +115,8 @@ export function serviceFile(plan: UnitPlan): UnitFile {
     "# The first signal is for zerodown alone, which tells the app.",
     "KillMode=mixed",
     "Restart=on-failure",
+    "# Slower than StartLimitBurst= (5 in 10s), which would close the sockets.",
+    "RestartSec=3",
     "# Longer than zerodown's own limits, which say what went wrong.",
     `TimeoutStartSec=${timeoutBeyond(plan.startLimit)}`,
     `TimeoutStopSec=${timeoutBeyond(plan.stopLimit)}`,

@@ -124,6 +124,18 @@ describe("zerodown reload UNIT", () => {
     expect(output).toMatch(/the last lines of .*generation 3/s);
   });
 
+  test("what the app wrote reaches no terminal as a command: neither its lines nor its STATUS=", async () => {
+    const unit = install(0, 0);
+    await unit.start();
+    const evil = String.raw`\033]0;title\007\033[2J\302\2332J`;
+    const say = `printf '${evil}' >&2; systemd-notify "STATUS=$(printf '${evil}')"`;
+    writeFileSync(`${unit.directory}/app`, `${say}; exec sh -c 'exit 7'\n`);
+    const { status, output } = reload(unit.service);
+    expect(status).toBe(1);
+    expect(output).toMatch(/its last status: .*title.*\n {2}the last lines .*\n(.*\n)* {3}\]0;title/);
+    expect(output).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+  });
+
   test("a unit whose ExecReload= doesn't wait: no success is told that is none", async () => {
     const unit = install(0, 0, ["ExecReload=", "ExecReload=true"]);
     await unit.start();

@@ -47,6 +47,7 @@ function facts(
     realDirectory: undefined,
     watchdog: 0,
     runtimeRoot: "/run",
+    defaultDirectory: "/",
     ...others,
   });
 }
@@ -59,11 +60,17 @@ function found(rule: keyof typeof RULES, about: Facts): string[] {
   );
 }
 
+/** systemd's defaults. */
+const HASTY = { RestartUSec: 100_000n, StartLimitBurst: 5, StartLimitIntervalUSec: 10_000_000n };
+
 test("nothing is found in a unit that is right", () => {
   expect(checkUnit(facts())).toEqual([]);
 });
 
 const start = (...argv: string[]) => ({ ExecStart: exec(argv) });
+const app = (...argv: string[]) => start(Z, "run", "--", ...argv);
+/** In which a user's manager starts what has no WorkingDirectory=. */
+const HOME = { scope: "user", defaultDirectory: "/root" } as const;
 const CONTROL = "error Accept (app.socket)=yes";
 
 test.each<[keyof typeof RULES, Facts, string[]]>([
@@ -77,6 +84,9 @@ test.each<[keyof typeof RULES, Facts, string[]]>([
   ["killMode", facts({ KillMode: "process", Delegate: false }), ["warning KillMode=process: KillMode=mixed"]],
   ["killSignal", facts({ KillSignal: 1 }), ["error KillSignal=SIGHUP: KillSignal=SIGTERM"]],
   ["killSignal", facts({ KillSignal: 3 }), []],
+  ["killSignal", facts({ RestartKillSignal: 1 }), ["error RestartKillSignal=SIGHUP: RestartKillSignal=SIGTERM"]],
+  ["killSignal", facts({ RestartKillSignal: 0 }), []],
+  ["killSignal", facts({ KillSignal: 1, RestartKillSignal: 1 }), ["error KillSignal=SIGHUP: KillSignal=SIGTERM"]],
   ["execReload", facts({ ExecReload: [] }), [`error ExecReload=: ExecReload=${Z} reload`]],
   ["execReload", facts({ ExecReload: [], Type: "notify-reload" }), [`warning ExecReload=: ExecReload=${Z} reload`]],
   [
@@ -191,8 +201,37 @@ test.each<[keyof typeof RULES, Facts, string[]]>([
     ),
     [],
   ],
+  ["relativeCommand", facts(app("./x")), [`error ExecStart=${Z} run -- ./x: no fix`]],
+  ["relativeCommand", facts(app("bin/x")), [`error ExecStart=${Z} run -- bin/x: no fix`]],
+  [
+    "relativeCommand",
+    facts({ ...app("./x"), WorkingDirectory: "!/root" }, HOME),
+    [`error ExecStart=${Z} run -- ./x: no fix`],
+  ],
+  ["relativeCommand", facts({ ...app("./x"), WorkingDirectory: "/root" }, HOME), []],
+  ["relativeCommand", facts({ ...app("./x"), WorkingDirectory: "!/srv" }, HOME), []],
+  ["relativeCommand", facts({ ...app("./x"), WorkingDirectory: "!/root" }), []],
+  ["relativeCommand", facts(start(Z, "run", "--working-directory", "/srv", "--", "./x")), []],
+  ["relativeCommand", facts(app("x", "./y")), []],
+  ["appWrapper", facts(app("sh", "-c", "node s.js")), [`note ExecStart=${Z} run -- sh -c node s.js: no fix`]],
+  ["appWrapper", facts(app("/bin/bash", "start.sh")), [`note ExecStart=${Z} run -- /bin/bash start.sh: no fix`]],
+  ["appWrapper", facts(app("npm", "start")), [`note ExecStart=${Z} run -- npm start: no fix`]],
+  ["appWrapper", facts(app("/usr/bin/npx", "serve")), [`note ExecStart=${Z} run -- /usr/bin/npx serve: no fix`]],
+  ["appWrapper", facts(app("sh", "-c", "cd /srv; exec node s.js")), []],
+  ["appWrapper", facts(app("sh", "-c", "trap 'exit 0' INT; while :; do sleep 1; done")), []],
+  ["appWrapper", facts(app("npm", "exec", "serve")), [`note ExecStart=${Z} run -- npm exec serve: no fix`]],
+  ["appWrapper", facts(app("node", "sh")), []],
   ["remainAfterExit", facts({ RemainAfterExit: true }), ["warning RemainAfterExit=yes: RemainAfterExit=no"]],
   ["restart", facts({ Restart: "no" }), ["note Restart=no: Restart=on-failure"]],
+  ["restart", facts({ ...HASTY, Restart: "no" }), ["note Restart=no: Restart=on-failure | RestartSec=3"]],
+  ["startLimit", facts(HASTY), ["warning RestartSec=100ms: RestartSec=3"]],
+  ["startLimit", facts({ ...HASTY, Restart: "no" }), []],
+  ["startLimit", facts({ ...HASTY, RestartUSec: 2_000_000n }), []],
+  ["startLimit", facts({ ...HASTY, RestartUSec: 1_000_000n }), ["warning RestartSec=1s: RestartSec=3"]],
+  ["startLimit", facts({ ...HASTY, RestartUSec: 2n ** 64n - 1n }), []],
+  ["startLimit", facts({ ...HASTY, StartLimitBurst: 0 }), []],
+  ["startLimit", facts({ ...HASTY, StartLimitIntervalUSec: 0n }), []],
+  ["startLimit", facts({ ...HASTY, StartLimitIntervalUSec: 2n ** 64n - 1n }), ["warning RestartSec=100ms: no fix"]],
   ["oomPolicy", facts({ OOMPolicy: "stop" }), ["note OOMPolicy=stop: OOMPolicy=continue"]],
   ["delegate", facts({ Delegate: false }), ["note Delegate=no: Delegate=yes"]],
   [

@@ -150,6 +150,12 @@ test("an ended generation's last STATUS= stands behind its end", () => {
   );
 });
 
+test("a last STATUS= that is told as the reason is told once", () => {
+  const end = "exited with status 1 before it was ready (its last status: a)";
+  expect(format({ generations: [{ ...ENDED, status: "a", end }] }).at(-1)).toMatch(/: a\)$/);
+  expect(format({ generations: [{ ...ENDED, status: "b", end }] }).at(-1)).toMatch(/: a\); its last status: b$/);
+});
+
 test("what isn't known is a dash: a candidate without a pid, processes that /proc doesn't show", () => {
   const unknown = { processes: null, tasks: null, memory: null, cpu: null, openSockets: null };
   const candidate: GenerationFacts = { ...SERVING, ...unknown, state: "starting", pid: null, status: "" };

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { cutText, printable, textWidth } from "../../src/cli/text-width.js";
+import { cutText, textWidth } from "../../src/cli/text-width.js";
+import { printable } from "../../src/systemd/printable.js";
 
 test.each([
   ["", 0],

@@ -31,6 +31,8 @@ test.each([
   [[...LISTEN, "--settle", "infinity", "a", ...APP], /^--settle: with infinity/],
   [[...LISTEN, "--env-file", "env", "a", ...APP], '--env-file: "env" is no absolute path'],
   [[...LISTEN, "--working-directory", ".", "a", ...APP], '--working-directory: "." is no absolute path'],
+  [[...LISTEN, "a", "--", "./x"], 'the command "./x" is no absolute path, and there is no --working-directory'],
+  [[...LISTEN, "a", "--", "bin/x"], 'the command "bin/x" is no absolute path, and there is no --working-directory'],
   [[...LISTEN, "--zerodown", "zerodown", "a", ...APP], '--zerodown: "zerodown" is no absolute path'],
   [[...LISTEN, "--zerodown", '/a"b', "a", ...APP], /can't be the path of a unit's command$/],
   [[...LISTEN, "--run-as", "a b", "a", ...APP], '--run-as: "a b" is no name of a user'],
@@ -61,13 +63,21 @@ test("options of run are passed on as they were given, and those of unit are not
     "$X",
   ];
   const { stdout } = spawnSync(ZERODOWN, ["unit", ...args], { encoding: "utf8" });
-  expect(stdout.split("\n").filter(line => /^(ExecStart|ExecReload|User|Timeout\w+)=/.test(line))).toEqual([
+  expect(stdout.split("\n").filter(line => /^(ExecStart|ExecReload|User|RestartSec|Timeout\w+)=/.test(line))).toEqual([
     'ExecStart=/opt/z run --ready "delay:1min 5s" --stop-signal TERM --env-file /etc/app.env --settle 2 -- a --listen $$X',
     "ExecReload=/opt/z reload",
+    "RestartSec=3",
     "TimeoutStartSec=1min 17s",
     "TimeoutStopSec=1min 40s",
     "User=www",
   ]);
+});
+
+test("a command may be relative to --working-directory", () => {
+  const args = [...LISTEN, "--working-directory", "/srv/app/current", "a", "--", "./x"];
+  const { status, stdout } = spawnSync(ZERODOWN, ["unit", ...args], { encoding: "utf8" });
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^ExecStart=\S+ run --working-directory \/srv\/app\/current -- \.\/x$/m);
 });
 
 test("without limits of zerodown's own the unit has none", () => {
