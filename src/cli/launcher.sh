@@ -4,8 +4,7 @@
 ':' //; [ -z "${NODE_EXTRA_CA_CERTS+set}" ] || export ZERODOWN_NODE_EXTRA_CA_CERTS="$NODE_EXTRA_CA_CERTS"
 ':' //; unset NODE_OPTIONS NODE_EXTRA_CA_CERTS
 ':' //; # What Node changes as it starts, and the app is to find as it was: the signals that are ignored, a limit.
-':' //; while read -r ZERODOWN_FIELD ZERODOWN_IGNORED; do [ "$ZERODOWN_FIELD" != SigIgn: ] || break; done </proc/$$/status
-':' //; export ZERODOWN_IGNORED; unset ZERODOWN_FIELD
+':' //; read -r ZERODOWN_STAT </proc/$$/stat; export ZERODOWN_STAT
 ':' //; export ZERODOWN_FILE_LIMIT=$(ulimit -Sn)
 ':' //; # Node 20 warns of --jitless without --no-expose-wasm; 24 knows no such option.
 ':' //; is_known() { node "$1" --version >/dev/null 2>&1 && echo "$1"; }

@@ -63,7 +63,7 @@ const SHELL_VARIABLES = ["PWD", "OLDPWD", "SHLVL", "_"];
 
 /** Undoes what the launcher at the top of the command did: it keeps from our own Node what is meant for the app's. */
 function originalEnvironment(received: NodeJS.ProcessEnv): Record<string, string> {
-  const { ZERODOWN_FILE_LIMIT: _, ZERODOWN_IGNORED: __, ...rest } = received;
+  const { ZERODOWN_FILE_LIMIT: _, ZERODOWN_STAT: __, ...rest } = received;
   const aside = /^ZERODOWN_(?=(?:NODE_OPTIONS|NODE_EXTRA_CA_CERTS)$)/;
   const entries = Object.entries(rest).map(([name, value]) => [name.replace(aside, ""), value]);
   const original = Object.fromEntries(entries);

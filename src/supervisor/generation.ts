@@ -282,8 +282,8 @@ function lookUp(command: string, path = DEFAULT_PATH): string[] {
   return path.split(":").map(directory => `${directory || "."}/${command}`);
 }
 
-/** By what the launcher noted: SigIgn of proc_pid_status(5), a hexadecimal mask. */
-function ignoresSigpipe({ ZERODOWN_IGNORED: mask = "0" }: NodeJS.ProcessEnv): boolean {
-  const lowest16 = Number.parseInt(mask.slice(-4), 16);
-  return (lowest16 & (1 << (constants.signals.SIGPIPE - 1))) !== 0;
+/** By what the launcher noted: its /proc/PID/stat, where the ignored signals are field 33, a decimal mask (proc_pid_stat(5)). */
+function ignoresSigpipe({ ZERODOWN_STAT: stat = "" }: NodeJS.ProcessEnv): boolean {
+  const [, fields = ""] = /\) (.*)/.exec(stat) ?? [];
+  return (Number(fields.split(" ")[33 - 3]) & (1 << (constants.signals.SIGPIPE - 1))) !== 0;
 }

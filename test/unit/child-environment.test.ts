@@ -68,7 +68,7 @@ describe("a child finds", () => {
       ZERODOWN_NODE_OPTIONS: "--max-old-space-size=64",
       ZERODOWN_NODE_Q: "the app's own",
       ZERODOWN_FILE_LIMIT: "1024",
-      ZERODOWN_IGNORED: "0000000000001000",
+      ZERODOWN_STAT: "12 (sh) S 1",
     };
     const { variables } = childEnvironment(received, {}, SURROUNDINGS);
     expect(variables).toEqual({
