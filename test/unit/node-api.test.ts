@@ -229,7 +229,8 @@ console.log("armed");`);
   test("waits for what keeps no process up", async () => {
     const app = new NodeApp(`
 onStop(async () => { await sleep(20, undefined, { ref: false }); console.log("flushed"); });
-process.stdin.on("data", () => {});
+const work = setInterval(() => {}, 1e6);
+stopping.addEventListener("abort", () => clearInterval(work));
 console.log("armed");`);
     await app.output.next(/armed/);
     app.signal("SIGTERM");
