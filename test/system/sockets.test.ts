@@ -112,6 +112,7 @@ describe("O_NONBLOCK, which all generations share,", () => {
     deploy(BLOCKING);
     await unit.reload();
     await unit.serving(3);
+    await unit.log.next(/generation 1 .* drained/);
     for (let count = 0; count < 3; count++) expect(await answer()).toBe("blocking, from generation 3");
   });
 });
