@@ -79,7 +79,8 @@ export async function reload(args: readonly string[]): Promise<number> {
     if (target.isOwnUnit && error instanceof CommandError && error.exitStatus === EX_UNAVAILABLE) await endForSystemd();
     if (!(error instanceof VarlinkError)) throw error;
     if (!error.error.endsWith(".ReloadFailed")) throw refused(target.control, "Reload", error.error);
-    if (target.isOwnUnit) return 1;
+    // Without a candidate the supervisor itself ends. Its own exit status is the unit's result then, as with SIGTERM above.
+    if (target.isOwnUnit) return error.parameters.generation === undefined ? 0 : 1;
     throw await explain(error.parameters, target.control);
   } finally {
     clearTimeout(timer);
