@@ -71,19 +71,6 @@ describe.each(WAYS)("$way", ({ service, canFail }) => {
   });
 });
 
-test.each(["stop", "restart"])("%s in the middle of a reload is no failure of the service", async command => {
-  const unit = install(0, 0);
-  unit.install(`${unit.service}.d/result.conf`, ["[Service]", `ExecStopPost=sh -c 'echo result $SERVICE_RESULT'`]);
-  await unit.start();
-  writeFileSync(`${unit.directory}/app`, "exec sleep 1000\n");
-  const reload = unit.systemctl("reload", unit.service);
-  await unit.log.next(/^zerodown: generation 2 .* started$/);
-  deploy(unit, "0 0");
-  await unit.must(command, unit.service);
-  expect(await unit.log.next(/^result /)).toBe("result success");
-  await reload;
-});
-
 describe("a generation slower than the unit's own timeouts, but within ours,", () => {
   test("doesn't make systemd give up: not at the start, not at a reload, not at a stop", async () => {
     const unit = install(2.5, 2.5, ["TimeoutStartSec=1", "TimeoutStopSec=1"]);

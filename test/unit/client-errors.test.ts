@@ -3,10 +3,10 @@
 import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { expectError, killCommands, zerodown } from "../support/command.js";
+import { expectError, killCommands, TestCommand, zerodown } from "../support/command.js";
 import { controlPath, fillControl } from "../support/control.js";
 import { closeManagerSockets, ManagerSocket } from "../support/manager-socket.js";
-import { killSupervisors, TestSupervisor, temporaryDirectory } from "../support/supervisor.js";
+import { killSupervisors, TestSupervisor, temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
 
 const directory = temporaryDirectory();
 let servers: Server[] = [];
@@ -133,6 +133,19 @@ describe("an ExecReload= that loses its supervisor", () => {
     expect(systemd.received).toEqual([]);
   });
 });
+
+test.each(["systemd's SIGTERM", "the supervisor's reply"])(
+  "an ExecReload= that a stop overtakes is no failure: by %s",
+  async by => {
+    const supervisor = new TestSupervisor(["--ready", "fd", "--", "sh", "-c", START_ONCE]);
+    await supervisor.serving(1);
+    const reload = new TestCommand(ZERODOWN, ["reload"], { env: { ...process.env, MAINPID: String(supervisor.pid) } });
+    await supervisor.log.next(/generation 2 .* started/);
+    if (by === "systemd's SIGTERM") reload.signal("SIGTERM");
+    else supervisor.signal("SIGTERM");
+    expect(await reload.ended).toEqual({ status: 0, stdout: "", stderr: "" });
+  },
+);
 
 test("a reload that takes longer than --timeout goes on", async () => {
   const supervisor = new TestSupervisor(["--ready", "fd", "--", "sh", "-c", START_ONCE]);
