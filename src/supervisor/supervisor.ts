@@ -191,11 +191,11 @@ export class Supervisor {
 
   private spawn(number: number): void {
     const about = { generation: number };
-    if (!serving(this.current)) this.blockAsReceived();
-    const blockAsBefore = noteBlocking(this.options.sockets);
     // There may be something to say of it before it is there.
     let generation: GenerationProcess | undefined;
     try {
+      if (!serving(this.current)) this.blockAsReceived();
+      const blockAsBefore = noteBlocking(this.options.sockets);
       generation = new GenerationProcess(
         number,
         {
