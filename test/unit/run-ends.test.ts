@@ -19,7 +19,9 @@ afterEach(async () => {
 function run(tests: string, env: NodeJS.ProcessEnv = {}): Promise<Result> {
   writeFileSync(`${directory.path}/package.json`, '{ "type": "module" }');
   writeFileSync(`${directory.path}/broken.test.js`, tests);
-  return new TestCommand(`${ROOT}test/run`, ["--roots", directory.path], { env: { ...process.env, LIMIT: "20s", ...env } }).ended;
+  return new TestCommand(`${ROOT}test/run`, ["--roots", directory.path], {
+    env: { ...process.env, LIMIT: "20s", ...env },
+  }).ended;
 }
 
 test("a red test ends the run with a status, though it leaves a load and a process that would go on for ever", async () => {
