@@ -41,8 +41,8 @@ const TEXT_CHARACTERS = 1024;
 const NOT_FOR_GENERATIONS = /^(?:MAINPID|MAINPIDFDID|NOTIFYACCESS|RELOADING)=/;
 
 /**
- * Reads one datagram as systemd does: of several assignments to one variable the first counts, but of READY=, STOPPING= and
- * RELOADING= the last; and what is wrong with one variable costs no other.
+ * Reads one datagram as systemd does: of several assignments to one variable the first counts, STOPPING=1 overrules READY=1,
+ * and what is wrong with one variable costs no other.
  *
  * @returns null when systemd drops all of it: see split()
  */
@@ -52,9 +52,8 @@ export function parseNotifyMessage(data: Buffer): NotifyMessage | null {
   const value = (name: string) => lines.find(line => line.startsWith(`${name}=`))?.slice(name.length + 1);
 
   const message: NotifyMessage = {};
-  const state = lines.findLast(line => /^(?:READY|STOPPING|RELOADING)=1$/.test(line));
-  if (state === "READY=1") message.ready = true;
-  if (state === "STOPPING=1") message.stopping = true;
+  if (lines.includes("STOPPING=1")) message.stopping = true;
+  else if (lines.includes("READY=1")) message.ready = true;
   readStatus(message, value("STATUS"));
   const extend = number(value("EXTEND_TIMEOUT_USEC"));
   if (extend !== undefined) message.extend = Math.min(extend, Number.MAX_SAFE_INTEGER);

@@ -56,7 +56,7 @@ const messages: fc.Arbitrary<Notification> = fc.oneof(
       },
       { requiredKeys: [] },
     )
-    // Of a datagram with both, the last one counts alone.
+    // STOPPING=1 overrules READY=1 in one datagram.
     .filter(({ ready, stopping }) => !ready || !stopping),
 );
 

@@ -92,7 +92,7 @@ test(`the rules of 3.5 hold for what the shell does in ${STEPS} steps, and each 
   expect(readdirSync(directory.path)).toEqual([]);
   directory.remove();
   await eventually(() => expect(left().fds).toEqual([]));
-}, 120_000);
+}, 600_000);
 
 test("a timer does what it is for, even when what a generation has said in time can't be read", () => {
   const directory = temporaryDirectory();
