@@ -3,6 +3,7 @@
 //
 // Times are microseconds of CLOCK_MONOTONIC.
 
+import { constants } from "node:os";
 import { formatTimeSpan } from "../systemd/time-span.js";
 import type { Config, Effect, End, Event, Failure, Generation, ReloadRequest, State, TimerName } from "./model.js";
 import { candidate, serving } from "./model.js";
@@ -475,17 +476,27 @@ export function startLimit({
   return settle + (mode === "exec" ? 0 : mode === "delay" ? readyDelay : startTimeout);
 }
 
-/** Exited 0, or died of a signal that told it to stop: ours, or systemd's own, which KillMode=control-group sends to all. */
+/**
+ * Exited 0, or died of a signal that told it to stop: ours, or systemd's own, which KillMode=control-group sends to all.
+ * A runtime that catches that signal exits with 128 + its number instead: a JVM, a shell.
+ */
 function endedAsAsked(config: Config, end: End | undefined): boolean {
-  return isSuccess(end) || (end !== undefined && "signal" in end && [config.stopSignal, "SIGTERM"].includes(end.name));
+  if (end === undefined) return false;
+  const signals = [config.stopSignal, "SIGTERM"];
+  if ("signal" in end) return signals.includes(end.name);
+  return end.status === 0 || signals.some(name => end.status === 128 + numberOf(name));
+}
+
+function numberOf(signal: string): number {
+  return (constants.signals as Record<string, number>)[signal]!;
 }
 
 function isSuccess(end: End | undefined): boolean {
   return end !== undefined && "status" in end && end.status === 0;
 }
 
-/** What the supervisor exits with for a child's end: its status from 1 to 125, 128 + signal, else EX_UNAVAILABLE. */
+/** What the supervisor exits with for a child's end: its status, 128 + signal; EX_UNAVAILABLE for a 0 that is a failure. */
 export function exitStatusOf(end: End): number {
   if ("signal" in end) return 128 + end.signal;
-  return end.status >= 1 && end.status <= 125 ? end.status : EX_UNAVAILABLE;
+  return end.status || EX_UNAVAILABLE;
 }

@@ -222,7 +222,7 @@ export class Supervisor {
     const { store, remove, problem, unheeded = [], ...notification } = message;
     if (remove !== undefined) this.options.store.remove(remove);
     if (store) this.options.store.add(fds, store.name, store.poll, (kind, what) => generation.complain(kind, what));
-    if (problem !== undefined) generation.complain("FDNAME", problem);
+    if (problem !== undefined) generation.complain(problem.split("=", 1)[0]!, problem);
     if (unheeded.length > 0) {
       const text = `${name({ number, pid: generation.pid })} sent ${unheeded.join(" ")}: that is for zerodown alone`;
       this.options.log("debug", text);

@@ -354,7 +354,7 @@ export class ShellWorld implements Outside {
     }
     if (signal === stopSignal) child.toldAt ??= this.time;
     const { onStop, onAbort } = child.fate;
-    const status = onStop === "exits 0" ? 0 : 7;
+    const status = { "exits 0": 0, "exits 128 + it": 128 + constants.signals[signal] }[onStop as string] ?? 7;
     const isFatal = signal === "SIGABRT" ? onAbort !== "ignores it" : signal === stopSignal && onStop !== "ignores it";
     if (!isFatal || !isRunning(child)) return;
     if (signal === "SIGABRT") child.ending ??= onAbort === "exits 0" ? { status: 0 } : SIGABRT;

@@ -57,8 +57,9 @@ describe("generation 1 fails", () => {
 test.each([
   [{ status: 1 }, 1],
   [{ status: 125 }, 125],
-  [{ status: 126 }, 69],
-  [{ status: 255 }, 69],
+  [{ status: 126 }, 126],
+  [{ status: 143 }, 143],
+  [{ status: 255 }, 255],
   [{ status: 0 }, 69],
   [{ signal: 15, name: "SIGTERM" }, 143],
 ])("the exit status for %j is %d", (end, status) => {
@@ -326,6 +327,9 @@ describe("draining", () => {
     [{ status: 0 }, "info: generation 1 (pid 101) drained and exited with status 0"],
     [{ signal: 2, name: "SIGINT" }, "info: generation 1 (pid 101) drained and was killed by SIGINT"],
     [{ signal: 15, name: "SIGTERM" }, "info: generation 1 (pid 101) drained and was killed by SIGTERM"],
+    [{ status: 130 }, "info: generation 1 (pid 101) drained and exited with status 130"],
+    [{ status: 143 }, "info: generation 1 (pid 101) drained and exited with status 143"],
+    [{ status: 129 }, "warning: generation 1 (pid 101) exited with status 129"],
     [{ status: 1 }, "warning: generation 1 (pid 101) exited with status 1"],
   ])("its end is fine, or a warning: %j", (end, line) => {
     expect(Machine.draining().ends(1, end)).toContain(line);

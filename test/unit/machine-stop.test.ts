@@ -24,6 +24,8 @@ describe("a stop", () => {
   test.each([
     ["exits 0", { status: 0 }, 0],
     ["dies of the stop signal", { signal: 2, name: "SIGINT" }, 0],
+    ["exits with 128 + the stop signal", { status: 130 }, 0],
+    ["exits with 128 + another signal", { status: 137 }, 137],
     ["exits 3", { status: 3 }, 3],
     ["dies of another signal", SIGKILL, 137],
   ])("the current one %s: that decides the exit status", (_, end, status) => {

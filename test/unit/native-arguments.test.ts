@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { native, SOCK_STREAM } from "../../src/native/index.js";
-import { childPids, openFds, thrown } from "../support/native.js";
+import { leftovers, thrown } from "../support/native.js";
 
 const GOOD_SPAWN = {
   paths: ["/usr/bin/true"],
@@ -88,13 +88,13 @@ const OTHERS: [string, (value: never) => unknown, unknown[]][] = [
 
 /** Each value again and again: what is freed twice or not at all shows. */
 function refusesAll(call: (value: never) => unknown, values: readonly unknown[]): void {
-  const before = { fds: openFds(), children: childPids() };
+  const left = leftovers();
   for (const value of values) {
     for (let count = 0; count < 20; count++) {
       expect(thrown(() => call(value as never))).toMatchObject({ name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
     }
   }
-  expect({ fds: openFds(), children: childPids() }).toEqual(before);
+  expect(left()).toEqual({ fds: [], children: [] });
 }
 
 describe("a TypeError refuses what is no integer", () => {
