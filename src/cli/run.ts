@@ -9,6 +9,7 @@ import type { NativeError } from "../native/index.js";
 import type { Listen } from "../sockets/address.js";
 import { bindSocket } from "../sockets/bind.js";
 import { describeFd } from "../sockets/describe.js";
+import { SocketFiles } from "../sockets/files.js";
 import { removeSocketFile } from "../sockets/remove.js";
 import { createLog, type Log } from "../supervisor/log.js";
 import { outside } from "../supervisor/outside.js";
@@ -59,6 +60,10 @@ export function run(args: readonly string[]): void {
   const runtimeDirectory = makeRuntimeDirectory(environment, log);
   leftovers.push(() => removeRuntimeDirectory(runtimeDirectory));
 
+  const fds = sockets.map(({ fd }) => fd);
+  const files = new SocketFiles(fds, log);
+  leftovers.push(() => files.close());
+
   const supervisor = new Supervisor({
     config: { pid: process.pid, watchdog: watchdog(environment, log), ...options },
     launch: {
@@ -70,7 +75,8 @@ export function run(args: readonly string[]): void {
       cgroup: takeCgroup(environment, log),
       runtimeDirectory: runtimeDirectory.path,
     },
-    sockets: sockets.map(({ fd }) => fd),
+    sockets: fds,
+    files,
     outside,
     notifier,
     store,

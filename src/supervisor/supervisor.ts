@@ -2,6 +2,7 @@
 
 import type { NativeError } from "../native/index.js";
 import { noteBlocking } from "../sockets/blocking.js";
+import type { SocketFiles } from "../sockets/files.js";
 import type { FdStore } from "../systemd/fd-store.js";
 import type { Notifier } from "../systemd/notify.js";
 import type { NotifyMessage } from "../systemd/notify-message.js";
@@ -43,6 +44,7 @@ export interface SupervisorOptions {
   readonly store: FdStore;
   /** Those that were passed or bound. */
   readonly sockets: readonly number[];
+  readonly files: Pick<SocketFiles, "note" | "putBack" | "putBackNames">;
   readonly log: Log;
   readonly stopOn: readonly NodeJS.Signals[];
   readonly reloadSignals: readonly NodeJS.Signals[];
@@ -151,6 +153,9 @@ export class Supervisor {
     const before = this.current;
     const [state, effects] = step(before, event, this.options.config);
     this.current = state;
+    const promoted = serving(state);
+    // Before its predecessor is told to stop.
+    if (promoted && promoted.number !== serving(before)?.number) this.attempt(() => this.promoted(promoted.number));
     for (const effect of effects) this.attempt(() => this.perform(effect));
     if (state !== before) for (const callback of this.followers) this.attempt(callback);
   }
@@ -189,12 +194,20 @@ export class Supervisor {
     }
   }
 
+  /** What it has done to the sockets' files until it became ready it means to, but for the end of one of them. */
+  private promoted(number: number): void {
+    this.options.files.putBackNames(`generation ${number} became ready`);
+    this.options.files.note();
+  }
+
   private spawn(number: number): void {
     const about = { generation: number };
     // There may be something to say of it before it is there.
     let generation: GenerationProcess | undefined;
     try {
       if (!serving(this.current)) this.blockAsReceived();
+      // Changed by whoever isn't a generation: one that drains may just now spoil it.
+      if (this.generations.size <= 1) this.options.files.note();
       const blockAsBefore = noteBlocking(this.options.sockets);
       generation = new GenerationProcess(
         number,
@@ -247,7 +260,9 @@ export class Supervisor {
     for (const key of this.timers.keys()) {
       if (key.endsWith(`/${number}`)) this.clear(key);
     }
-    generation?.release();
+    if (!generation) return;
+    generation.release();
+    this.attempt(() => this.options.files.putBack(`generation ${number} had ended`));
   }
 
   private setTimer(timer: TimerName | OwnTimerName, generation: number, at: number): void {
