@@ -77,6 +77,7 @@ export function run(args: readonly string[]): void {
     },
     sockets: fds,
     files,
+    killStrays: options.killStrays,
     outside,
     notifier,
     store,

@@ -24,6 +24,7 @@ import {
   type TimerName,
 } from "./model.js";
 import type { Outside } from "./outside.js";
+import { type KillStrays, Strays } from "./strays.js";
 import { name } from "./texts.js";
 
 // sysexits.h
@@ -45,6 +46,7 @@ export interface SupervisorOptions {
   /** Those that were passed or bound. */
   readonly sockets: readonly number[];
   readonly files: Pick<SocketFiles, "note" | "putBack" | "putBackNames">;
+  readonly killStrays: KillStrays;
   readonly log: Log;
   readonly stopOn: readonly NodeJS.Signals[];
   readonly reloadSignals: readonly NodeJS.Signals[];
@@ -62,6 +64,7 @@ export interface ReloadResult {
 export class Supervisor {
   private current = initialState;
   private readonly generations = new Map<number, GenerationProcess>();
+  private readonly strays: Strays;
   private readonly blockAsReceived: () => void;
   /** For each generation: makes the sockets block as they did before it was started. */
   private readonly blockAsBefore = new Map<number, () => void>();
@@ -74,7 +77,9 @@ export class Supervisor {
   private lastAsker = 0;
 
   constructor(private readonly options: SupervisorOptions) {
-    this.blockAsReceived = noteBlocking(options.sockets);
+    const { sockets, killStrays, launch, log, outside } = options;
+    this.blockAsReceived = noteBlocking(sockets);
+    this.strays = new Strays(sockets, killStrays, this.generations, launch.environment, log, outside);
   }
 
   start(): void {
@@ -190,6 +195,7 @@ export class Supervisor {
       case "result":
         return this.answer(effect);
       case "exit":
+        this.attempt(() => this.strays.finish());
         return this.options.exit(effect.status);
     }
   }
@@ -263,6 +269,7 @@ export class Supervisor {
     if (!generation) return;
     generation.release();
     this.attempt(() => this.options.files.putBack(`generation ${number} had ended`));
+    this.attempt(() => this.strays.look());
   }
 
   private setTimer(timer: TimerName | OwnTimerName, generation: number, at: number): void {

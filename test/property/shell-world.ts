@@ -80,6 +80,7 @@ export class ShellWorld implements Outside {
       store: this.store,
       sockets: [],
       files: { note() {}, putBack() {}, putBackNames() {} },
+      killStrays: "own",
       log: (priority, text) => observe({ did: "log", priority, text }),
       stopOn: ["SIGTERM", "SIGINT"],
       reloadSignals: ["SIGHUP"],
