@@ -136,7 +136,9 @@ export class Strays {
     const cgroup = cgroupOf(pid);
     const unit = this.ownUnit();
     const isInUnit = unit !== undefined && `${cgroup}/`.startsWith(`${unit}/`);
-    if (isInUnit && living.every(({ pid }) => startedAt < (stat(pid)?.startedAt ?? 0))) {
+    const isOlder = (other: number) => startedAt < (stat(other)?.startedAt ?? 0);
+    // One that is older than this process may be an earlier supervisor's that still drains (KillMode=process).
+    if (isInUnit && !isOlder(process.pid) && living.every(({ pid }) => isOlder(pid))) {
       return { isOwn: true, text: "though it is in this unit, and older than every generation that there is" };
     }
     // Another service that the .socket unit is for, too.

@@ -48,7 +48,15 @@ export function runtimePlaces({ RUNTIME_DIRECTORY = "", XDG_RUNTIME_DIR }: NodeJ
 function firstDirectory(list: string): string {
   const parts = list.split(":");
   const prefixes = parts.map((_, index) => parts.slice(0, parts.length - index).join(":"));
-  return prefixes.find(prefix => statSync(prefix, { throwIfNoEntry: false })?.isDirectory()) ?? parts[0]!;
+  return prefixes.find(isDirectory) ?? parts[0]!;
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** The runtime directory of the supervisor with this pid, in one of those places. */

@@ -145,6 +145,23 @@ test("one that can't be told to be a generation's is named, and killed with --ki
   await gone(second);
 });
 
+test("one of an earlier supervisor, which may still drain with KillMode=process, is named only", async () => {
+  const service = ["Delegate=no", "KillMode=process", "Restart=no"];
+  const { unit, path, script } = install(`escape("", {})`, { service });
+  await unit.start();
+  const stray = await escaped(unit, 1);
+  script("");
+  await unit.must("kill", "--kill-who=main", "--signal=KILL", unit.service);
+  await unit.systemctl("reset-failed", unit.service);
+  const from = unit.log.count;
+  await unit.must("start", unit.service);
+  await unit.reload();
+  const outcome = "it may go on answering clients \\(--kill-strays all would kill it\\)$";
+  await unit.log.next(told(stray, path, "and it can't be told to be of a generation", outcome), from);
+  expect(isAlive(stray)).toBe(true);
+  process.kill(stray, "SIGKILL");
+});
+
 test("systemd, and another service that the sockets are for, hold them untouched and untold, even with --kill-strays all", async () => {
   const { unit } = install("", { options: "--kill-strays all" });
   const other = `other-${randomBytes(4).toString("hex")}.service`;
