@@ -33,6 +33,8 @@ export class Strays {
   private search: Generator<Holder | undefined> | undefined;
   private isLeftOut: (pid: number) => boolean = () => false;
   private roundsLeft = 0;
+  /** Processes that are older than this one were looked at. */
+  private knowsOlder = false;
   private hasKilled = false;
   /** Those that were told of, by pid and start; and those of them that the search has come by. */
   private known = new Set<string>();
@@ -52,34 +54,35 @@ export class Strays {
     private readonly outside: Pick<Outside, "after" | "now" | "kill" | "releaseMemory">,
   ) {}
 
+  /** A search is under way; it releases memory at its end. */
+  get isLooking(): boolean {
+    return this.search !== undefined;
+  }
+
   /** Looks for them from now on, in slices. */
   look(): void {
     this.sockets ??= describeSockets(this.fds);
     if (this.sockets.size === 0) return;
-    const isUnderWay = this.search !== undefined;
-    this.begin(this.expected());
-    if (!isUnderWay) this.outside.after(1, () => this.goOn());
+    const wasLooking = this.isLooking;
+    this.begin();
+    if (!wasLooking) this.outside.after(1, () => this.goOn());
   }
 
   /** Does at once what is left to be done, for there will be no later. */
   finish(): void {
     if (!this.search) return;
-    // What is older than this process is of none of its generations; and it may be much, with many files.
-    const [isExpected, start] = [this.expected(), stat(process.pid)?.startedAt ?? 0];
-    this.begin(pid => isExpected(pid) || (stat(pid)?.startedAt ?? 0) < start);
+    this.knowsOlder = true;
+    this.begin();
     while (this.search) this.step();
   }
 
-  /** Those that may hold the sockets, and need no look. */
-  private expected(): (pid: number) => boolean {
+  private begin(): void {
     // What passed us the sockets, systemd as a rule, keeps them; and so may those above it.
-    const pids = new Set([1, ...lineage(process.pid)]);
-    for (const { cgroup } of this.living.values()) for (const pid of cgroup?.pids ?? []) pids.add(pid);
-    return pid => pids.has(pid);
-  }
-
-  private begin(isLeftOut: (pid: number) => boolean): void {
-    this.isLeftOut = isLeftOut;
+    const expected = new Set([1, ...lineage(process.pid)]);
+    for (const { cgroup } of this.living.values()) for (const pid of cgroup?.pids ?? []) expected.add(pid);
+    // What is older than this process may be an earlier supervisor's: one look is enough, for it may be much, with many files.
+    const start = this.knowsOlder ? (stat(process.pid)?.startedAt ?? 0) : 0;
+    this.isLeftOut = pid => expected.has(pid) || (start > 0 && (stat(pid)?.startedAt ?? 0) < start);
     this.roundsLeft = ROUNDS;
     this.newRound();
   }
@@ -102,6 +105,7 @@ export class Strays {
     if (value) this.take(value);
     if (!done) return;
     this.known = this.seen;
+    this.knowsOlder = true;
     this.search = undefined;
     if (this.hasKilled && --this.roundsLeft > 0) this.newRound();
   }

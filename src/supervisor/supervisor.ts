@@ -151,7 +151,7 @@ export class Supervisor {
     this.stepping = false;
     const { outside } = this.options;
     // By a timer, because Node lets libuv wake up once more for timers that were cleared, unless a later one was sooner.
-    if (isIdle(this.current) && !wasIdle) outside.after(1, outside.releaseMemory);
+    if (isIdle(this.current) && !wasIdle && !this.strays.isLooking) outside.after(1, outside.releaseMemory);
   }
 
   private handle(event: Event): void {
