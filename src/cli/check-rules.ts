@@ -10,6 +10,7 @@ import { commandLine, timeoutBeyond } from "../systemd/unit-files.js";
 import { COMMAND } from "./check-command.js";
 import { type Facts, findZerodown, isDirect } from "./check-facts.js";
 import { type Finding, type Fix, type Rule, serviceFix, shown } from "./check-finding.js";
+import { SOCKET_PATHS } from "./check-socket-paths.js";
 import { SURROUNDINGS } from "./check-surroundings.js";
 
 const INFINITY = 2n ** 64n - 1n;
@@ -249,6 +250,7 @@ export const RULES = {
   },
   ...COMMAND,
   ...SURROUNDINGS,
+  ...SOCKET_PATHS,
 } satisfies Record<string, Rule>;
 
 /** ExecStart= with all that is wrong with it put right, so that two findings have one fix. */

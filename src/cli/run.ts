@@ -9,6 +9,7 @@ import type { NativeError } from "../native/index.js";
 import type { Listen } from "../sockets/address.js";
 import { bindSocket } from "../sockets/bind.js";
 import { describeFd } from "../sockets/describe.js";
+import { SocketFiles } from "../sockets/files.js";
 import { removeSocketFile } from "../sockets/remove.js";
 import { createLog, type Log } from "../supervisor/log.js";
 import { outside } from "../supervisor/outside.js";
@@ -18,7 +19,7 @@ import { UnitCgroup } from "../systemd/cgroup.js";
 import { FdStore } from "../systemd/fd-store.js";
 import { ListenFdsError, listenFds, type PassedFd, refuseConnections, UNNAMED } from "../systemd/listen-fds.js";
 import { Notifier } from "../systemd/notify.js";
-import { createRuntimeDirectory, removeRuntimeDirectory } from "../systemd/runtime-directory.js";
+import { createRuntimeDirectory, type RuntimeDirectory, removeRuntimeDirectory } from "../systemd/runtime-directory.js";
 import { watchdogTimeout } from "../systemd/watchdog.js";
 import { CommandError, UsageError } from "./options.js";
 import { parseRunOptions, RUN_HELP, type RunOptions } from "./run-options.js";
@@ -56,8 +57,12 @@ export function run(args: readonly string[]): void {
   });
   const sockets = [...passed, ...bound];
   store.leaveOut(sockets);
-  const runtimeDirectory = makeRuntimeDirectory(environment);
+  const runtimeDirectory = makeRuntimeDirectory(environment, log);
   leftovers.push(() => removeRuntimeDirectory(runtimeDirectory));
+
+  const fds = sockets.map(({ fd }) => fd);
+  const files = new SocketFiles(fds, log);
+  leftovers.push(() => files.close());
 
   const supervisor = new Supervisor({
     config: { pid: process.pid, watchdog: watchdog(environment, log), ...options },
@@ -68,9 +73,11 @@ export function run(args: readonly string[]): void {
       fds: () => [...sockets, ...store.fds],
       fdstoreMax,
       cgroup: takeCgroup(environment, log),
-      runtimeDirectory,
+      runtimeDirectory: runtimeDirectory.path,
     },
-    sockets: sockets.map(({ fd }) => fd),
+    sockets: fds,
+    files,
+    killStrays: options.killStrays,
     outside,
     notifier,
     store,
@@ -82,7 +89,7 @@ export function run(args: readonly string[]): void {
     exit: status => setImmediate(() => process.exit(status)),
   });
   const served = { supervisor, sockets, store };
-  const control = openControl(options.control ?? `${runtimeDirectory}/${CONTROL_NAME}`, served, log);
+  const control = openControl(options.control ?? `${runtimeDirectory.path}/${CONTROL_NAME}`, served, log);
   leftovers.push(() => control?.close());
   log("info", sockets.length > 0 ? `sockets: ${sockets.map(describe).join(", ")}` : NO_SOCKETS);
   if (store.fds.length > 0) log("info", `stored before: ${store.fds.map(describe).join(", ")}`);
@@ -213,9 +220,9 @@ function workingDirectory(given: string | undefined, { PWD }: NodeJS.ProcessEnv)
   }
 }
 
-function makeRuntimeDirectory(environment: NodeJS.ProcessEnv): string {
+function makeRuntimeDirectory(environment: NodeJS.ProcessEnv, log: Log): RuntimeDirectory {
   try {
-    return createRuntimeDirectory(environment);
+    return createRuntimeDirectory(environment, what => log("warning", what));
   } catch (error) {
     throw new CommandError((error as Error).message, EX_CANTCREAT);
   }

@@ -4,6 +4,8 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { parseListen } from "../sockets/address.js";
 import { startLimit } from "../supervisor/machine.js";
+import type { Scope } from "../systemd/manager.js";
+import { longestSocketPath, SOCKET_PATH_BYTES, tooLongText } from "../systemd/runtime-directory.js";
 import { serviceFile, socketFile, type UnitPlan } from "../systemd/unit-files.js";
 import { isRelative } from "./check-command.js";
 import { parseArguments, parseValue, UsageError } from "./options.js";
@@ -36,6 +38,8 @@ const OPTIONS = {
   system: { type: "boolean" },
   zerodown: { type: "string" },
 } as const;
+/** Of 32 bits: whose manager it is for isn't known here. */
+const LONGEST_UID = 4_294_967_294;
 const OWN = new Set(["run-as", "user", "system", "zerodown", "help"]);
 
 export function unit(args: readonly string[]): number {
@@ -89,9 +93,10 @@ function readPlan(args: readonly string[]): UnitPlan | null {
   if (isRelative(program) && options.workingDirectory === undefined) {
     throw new UsageError(`the command "${program}" is no absolute path, and there is no --working-directory`);
   }
+  const scope = values.user ? "user" : "system";
   return {
-    name: unitName(name),
-    scope: values.user ? "user" : "system",
+    name: unitName(name, scope),
+    scope,
     zerodown: zerodownPath(values.zerodown),
     runArguments,
     ...readSockets(listen),
@@ -103,13 +108,17 @@ function readPlan(args: readonly string[]): UnitPlan | null {
 }
 
 /** What systemd takes, but for what means something else in a path or in RuntimeDirectory=. */
-function unitName(text: string): string {
+function unitName(text: string, scope: Scope): string {
   const name = text.replace(/\.service$/, "");
   if (/\.(socket|target|timer|path|mount|automount|swap|slice|scope|device)$/.test(name)) {
     throw new UsageError(`"${text}" is no name of a service`);
   }
-  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$/.test(name)) return name;
-  throw new UsageError(`"${text}" is no name for a unit (letters, digits, "_", "." and "-", 200 at most)`);
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$/.test(name)) {
+    throw new UsageError(`"${text}" is no name for a unit (letters, digits, "_", "." and "-", 200 at most)`);
+  }
+  const runtimeDirectory = `${scope === "system" ? "/run" : `/run/user/${LONGEST_UID}`}/${name}`;
+  if (longestSocketPath(runtimeDirectory) <= SOCKET_PATH_BYTES) return name;
+  throw new UsageError(`"${text}" is too long a name: ${tooLongText([runtimeDirectory])}`);
 }
 
 function zerodownPath(given: string | undefined): string {
@@ -134,8 +143,10 @@ function readSockets(
   for (const { option, text, address } of listen) {
     if (address.family !== "unix" && address.port === 0)
       throw new UsageError(`--${option}: a unit needs a port, not 0`);
-    if (address.family === "unix" && Buffer.byteLength(address.name) > 107) {
-      throw new UsageError(`--${option}: "${text}" is longer than the 107 bytes that the name of a socket may have`);
+    if (address.family === "unix" && Buffer.byteLength(address.name) > SOCKET_PATH_BYTES) {
+      throw new UsageError(
+        `--${option}: "${text}" is longer than the ${SOCKET_PATH_BYTES} bytes that the name of a socket may have`,
+      );
     }
   }
   const names = [...new Set(listen.map(({ name }) => name))];

@@ -40,3 +40,4 @@ bool socket_init(napi_env env, napi_value exports);
 bool message_init(napi_env env, napi_value exports);
 bool file_init(napi_env env, napi_value exports);
 bool memory_init(napi_env env, napi_value exports);
+bool lock_init(napi_env env, napi_value exports);

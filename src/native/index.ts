@@ -120,6 +120,11 @@ interface Native {
   alarm(fd: number): number;
   /** Closes a descriptor that came from somebody else: what close(2) waits for, this doesn't. */
   closeAside(fd: number): void;
+  /**
+   * Locks the open file of a descriptor against every other one of the same file (flock(2)), until it is closed: the kernel
+   * does that too when this process ends, whatever ends it. False: another one has the lock.
+   */
+  lock(fd: number): boolean;
   /** An extended attribute's value; null when the file has none of that name. */
   xattr(path: string, name: string): string | null;
   /**

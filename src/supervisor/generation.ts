@@ -8,6 +8,7 @@ import { parseEnvFile } from "../systemd/env-file.js";
 import { LISTEN_FDS_START, type PassedFd } from "../systemd/listen-fds.js";
 import type { NotifyMessage } from "../systemd/notify-message.js";
 import { NotifySocket } from "../systemd/notify-socket.js";
+import { notifySocketIn } from "../systemd/runtime-directory.js";
 import { childEnvironment } from "./child-environment.js";
 import type { End, ReadyMode } from "./model.js";
 import type { Outside } from "./outside.js";
@@ -79,7 +80,7 @@ export class GenerationProcess {
   ) {
     try {
       this.notifySocket = new NotifySocket(
-        `${launch.runtimeDirectory}/notify-${number}`,
+        notifySocketIn(launch.runtimeDirectory, number),
         (message, fds) => listener.onMessage(message, fds),
         what => listener.onProblem(what),
         pid => this.cgroup?.contains(pid) !== false,

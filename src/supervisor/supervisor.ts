@@ -2,6 +2,7 @@
 
 import type { NativeError } from "../native/index.js";
 import { noteBlocking } from "../sockets/blocking.js";
+import type { SocketFiles } from "../sockets/files.js";
 import type { FdStore } from "../systemd/fd-store.js";
 import type { Notifier } from "../systemd/notify.js";
 import type { NotifyMessage } from "../systemd/notify-message.js";
@@ -23,6 +24,7 @@ import {
   type TimerName,
 } from "./model.js";
 import type { Outside } from "./outside.js";
+import { type KillStrays, Strays } from "./strays.js";
 import { name } from "./texts.js";
 
 // sysexits.h
@@ -43,6 +45,8 @@ export interface SupervisorOptions {
   readonly store: FdStore;
   /** Those that were passed or bound. */
   readonly sockets: readonly number[];
+  readonly files: Pick<SocketFiles, "note" | "putBack" | "putBackNames">;
+  readonly killStrays: KillStrays;
   readonly log: Log;
   readonly stopOn: readonly NodeJS.Signals[];
   readonly reloadSignals: readonly NodeJS.Signals[];
@@ -60,6 +64,7 @@ export interface ReloadResult {
 export class Supervisor {
   private current = initialState;
   private readonly generations = new Map<number, GenerationProcess>();
+  private readonly strays: Strays;
   private readonly blockAsReceived: () => void;
   /** For each generation: makes the sockets block as they did before it was started. */
   private readonly blockAsBefore = new Map<number, () => void>();
@@ -72,7 +77,9 @@ export class Supervisor {
   private lastAsker = 0;
 
   constructor(private readonly options: SupervisorOptions) {
-    this.blockAsReceived = noteBlocking(options.sockets);
+    const { sockets, killStrays, launch, log, outside } = options;
+    this.blockAsReceived = noteBlocking(sockets);
+    this.strays = new Strays(sockets, killStrays, this.generations, launch.environment, log, outside);
   }
 
   start(): void {
@@ -144,13 +151,16 @@ export class Supervisor {
     this.stepping = false;
     const { outside } = this.options;
     // By a timer, because Node lets libuv wake up once more for timers that were cleared, unless a later one was sooner.
-    if (isIdle(this.current) && !wasIdle) outside.after(1, outside.releaseMemory);
+    if (isIdle(this.current) && !wasIdle && !this.strays.isLooking) outside.after(1, outside.releaseMemory);
   }
 
   private handle(event: Event): void {
     const before = this.current;
     const [state, effects] = step(before, event, this.options.config);
     this.current = state;
+    const promoted = serving(state);
+    // Before its predecessor is told to stop.
+    if (promoted && promoted.number !== serving(before)?.number) this.attempt(() => this.promoted(promoted.number));
     for (const effect of effects) this.attempt(() => this.perform(effect));
     if (state !== before) for (const callback of this.followers) this.attempt(callback);
   }
@@ -185,8 +195,15 @@ export class Supervisor {
       case "result":
         return this.answer(effect);
       case "exit":
+        this.attempt(() => this.strays.finish());
         return this.options.exit(effect.status);
     }
+  }
+
+  /** What it has done to the sockets' files until it became ready it means to, but for the end of one of them. */
+  private promoted(number: number): void {
+    this.options.files.putBackNames(`generation ${number} became ready`);
+    this.options.files.note();
   }
 
   private spawn(number: number): void {
@@ -195,6 +212,8 @@ export class Supervisor {
     let generation: GenerationProcess | undefined;
     try {
       if (!serving(this.current)) this.blockAsReceived();
+      // Changed by whoever isn't a generation: one that drains may just now spoil it.
+      if (this.generations.size <= 1) this.options.files.note();
       const blockAsBefore = noteBlocking(this.options.sockets);
       generation = new GenerationProcess(
         number,
@@ -247,7 +266,10 @@ export class Supervisor {
     for (const key of this.timers.keys()) {
       if (key.endsWith(`/${number}`)) this.clear(key);
     }
-    generation?.release();
+    if (!generation) return;
+    generation.release();
+    this.attempt(() => this.options.files.putBack(`generation ${number} had ended`));
+    this.attempt(() => this.strays.look());
   }
 
   private setTimer(timer: TimerName | OwnTimerName, generation: number, at: number): void {

@@ -79,6 +79,8 @@ export class ShellWorld implements Outside {
       notifier: { send: assignments => observe({ did: "tell", assignments }) },
       store: this.store,
       sockets: [],
+      files: { note() {}, putBack() {}, putBackNames() {} },
+      killStrays: "own",
       log: (priority, text) => observe({ did: "log", priority, text }),
       stopOn: ["SIGTERM", "SIGINT"],
       reloadSignals: ["SIGHUP"],

@@ -156,6 +156,24 @@ test.each<[keyof typeof RULES, Facts, string[]]>([
     [],
   ],
   ["socketInRuntimeDirectory", facts({}, { socket: { Listen: [["Stream", "/run/app.sock"]] } }), []],
+  ["socketPaths", facts({ RuntimeDirectory: ["n".repeat(71)] }), []],
+  [
+    "socketPaths",
+    facts({ RuntimeDirectory: ["n".repeat(72), "short"] }),
+    [`warning RuntimeDirectory=${"n".repeat(72)}: no fix`],
+  ],
+  ["socketPaths", facts({ RuntimeDirectory: [] }), []],
+  ["ownPaths", facts(start(Z, "run", "--control", `/${"c".repeat(106)}`, "--", "/srv/app")), []],
+  [
+    "ownPaths",
+    facts(start(Z, "run", "--control", `/${"c".repeat(107)}`, "--", "/srv/app")),
+    [`error ExecStart=${Z}: no fix`],
+  ],
+  [
+    "ownPaths",
+    facts(start(Z, "run", "--listen", `/${"l".repeat(107)}`, "--", "/srv/app")),
+    [`error ExecStart=${Z}: no fix`],
+  ],
   [
     "runtimeDirectory",
     facts({ RuntimeDirectory: [], User: "www" }),

@@ -47,6 +47,7 @@ const INTEGERS: Call[] = [
   ["setNonBlocking: the descriptor", (value: number) => native.setNonBlocking(value, true)],
   ["alarm", native.alarm],
   ["closeAside", native.closeAside],
+  ["lock", native.lock],
   ["sameFile: the one", (value: number) => native.sameFile(value, 0)],
   ["sameFile: the other", (value: number) => native.sameFile(0, value)],
   ["spawn: a descriptor", (value: number) => native.spawn({ ...GOOD_SPAWN, fds: [0, value] })],

@@ -132,6 +132,20 @@ function setXattr(value: string): boolean {
   return true;
 }
 
+describe("lock", () => {
+  test("is had by one open file at a time, of a directory too, and goes with it", () => {
+    const [first, second] = [openSync(directory.path, "r"), openSync(directory.path, "r")];
+    expect([native.lock(first), native.lock(first), native.lock(second)]).toEqual([true, true, false]);
+    closeSync(first);
+    expect(native.lock(second)).toBe(true);
+    closeSync(second);
+  });
+
+  test("of what isn't open is an error", () => {
+    expect(thrown(() => native.lock(9999))).toMatchObject({ code: "EBADF", syscall: "flock" });
+  });
+});
+
 describe("xattr", () => {
   test("is its text; null where there is none, or none of that name", () => {
     expect(native.xattr(FILE, "user.none")).toBeNull();
