@@ -1,6 +1,5 @@
 // zerodown run: supervise a command.
 
-import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Method } from "../control/connection.js";
 import { ControlListener } from "../control/listener.js";
@@ -13,6 +12,7 @@ import { SocketFiles } from "../sockets/files.js";
 import { removeSocketFile } from "../sockets/remove.js";
 import { createLog, type Log } from "../supervisor/log.js";
 import { outside } from "../supervisor/outside.js";
+import { receivedEnvironment, receivedState } from "../supervisor/received.js";
 import { leaveStderrAlone } from "../supervisor/stderr.js";
 import { Supervisor } from "../supervisor/supervisor.js";
 import { UnitCgroup } from "../systemd/cgroup.js";
@@ -21,6 +21,7 @@ import { ListenFdsError, listenFds, type PassedFd, refuseConnections, UNNAMED } 
 import { Notifier } from "../systemd/notify.js";
 import { createRuntimeDirectory, type RuntimeDirectory, removeRuntimeDirectory } from "../systemd/runtime-directory.js";
 import { watchdogTimeout } from "../systemd/watchdog.js";
+import { asGiven } from "./given.js";
 import { CommandError, UsageError } from "./options.js";
 import { parseRunOptions, RUN_HELP, type RunOptions } from "./run-options.js";
 
@@ -39,6 +40,7 @@ export function run(args: readonly string[]): void {
     return;
   }
   checkSignals(options);
+  const received = receivedEnvironment();
   const { env: environment } = process;
   const log = createLog(environment);
 
@@ -47,7 +49,7 @@ export function run(args: readonly string[]): void {
   const store = new FdStore(fdstoreMax, notifier, what => log("debug", `fd store: ${what}`));
   const passed = receiveSockets(environment, store, why => log("warning", why));
   checkNames(passed, options.listen);
-  const directory = workingDirectory(options.workingDirectory, environment);
+  const given = asGiven(options, args, received);
   const leftovers: (() => void)[] = [];
   process.once("exit", () => cleanUp(leftovers));
   const bound = options.listen.map(listen => {
@@ -68,8 +70,9 @@ export function run(args: readonly string[]): void {
     config: { pid: process.pid, watchdog: watchdog(environment, log), ...options },
     launch: {
       ...options,
-      directory,
-      environment,
+      ...given,
+      environment: received,
+      ...receivedState(),
       fds: () => [...sockets, ...store.fds],
       fdstoreMax,
       cgroup: takeCgroup(environment, log),
@@ -201,23 +204,6 @@ function cleanUp(leftovers: readonly (() => void)[]): void {
 
 function removeFileOf({ address }: Listen): void {
   if (address.family === "unix" && address.name.startsWith("/")) removeSocketFile(address.name);
-}
-
-/** As a path, so that a deployment can put another directory there. */
-function workingDirectory(given: string | undefined, { PWD }: NodeJS.ProcessEnv): string {
-  try {
-    if (given !== undefined) {
-      if (!statSync(given).isDirectory()) throw new Error(`"${given}" is no directory`);
-      return resolve(given);
-    }
-    // The shell's own idea of it, which keeps the symbolic links, if it is true.
-    const [here, shells] = [statSync("."), statSync(PWD ?? ".", { throwIfNoEntry: false })];
-    return PWD?.startsWith("/") && shells?.ino === here.ino && shells.dev === here.dev ? PWD : process.cwd();
-  } catch (error) {
-    throw new UsageError(
-      `${given === undefined ? "the working directory" : "--working-directory"}: ${(error as Error).message}`,
-    );
-  }
 }
 
 function makeRuntimeDirectory(environment: NodeJS.ProcessEnv, log: Log): RuntimeDirectory {

@@ -14,6 +14,7 @@ export interface NativeError extends Error {
   path?: string;
 }
 
+/** Paths, arguments, variables and the directory are strings of bytes (systemd/bytes.ts). */
 export interface SpawnOptions {
   /** Files to execute: the first that exists and may be executed (execve(2)). */
   paths: readonly string[];

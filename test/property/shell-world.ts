@@ -67,6 +67,8 @@ export class ShellWorld implements Outside {
         command: ["app"],
         directory: "/",
         envFile: undefined,
+        fileLimit: -1,
+        ignoresSigpipe: false,
         environment: { LISTEN_FDS: "9", LISTEN_PID: "1", LISTEN_FDNAMES: "received" },
         fds: () => [...this.sockets, ...this.store.fds],
         fdstoreMax: STORE_MAX,

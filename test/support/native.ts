@@ -6,6 +6,9 @@ import { type ExitStatus, type NativeError, native, type SpawnOptions } from "..
 
 export const PYTHON = "/usr/bin/python3";
 
+/** A text as the addon takes arguments, variables and paths: a character for each byte. */
+export const bytes = (text: string) => Buffer.from(text).toString("latin1");
+
 /** Starts a child with nothing special about it, but for `options`. */
 export function spawn(options: Partial<SpawnOptions> & { argv: readonly string[] }): { pid: number; pidfd: number } {
   return native.spawn({

@@ -38,6 +38,8 @@ function launch(cgroup: Cgroup): Launch {
     directory: "/",
     envFile: undefined,
     environment: {},
+    fileLimit: -1,
+    ignoresSigpipe: false,
     fds: () => [],
     fdstoreMax: 0,
     cgroup: { create: () => cgroup },

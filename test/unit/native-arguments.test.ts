@@ -56,6 +56,15 @@ const INTEGERS: Call[] = [
   ["spawn: fileLimit", (value: number) => native.spawn({ ...GOOD_SPAWN, fileLimit: value })],
 ];
 
+/** A character for each byte. */
+const BYTES: Call[] = [
+  ["spawn: directory", (value: string) => native.spawn({ ...GOOD_SPAWN, directory: value })],
+  ["spawn: a path", (value: string) => native.spawn({ ...GOOD_SPAWN, paths: ["a", value] })],
+  ["spawn: an argument", (value: string) => native.spawn({ ...GOOD_SPAWN, argv: ["a", value] })],
+  ["spawn: a variable", (value: string) => native.spawn({ ...GOOD_SPAWN, environment: ["a=b", value] })],
+  ["spawn: a pid variable", (value: string) => native.spawn({ ...GOOD_SPAWN, pidVariables: ["a", value] })],
+];
+
 const STRINGS: Call[] = [
   ["send", (value: string) => native.send(0, value, [])],
   ["bindUnix", (value: string) => native.bindUnix(SOCK_STREAM, value)],
@@ -65,11 +74,7 @@ const STRINGS: Call[] = [
   ["xattr: the path", (value: string) => native.xattr(value, "user.x")],
   ["xattr: the name", (value: string) => native.xattr("/", value)],
   ["spawn: cgroup", (value: string) => native.spawn({ ...GOOD_SPAWN, cgroup: value })],
-  ["spawn: directory", (value: string) => native.spawn({ ...GOOD_SPAWN, directory: value })],
-  ["spawn: a path", (value: string) => native.spawn({ ...GOOD_SPAWN, paths: ["a", value] })],
-  ["spawn: an argument", (value: string) => native.spawn({ ...GOOD_SPAWN, argv: ["a", value] })],
-  ["spawn: a variable", (value: string) => native.spawn({ ...GOOD_SPAWN, environment: ["a=b", value] })],
-  ["spawn: a pid variable", (value: string) => native.spawn({ ...GOOD_SPAWN, pidVariables: ["a", value] })],
+  ...BYTES,
 ];
 
 const ARRAYS: Call[] = [
@@ -104,6 +109,10 @@ describe("a TypeError refuses what is no integer", () => {
 
 describe("a TypeError refuses what is no string, or has NUL bytes", () => {
   test.each(STRINGS)("%s", (_, call) => refusesAll(call, NOT_STRINGS));
+});
+
+describe("a TypeError refuses what is more than a byte", () => {
+  test.each(BYTES)("%s", (_, call) => refusesAll(call, ["\u0100", "\ufffd", "a😀"]));
 });
 
 describe("a TypeError refuses what is no array", () => {
