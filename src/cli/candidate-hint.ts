@@ -6,7 +6,9 @@ import type { SocketReport } from "../control/types.js";
 export function addressHint(lines: readonly string[], sockets: readonly SocketReport[]): string[] {
   const complaints = lines.filter(line => /EADDRINUSE|address (?:is )?already in use|connection in use/i.test(line));
   if (complaints.length === 0) return [];
-  const held = sockets.filter(({ stored }) => !stored).find(socket => complaints.some(line => names(line, socket)));
+  // Node prints the address once more below its stack trace, when the complaint itself is above the last lines.
+  const places = [...complaints, ...lines.filter(line => /^\s*(?:port|address): /.test(line))];
+  const held = sockets.filter(({ stored }) => !stored).find(socket => places.some(line => names(line, socket)));
   if (!held) return [];
   const { address, fd } = held;
   return [

@@ -22,6 +22,12 @@ test.each([
   ]);
 });
 
+test("the end of Node's report, of which the beginning is cut off", () => {
+  const lines = ["  code: 'EADDRINUSE',", "  errno: -98,", "  address: '::',", "  port: 8000", "}"];
+  expect(addressHint(lines, SOCKETS)).toHaveLength(1);
+  expect(addressHint(lines, SOCKETS.slice(1))).toEqual([]);
+});
+
 test.each([
   "Error: listen EADDRINUSE: address already in use :::80000",
   "Error: listen EADDRINUSE: address already in use :::18000",
