@@ -11,7 +11,7 @@ const SERVE = `
 import { writeSync } from "node:fs";
 import { createServer } from "node:http";
 import { serve } from ${JSON.stringify(`${ROOT}dist/index.js`)};
-await serve(createServer());
+await serve(createServer(), { ready: false });
 writeSync(9, "\\n");`;
 
 test.each([
