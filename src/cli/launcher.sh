@@ -16,6 +16,10 @@
 ':' //;   done
 ':' //; }
 ':' //; set -f; keep $(ulimit -Sn; copy; echo -; export -p)
+':' //; # npm puts the command beside the Node that it is for: that of nvm, asdf or volta isn't in systemd's $PATH.
+':' //; start() { if [ -f "${0%/*}/node" ] && [ -x "${0%/*}/node" ]; then exec "${0%/*}/node" "$@"; fi; command -v node >/dev/null || start_far "$@"; exec node "$@"; }
+':' //; # Nor beside the command, which is a link from elsewhere.
+':' //; start_far() { exec "$(readlink -f -- "$0" | sed 's|/lib/node_modules/.*|/bin/node|; t; s|.*|node|')" "$@"; }
 ':' //; # Node 20 warns of --jitless without --no-expose-wasm; 24 knows no such option.
-':' //; is_known() { node "$1" --version >/dev/null 2>&1 && echo "$1"; }
-':' //; exec node --expose-gc --max-semi-space-size=1 --jitless $(is_known --no-expose-wasm) -- "$0" "$@"
+':' //; is_known() { (start "$1" --version) >/dev/null 2>&1 && echo "$1"; }
+':' //; start --expose-gc --max-semi-space-size=1 --jitless $(is_known --no-expose-wasm) -- "$0" "$@"

@@ -8,6 +8,7 @@ import { VarlinkError } from "../control/varlink.js";
 import { formatTimeSpan } from "../systemd/time-span.js";
 import { askStatus } from "./ask-status.js";
 import { call, noSupervisor, refused } from "./call.js";
+import { addressHint } from "./candidate-hint.js";
 import { candidateOutput } from "./candidate-output.js";
 import { CommandError, parseArguments, timeOption } from "./options.js";
 import { EX_NOPERM, EX_UNAVAILABLE, findTarget, readNamed, TARGET_OPTIONS, type UnitTarget } from "./target.js";
@@ -127,7 +128,8 @@ async function reloadUnit(
     if (result === "done" && newest?.state === "serving") return describe(status);
     if (result !== "done" || newest?.state === "ended") {
       const lines = newest?.pid === undefined ? [] : candidateOutput(status.pid, newest.pid);
-      throw new CommandError(`${name}: ${status.status} (systemd says: ${result})`, 1, lines);
+      const hint = addressHint(lines, status.sockets);
+      throw new CommandError(`${name}: ${status.status} (systemd says: ${result})`, 1, [...lines, ...hint]);
     }
     throw new CommandError(
       `${name}: systemd is done, but no generation that started since serves: its ExecReload= doesn't wait. See zerodown check ${name}`,
@@ -151,7 +153,7 @@ function ignoreNoCandidate(error: unknown): void {
 async function explain({ reason = "", pid }: Partial<ReloadFailure>, path: string): Promise<CommandError> {
   const status = await askStatus(path).catch(() => undefined);
   const lines = status && pid !== undefined ? candidateOutput(status.pid, pid) : [];
-  return new CommandError(reason, 1, lines);
+  return new CommandError(reason, 1, [...lines, ...addressHint(lines, status?.sockets ?? [])]);
 }
 
 /**

@@ -1,6 +1,6 @@
 // zerodown unit: print a .service and a .socket for a command.
 
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { parseListen } from "../sockets/address.js";
 import { startLimit } from "../supervisor/machine.js";
@@ -10,6 +10,7 @@ import { serviceFile, socketFile, type UnitPlan } from "../systemd/unit-files.js
 import { isRelative } from "./check-command.js";
 import { parseArguments, parseValue, UsageError } from "./options.js";
 import { parseRunOptions, RUN_OPTIONS, SOCKET_TYPES } from "./run-options.js";
+import { findProgram, SYSTEMD_PATH } from "./search-path.js";
 
 export const UNIT_HELP = `Usage: zerodown unit [options] NAME -- COMMAND [ARG…]
 
@@ -101,6 +102,7 @@ function readPlan(args: readonly string[]): UnitPlan | null {
     runArguments,
     ...readSockets(listen),
     fdstoreMax: options.fdstoreMax ?? 0,
+    path: servicePath(program, values.zerodown !== undefined),
     user: userName(values["run-as"], values.user ?? false),
     startLimit: startLimit(options),
     stopLimit: options.stopTimeout,
@@ -125,6 +127,23 @@ function zerodownPath(given: string | undefined): string {
   if (given === undefined) return resolve(process.argv[1]!);
   if (given.startsWith("/")) return given;
   throw new UsageError(`--zerodown: "${given}" is no absolute path`);
+}
+
+/**
+ * The $PATH with which the service finds Node, and its command, as we do; undefined where the manager's own does.
+ *
+ * @param isElsewhere whether the units are for another installation
+ */
+function servicePath(program: string, isElsewhere: boolean): string | undefined {
+  if (isElsewhere) return undefined;
+  const theirs = program.includes("/") ? undefined : findProgram(program, process.env.PATH ?? "");
+  const needed = new Map([
+    ["node", process.execPath],
+    ...(theirs === undefined ? [] : ([[program, resolve(theirs)]] as const)),
+  ]);
+  const missing = [...needed].filter(([name]) => findProgram(name, SYSTEMD_PATH) === undefined);
+  if (missing.length === 0) return undefined;
+  return [...new Set(missing.map(([, path]) => dirname(path))), SYSTEMD_PATH].join(":");
 }
 
 function userName(user: string | undefined, isUserManager: boolean): string | undefined {

@@ -21,7 +21,7 @@ import {
   tell,
   update,
 } from "./move.js";
-import { capital, failureText, hintText, name, statusText } from "./texts.js";
+import { capital, daemonText, failureText, hintText, name, statusText } from "./texts.js";
 import { abort, beginFeeding, isDoomed, prolong, setFeedTimer, watch } from "./watchdogs.js";
 
 const MAX_CRASHES = 5;
@@ -284,6 +284,8 @@ function dying(move: Move, { number }: Generation): void {
 function exited(move: Move, generation: Generation, end: End): void {
   const timedOut = generation.killed && !generation.aborted && generation.state === "starting";
   const text = failureText(generation, end, endedAsAsked(move.config, end));
+  if (generation.state === "starting" && isSuccess(end) && !generation.cancelled)
+    log(move, "notice", daemonText(generation));
   gone(move, generation, { text, exitStatus: timedOut ? EX_TEMPFAIL : exitStatusOf(end) }, end);
 }
 

@@ -40,6 +40,14 @@ export function hintText(generation: Generation, config: Config, after: number):
   );
 }
 
+/** For whoever put an app here that leaves its service to a process in the background. */
+export function daemonText(generation: Generation): string {
+  return (
+    `${name(generation)} has exited with status 0 before it was ready. Does it daemonize? ` +
+    'It must stay in the foreground: without -D, with -F or "daemon off;", podman run without -d'
+  );
+}
+
 export function name({ number, pid }: Pick<Generation, "number" | "pid">): string {
   return pid === null ? `generation ${number}` : `generation ${number} (pid ${pid})`;
 }

@@ -74,11 +74,17 @@ export class Manager {
 
   /** systemd's version, e.g. "252.38-1~deb12u1". */
   async version(): Promise<string> {
-    const [variant] = await this.call(PATH, "org.freedesktop.DBus.Properties", "Get", "ss", [
-      `${NAME}.Manager`,
-      "Version",
-    ]);
-    return String((variant as Variant).value);
+    return String(await this.ownProperty("Version"));
+  }
+
+  /** The environment that the manager starts services with: "NAME=value" each. */
+  async environment(): Promise<string[]> {
+    return (await this.ownProperty("Environment")) as string[];
+  }
+
+  private async ownProperty(name: string): Promise<unknown> {
+    const [variant] = await this.call(PATH, "org.freedesktop.DBus.Properties", "Get", "ss", [`${NAME}.Manager`, name]);
+    return (variant as Variant).value;
   }
 
   /**

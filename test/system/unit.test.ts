@@ -1,6 +1,7 @@
 // What `zerodown unit` prints, in the hands of a real systemd.
 
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { afterAll, afterEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
@@ -100,6 +101,30 @@ test.each([
     });
   },
 );
+
+test("a Node that isn't in systemd's $PATH: the units start with it, and so does an app on it", async () => {
+  const bin = `${directory.path}/v20/bin`;
+  mkdirSync(bin, { recursive: true });
+  symlinkSync(ZERODOWN, `${bin}/zerodown`);
+  copyFileSync(process.execPath, `${bin}/nodenvm`);
+  copyFileSync(EXAMPLE_APP, `${directory.path}/app.mjs`);
+  const path = `${directory.path}/v20.sock`;
+  const options = ["--user", "--listen", path, NAME, "--", "nodenvm", `${directory.path}/app.mjs`];
+  const env = { ...process.env, PATH: `${bin}:${process.env.PATH}` };
+  const { stdout } = spawnSync(`${bin}/zerodown`, ["unit", ...options], { encoding: "utf8", env });
+  expect(stdout).toContain(`\nEnvironment=PATH=${bin}:`);
+  const [service, socket] = stdout.split(/^(?=# \S+\.socket$)/m);
+  installUnits({ [`${NAME}.service`]: service!, [`${NAME}.socket`]: socket! });
+  expect(systemctl("start", `${NAME}.socket`).status).toBe(0);
+  expect(await ask(path)).toBe("Hello from generation 1");
+});
+
+test("NoDelay=yes for TCP, and for it alone", () => {
+  const socketOf = (...listen: string[]) => print(...listen, NAME, ...APP)[`${NAME}.socket`];
+  expect(socketOf("--listen", "8080")).toContain("\nNoDelay=yes\n");
+  expect(socketOf("--listen", "/run/a.sock", "--listen", "@a")).not.toContain("NoDelay");
+  expect(socketOf("--listen-datagram", "8080")).not.toContain("NoDelay");
+});
 
 /** The generation that answers. */
 function ask(socketPath: string): Promise<string> {

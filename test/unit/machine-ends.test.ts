@@ -9,7 +9,6 @@ const SIGKILL = { signal: 9, name: "SIGKILL" };
 describe("generation 1 fails", () => {
   test.each([
     ["exits with 3", (machine: Machine) => machine.exits(1, 3), "exited with status 3 before it was ready", 3],
-    ["exits with 0", (machine: Machine) => machine.exits(1, 0), "exited with status 0 before it was ready", 69],
     ["is killed", (machine: Machine) => machine.ends(1, SIGKILL), "was killed by SIGKILL before it was ready", 137],
   ])("the supervisor says why and exits: it %s", (_, fail, reason, status) => {
     const machine = new Machine();
@@ -23,6 +22,21 @@ describe("generation 1 fails", () => {
       `exit ${status}`,
     ]);
     expect(machine.timers).toEqual({});
+  });
+
+  test("it exits with 0: the supervisor asks whether it daemonizes", () => {
+    const machine = new Machine();
+    machine.start();
+    machine.spawned(1);
+    expect(machine.exits(1, 0)).toEqual([
+      expect.stringMatching(
+        /^notice: generation 1 \(pid 101\) has exited with status 0 before it was ready\. Does it daemonize\?/,
+      ),
+      "release 1",
+      "err: start failed after 0us: generation 1 (pid 101) exited with status 0 before it was ready. Giving up",
+      "systemd: STOPPING=1 STATUS=Start failed: generation 1 exited with status 0 before it was ready",
+      "exit 69",
+    ]);
   });
 
   test("one that can't be spawned gives the exit status that goes with it", () => {
@@ -123,6 +137,12 @@ describe("a candidate fails", () => {
       `systemd: READY=1 STATUS=${failed("exited with status 0 before it was ready")}`,
     );
   });
+});
+
+test("a candidate that was aborted, and exits with 0, isn't asked whether it daemonizes", () => {
+  const machine = Machine.reloading();
+  machine.event({ type: "cancel" });
+  expect(machine.exits(2, 0).join()).not.toContain("daemonize");
 });
 
 describe("the current one ends on its own", () => {
