@@ -1,16 +1,25 @@
 // zerodown reload: put what is on disk now into service, and wait for the outcome.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { checkReload } from "../control/check-reply.js";
 import type { ReloadFailure, ReloadReport, StatusReport } from "../control/types.js";
 import { VarlinkError } from "../control/varlink.js";
+import { native } from "../native/index.js";
 import { formatTimeSpan } from "../systemd/time-span.js";
 import { askStatus } from "./ask-status.js";
 import { call, noSupervisor, refused } from "./call.js";
 import { candidateOutput } from "./candidate-output.js";
 import { CommandError, parseArguments, timeOption } from "./options.js";
-import { EX_NOPERM, EX_UNAVAILABLE, findTarget, readNamed, TARGET_OPTIONS, type UnitTarget } from "./target.js";
+import {
+  EX_NOPERM,
+  EX_UNAVAILABLE,
+  findTarget,
+  isAlive,
+  readNamed,
+  TARGET_OPTIONS,
+  type UnitTarget,
+} from "./target.js";
 import { Progress } from "./terminal.js";
 
 // sysexits.h
@@ -170,7 +179,8 @@ function isRunning(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`).length > 0;
   } catch {
-    return false;
+    // Without /proc a zombie seems to run: then nothing is said in its place.
+    return !existsSync("/proc/self") && isAlive(pid);
   }
 }
 
@@ -188,10 +198,20 @@ function describe({ generations }: ReloadReport | StatusReport): string {
  * sends a Type=notify-reload service the signal, too, just before it forks ExecReload=.)
  */
 function processStart(): number {
-  const [, fields = ""] = /\) (.*)/.exec(readFileSync("/proc/self/stat", "utf8")) ?? [];
-  // starttime of proc(5), in ticks of 10 ms since the boot
-  const start = Number(fields.split(" ")[19]) / 100;
-  const [uptime] = readFileSync("/proc/uptime", "utf8").split(" ");
   const monotonic = Number(process.hrtime.bigint() / 1000n);
-  return Math.round(monotonic - (Number(uptime) - start) * 1e6);
+  const start = startTicks();
+  // Without /proc Node's own start is all there is, some 50 ms after the fork.
+  if (start === undefined) return Math.round(monotonic - process.uptime() * 1e6);
+  // Not /proc/uptime, which isn't there with ProcSubset=pid.
+  return Math.round(monotonic - (native.bootTime() - start * 1e4));
+}
+
+/** starttime of proc_pid_stat(5): ticks of 10 ms since the boot. */
+function startTicks(): number | undefined {
+  try {
+    const [, fields = ""] = /\) (.*)/.exec(readFileSync("/proc/self/stat", "utf8")) ?? [];
+    return Number(fields.split(" ")[19]);
+  } catch {
+    return undefined;
+  }
 }

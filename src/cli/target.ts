@@ -148,6 +148,16 @@ function describeProcess(pid: number): string {
   try {
     return `${readFileSync(`/proc/${pid}/comm`, "utf8").trim()} (pid ${pid})`;
   } catch {
-    return `pid ${pid}, which is gone,`;
+    return isAlive(pid) ? `pid ${pid}` : `pid ${pid}, which is gone,`;
+  }
+}
+
+/** Whether there is such a process, be it a zombie; that takes no /proc. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
