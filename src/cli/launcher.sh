@@ -1,4 +1,6 @@
 ':' //; # To JavaScript each of these lines is a string and a comment; to sh, a command that does nothing, and one more.
+':' //; # A stop ends ExecReload= with SIGTERM, and Node dies of that until it has loaded: this shell doesn't. For its last words (69) it must be the process systemd knows.
+':' //; [ "$1" != reload ] || [ -z "$MAINPID" ] || [ -n "$ZERODOWN_FRONT" ] || { trap 'kill $! 2>/dev/null; exit 0' TERM; export ZERODOWN_FRONT=1; "$0" "$@" & wait $!; ZERODOWN_STATUS=$?; [ $ZERODOWN_STATUS = 69 ] || exit $ZERODOWN_STATUS; trap - TERM; ZERODOWN_FRONT=lost; exec "$0" "$@"; }
 ':' //; # What is meant for the app's Node is kept from ours.
 ':' //; [ -z "${NODE_OPTIONS+set}" ] || export ZERODOWN_NODE_OPTIONS="$NODE_OPTIONS"
 ':' //; [ -z "${NODE_EXTRA_CA_CERTS+set}" ] || export ZERODOWN_NODE_EXTRA_CA_CERTS="$NODE_EXTRA_CA_CERTS"

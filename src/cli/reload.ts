@@ -64,6 +64,11 @@ export async function reload(args: readonly string[]): Promise<number> {
     process.stdout.write(RELOAD_HELP);
     return 0;
   }
+  // The launcher's process, which is the one that systemd knows; its child has said what is wrong.
+  if (process.env.ZERODOWN_FRONT === "lost") {
+    await endForSystemd();
+    return EX_UNAVAILABLE;
+  }
   const timeout = timeOption("timeout", values.timeout);
   const target = await findTarget(readNamed(values, positionals));
   // systemd ends its own reload with this when the unit is to stop, and would take a death by it for the service's failure.
@@ -85,7 +90,6 @@ export async function reload(args: readonly string[]): Promise<number> {
     if (end.signal.aborted) {
       throw new CommandError(`no outcome within ${formatTimeSpan(timeout)}; the reload goes on`, EX_TEMPFAIL);
     }
-    if (target.isOwnUnit && error instanceof CommandError && error.exitStatus === EX_UNAVAILABLE) await endForSystemd();
     if (!(error instanceof VarlinkError)) throw error;
     if (!error.error.endsWith(".ReloadFailed")) throw refused(target.control, "Reload", error.error);
     // Without a candidate the supervisor itself ends. Its own exit status is the unit's result then, as with SIGTERM above.
