@@ -27,3 +27,8 @@ export function serviceFix(unit: string, ...lines: string[]): Fix {
 export function shown(command: readonly string[]): string {
   return command.join(" ").replace(/\s+/g, " ");
 }
+
+/** As a word of a command that a shell is to read, which takes \ and the like for its own. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -6,18 +6,23 @@ import { checkReload } from "../control/check-reply.js";
 import type { ReloadFailure, ReloadReport, StatusReport } from "../control/types.js";
 import { VarlinkError } from "../control/varlink.js";
 import { native } from "../native/index.js";
+import type { Scope } from "../systemd/manager.js";
 import { formatTimeSpan } from "../systemd/time-span.js";
 import { askStatus } from "./ask-status.js";
 import { call, noSupervisor, refused } from "./call.js";
 import { candidateOutput } from "./candidate-output.js";
+import { shellWord } from "./check-finding.js";
 import { CommandError, parseArguments, timeOption } from "./options.js";
 import {
   EX_NOPERM,
   EX_UNAVAILABLE,
+  explainManagerError,
   findTarget,
   isAlive,
+  loadUnit,
   readNamed,
   TARGET_OPTIONS,
+  type Target,
   type UnitTarget,
 } from "./target.js";
 import { Progress } from "./terminal.js";
@@ -70,7 +75,16 @@ export async function reload(args: readonly string[]): Promise<number> {
     return EX_UNAVAILABLE;
   }
   const timeout = timeOption("timeout", values.timeout);
-  const target = await findTarget(readNamed(values, positionals));
+  const named = readNamed(values, positionals);
+  let target: Target;
+  try {
+    target = await findTarget(named);
+  } catch (error) {
+    // Who may reload the unit needn't be allowed to look at its supervisor.
+    const isHidden = error instanceof CommandError && error.exitStatus === EX_NOPERM;
+    if (named.unit === undefined || values.replace || !isHidden) throw error;
+    return reloadUnseen(named.unit, named.scope, timeout);
+  }
   // systemd ends its own reload with this when the unit is to stop, and would take a death by it for the service's failure.
   if (target.isOwnUnit) process.once("SIGTERM", () => process.exit(0));
   const progress = new Progress();
@@ -139,11 +153,11 @@ async function reloadUnit(
     const newest = status.generations.findLast(({ startedAt }) => startedAt >= since);
     if (result === "done" && newest?.state === "serving") return describe(status);
     if (result !== "done" || newest?.state === "ended") {
-      const lines = newest?.pid === undefined ? [] : candidateOutput(status.pid, newest.pid);
+      const lines = newest?.pid === undefined ? [] : candidateOutput(status, newest.pid, manager.scope, name);
       throw new CommandError(`${name}: ${status.status} (systemd says: ${result})`, 1, lines);
     }
     throw new CommandError(
-      `${name}: systemd is done, but no generation that started since serves: its ExecReload= doesn't wait. See zerodown check ${name}`,
+      `${name}: systemd is done, but no generation that started since serves: its ExecReload= doesn't wait. See zerodown check ${shellWord(name)}`,
       1,
     );
   } catch (error) {
@@ -157,13 +171,35 @@ async function reloadUnit(
   }
 }
 
+/** All that is known of it is what systemd says. */
+async function reloadUnseen(unit: string, scope: Scope, timeout: number): Promise<number> {
+  const { name, manager } = await loadUnit(unit, scope);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const text = `no outcome within ${formatTimeSpan(timeout)}; the reload goes on`;
+    if (!Number.isFinite(timeout)) return;
+    timer = setTimeout(() => reject(new CommandError(text, EX_TEMPFAIL)), Math.min(timeout / 1e3, 2 ** 31 - 1));
+  });
+  try {
+    const result = await Promise.race([manager.reloadUnit(name), late]);
+    if (result !== "done") throw new CommandError(`${name}: the reload failed (systemd says: ${result})`, 1);
+    process.stdout.write(`${name}: reloaded, says systemd; its supervisor is another user's\n`);
+    return 0;
+  } catch (error) {
+    throw await explainManagerError(error);
+  } finally {
+    clearTimeout(timer);
+    manager.close();
+  }
+}
+
 function ignoreNoCandidate(error: unknown): void {
   if (!(error instanceof VarlinkError && error.error.endsWith(".NoCandidate"))) throw error;
 }
 
 async function explain({ reason = "", pid }: Partial<ReloadFailure>, path: string): Promise<CommandError> {
   const status = await askStatus(path).catch(() => undefined);
-  const lines = status && pid !== undefined ? candidateOutput(status.pid, pid) : [];
+  const lines = status && pid !== undefined ? candidateOutput(status, pid) : [];
   return new CommandError(reason, 1, lines);
 }
 
