@@ -37,3 +37,8 @@ export function execStartFix({ unit, runArguments, zerodown, realDirectory, serv
   const command = [zerodown, "run", ...(isSwapped ? ["--working-directory", directory] : []), ...runArguments];
   return { fix: serviceFix(unit, "ExecStart=", `ExecStart=${commandLine(command, true)}`) };
 }
+
+/** As a word of a command that a shell is to read, which takes \ and the like for its own. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

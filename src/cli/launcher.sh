@@ -1,4 +1,6 @@
 ':' //; # To JavaScript each of these lines is a string and a comment; to sh, a command that does nothing, and one more.
+':' //; # A stop ends ExecReload= with SIGTERM, and Node dies of that until it has loaded: this shell doesn't. For its last words (69) it must be the process systemd knows.
+':' //; [ "$1" != reload ] || [ -z "$MAINPID" ] || [ -n "$ZERODOWN_FRONT" ] || { trap 'kill $! 2>/dev/null; exit 0' TERM; export ZERODOWN_FRONT=1; "$0" "$@" & wait $!; ZERODOWN_STATUS=$?; [ $ZERODOWN_STATUS = 69 ] || exit $ZERODOWN_STATUS; trap - TERM; ZERODOWN_FRONT=lost; exec "$0" "$@"; }
 ':' //; # What the app is to find as it was, and Node changes as it starts: the signals that are ignored, a limit. And the
 ':' //; # environment: sh drops some variables and sets others, and our Node must not heed those that are meant for the app's.
 ':' //; read -r ZERODOWN_STAT 2>/dev/null </proc/$$/stat; export ZERODOWN_STAT

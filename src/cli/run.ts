@@ -89,7 +89,9 @@ export function run(args: readonly string[]): void {
     reloadSignals: options.reloadSignals,
     passSignals: options.passSignals,
     // What the same step answers to clients is written before: by promises, which are done by then.
-    exit: status => setImmediate(() => process.exit(status)),
+    // With KillMode=mixed systemd kills an ExecReload= that is still there when we are not.
+    exit: status =>
+      setImmediate(() => (control ? control.whenAlone(() => process.exit(status)) : process.exit(status))),
   });
   const served = { supervisor, sockets, store };
   const control = openControl(options.control ?? `${runtimeDirectory.path}/${CONTROL_NAME}`, served, log);

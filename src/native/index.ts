@@ -80,6 +80,8 @@ interface Native {
   reap(pidfd: number): ExitStatus | null;
   /** What LISTEN_PIDFDID says of that process: a decimal number, "" where the kernel (before 6.9) has none. */
   pidfdId(pid: number): string;
+  /** µs of CLOCK_BOOTTIME, the clock of a process's start in proc_pid_stat(5). */
+  bootTime(): number;
   /**
    * Calls back, with 0 or a negative errno, for as long as the descriptor is readable (or writable). Makes it
    * non-blocking. Ends with the returned function, which must be called before the descriptor is closed.

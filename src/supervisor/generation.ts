@@ -4,7 +4,7 @@ import { closeSync, readFileSync, readSync } from "node:fs";
 import { constants } from "node:os";
 import { native } from "../native/index.js";
 import { toPath, toText } from "../systemd/bytes.js";
-import type { Cgroup, UnitCgroup } from "../systemd/cgroup.js";
+import { type Cgroup, hasOomKill, type UnitCgroup } from "../systemd/cgroup.js";
 import { parseEnvFile } from "../systemd/env-file.js";
 import { LISTEN_FDS_START, type PassedFd } from "../systemd/listen-fds.js";
 import type { NotifyMessage } from "../systemd/notify-message.js";
@@ -257,11 +257,13 @@ export class GenerationProcess {
     stop();
     this.reaped = true;
     const { status, signal } = end;
-    this.whenEmpty(() =>
-      this.listener.onExit(
-        signal === 0 ? { status } : { signal, name: SIGNAL_NAMES.get(signal) ?? `signal ${signal}` },
-      ),
-    );
+    this.whenEmpty(() => this.listener.onExit(signal === 0 ? { status } : { signal, name: this.signalName(signal) }));
+  }
+
+  private signalName(signal: number): string {
+    const name = SIGNAL_NAMES.get(signal) ?? `signal ${signal}`;
+    const isOom = signal === constants.signals.SIGKILL && hasOomKill(this.cgroup?.read("memory.events"));
+    return isOom ? `${name} (out of memory)` : name;
   }
 
   /** Calls back when none of its processes is left, as far as that can be told. */

@@ -37,6 +37,8 @@ const MAX_ENDED = 5;
 const SAME_REQUEST = 0.05e6;
 /** What systemd is asked to wait beyond our own limits. */
 const MARGIN = 5e6;
+/** What STATUS= says from the stop to the end. */
+const STOPPING = "Stopping";
 
 // sysexits.h
 const EX_UNAVAILABLE = 69;
@@ -414,7 +416,7 @@ function stop(move: Move, signal: string): void {
   if (move.state.phase === "running") {
     log(move, "info", `${signal}: stopping`);
     const decisive = serving(move.state)?.number ?? 0;
-    return end(move, 0, "Stopping", decisive);
+    return end(move, 0, STOPPING, decisive);
   }
   // Whoever presses Ctrl-C again has waited long enough; systemd repeats nothing.
   if (signal === "SIGINT") for (const generation of move.state.generations) kill(move, generation);
@@ -443,7 +445,10 @@ function end(move: Move, exitStatus: number, problem: string, decisive = 0): voi
 }
 
 function finish(move: Move): void {
-  move.state = { ...move.state, phase: "ended", told: statusText(move.state) };
+  const { problem } = move.state;
+  move.state = { ...move.state, phase: "ended", problem: problem === STOPPING ? "Stopped" : problem };
+  // systemd shows the last one for as long as the unit is stopped.
+  if (statusText(move.state) !== move.state.told) tell(move);
   if (move.config.watchdog > 0) move.effects.push({ type: "clear-timer", timer: "feed", generation: 0 });
   move.effects.push({ type: "exit", status: move.state.exitStatus });
 }

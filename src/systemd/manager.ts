@@ -35,7 +35,7 @@ export class Manager {
 
   private constructor(
     private readonly bus: MessageBus,
-    scope: Scope,
+    readonly scope: Scope,
   ) {
     this.lost = new Promise((_, reject) => {
       const lose = () => reject(new ManagerError(`the ${scope} bus went away`, ""));
@@ -48,7 +48,8 @@ export class Manager {
 
   /** @throws {ManagerError} when there is no bus */
   static async connect(scope: Scope): Promise<Manager> {
-    const address = process.env.DBUS_SESSION_BUS_ADDRESS ?? `unix:path=${process.env.XDG_RUNTIME_DIR}/bus`;
+    const directory = process.env.XDG_RUNTIME_DIR ?? `/run/user/${process.geteuid!()}`;
+    const address = process.env.DBUS_SESSION_BUS_ADDRESS ?? `unix:path=${directory}/bus`;
     const bus = scope === "system" ? systemBus() : sessionBus({ busAddress: address });
     await new Promise<void>((resolve, reject) => {
       bus.once("connect", resolve);

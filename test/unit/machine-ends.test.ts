@@ -187,6 +187,7 @@ describe("the current one ends on its own", () => {
     expect(machine.ends(1, SIGKILL)).toEqual([
       "release 1",
       "warning: generation 1 (pid 101) was killed by SIGKILL",
+      "systemd: STATUS=The work is done",
       "exit 0",
     ]);
   });
