@@ -31,6 +31,8 @@ export class TestService {
   private startedSupervisor: TestSupervisor | undefined;
   private readonly removeDirectory: () => void;
   private baseline: { fds: string[] } | undefined;
+  /** Of the supervisor, when generation 1 began to serve. */
+  threadsBefore = 0;
 
   constructor() {
     const { path, remove } = temporaryDirectory();
@@ -55,6 +57,7 @@ export class TestService {
     await this.supervisor.serving(1);
     expect(await this.ask()).toMatch(/ from generation 1$/);
     await idle(this.supervisor.pid);
+    this.threadsBefore = this.threads();
     this.baseline = { fds: fdKinds(this.supervisor.pid) };
     return this;
   }
@@ -112,6 +115,10 @@ export class TestService {
   /** Where that generation notifies the supervisor. */
   notifySocket(generation: number): string {
     return `${this.runtimeDirectory}/notify-${generation}`;
+  }
+
+  threads(): number {
+    return readdirSync(`/proc/${this.supervisor.pid}/task`).length;
   }
 
   /** What the supervisor holds besides itself. */
