@@ -13,7 +13,7 @@ const servers: TestProcess[] = [];
 const opened: number[] = [];
 afterEach(async () => {
   for (const server of servers) server.signal("SIGKILL");
-  for (const fd of opened.splice(0)) closeSync(fd);
+  for (const fd of opened.splice(0)) native.closeAside(fd);
   await Promise.all(servers.splice(0).map(({ ended }) => ended));
   await endServices();
 });

@@ -91,7 +91,7 @@ test("a generation that puts a directory in the place of its socket harms no oth
   expect(await service.reload()).toMatch(/^generation 3 .* serving: ready/);
   await service.supervisor.log.next(/generation 1 .* drained/);
   expect(service.supervisor.children()).toHaveLength(1);
-  await service.expectOnly(3, "v3");
+  await service.expectOnly(3, "v3", "notify-2");
   expect(await service.supervisor.stop()).toEqual({ status: 0, signal: null });
 });
 
