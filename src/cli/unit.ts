@@ -2,8 +2,8 @@
 
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { startLimit } from "../machine/limits.js";
 import { parseListen } from "../sockets/address.js";
-import { startLimit } from "../supervisor/machine.js";
 import { serviceFile, socketFile, type UnitPlan } from "../systemd/unit-files.js";
 import { isRelative } from "./check-command.js";
 import { parseArguments, parseValue, UsageError } from "./options.js";

@@ -2,6 +2,8 @@
 
 import { closeSync, readFileSync, readSync } from "node:fs";
 import { constants } from "node:os";
+import type { ReadyMode } from "../machine/config.js";
+import type { End } from "../machine/outcome.js";
 import { native } from "../native/index.js";
 import type { Cgroup, UnitCgroup } from "../systemd/cgroup.js";
 import { parseEnvFile } from "../systemd/env-file.js";
@@ -9,7 +11,6 @@ import { LISTEN_FDS_START, type PassedFd } from "../systemd/listen-fds.js";
 import type { NotifyMessage } from "../systemd/notify-message.js";
 import { NotifySocket } from "../systemd/notify-socket.js";
 import { childEnvironment } from "./child-environment.js";
-import type { End, ReadyMode } from "./model.js";
 import type { Outside } from "./outside.js";
 
 /** What every generation is started from; all that a deployment may swap is looked up anew each time. */
