@@ -79,7 +79,10 @@ $(FRAMEWORKS)/next/.next/BUILD_ID: $(FRAMEWORKS)/node_modules/.package-lock.json
     $(shell find $(FRAMEWORKS)/next -name .next -prune -o -type f -print)
 	NEXT_TELEMETRY_DISABLED=1 $(FRAMEWORKS)/node_modules/.bin/next build $(FRAMEWORKS)/next
 
-test: lint build coverage frameworks
+# All that it takes is installed first, where it is missing.
+test:
+	@.ci/packages build-essential python3 python3-systemd libsystemd-dev systemd dbus dbus-user-session curl procps util-linux
+	@$(MAKE) --no-print-directory lint build coverage frameworks
 	test/run halves
 
 # The tests on systemd once more, on that of another Debian release: make test-systemd RELEASE=trixie

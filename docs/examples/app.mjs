@@ -24,7 +24,8 @@ const server = createServer((_request, response) => {
 });
 
 const isPassed = Number(LISTEN_FDS) > 0 && LISTEN_PID === String(process.pid);
-server.listen(isPassed ? { fd: 3 } : { port: Number(PORT) }, () => {
+// The socket's queue is everybody's: Node's own 511 would shorten it. The kernel takes net.core.somaxconn at most.
+server.listen(isPassed ? { fd: 3 } : { port: Number(PORT) }, 0x7fffffff, () => {
   if (ZERODOWN_READY_FD) writeSync(Number(ZERODOWN_READY_FD), "\n");
   else if (NOTIFY_SOCKET) execFileSync("systemd-notify", ["--ready", "--status=greeting"]);
 });

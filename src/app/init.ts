@@ -1,14 +1,16 @@
 // init(): the process that an operator, or systemd, starts becomes the supervisor; those that it starts run the app.
 
-import { accessSync, constants as fsConstants, fstatSync, readFileSync, realpathSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { constants } from "node:os";
-import { delimiter, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isMainThread } from "node:worker_threads";
 import { native } from "../native/index.js";
 import { parseListen } from "../sockets/address.js";
+import { executedEnvironment, formatEnvironment, readable, setAside, type Variables } from "../supervisor/received.js";
+import { toBytes } from "../systemd/bytes.js";
 import { isFdName } from "../systemd/fd-name.js";
 import { listenFds, type PassedFd, refuseConnections } from "../systemd/listen-fds.js";
+import { executedCommand } from "./executed-command.js";
 import { sayLastWords } from "./last-words.js";
 import { type Logger, say, setLogger } from "./logger.js";
 import { isChild } from "./role.js";
@@ -107,18 +109,24 @@ let wasCalled = false;
 export function init(options: InitOptions = {}): void {
   sayLastWords();
   const args = toArguments(options);
-  const variables = checkVariables(options.extraVariables ?? {});
+  const extraVariables = checkVariables(options.extraVariables ?? {});
   if (options.logger) setLogger(options.logger);
   if (wasCalled) throw new Error("init() was called before: once is enough, and it must be first");
   wasCalled = true;
   refuseWrongPlaces();
   if (options.stopSignals) setStopSignals(options.stopSignals);
-  if (isChild()) return;
+  if (isChild()) {
+    // Under `zerodown run` init() isn't needed, and it is never too late: a preload may have opened a server.
+    const { ZERODOWN_INIT, ZERODOWN_SUPERVISOR_PID } = process.env;
+    if (ZERODOWN_INIT === ZERODOWN_SUPERVISOR_PID) refuseLateCall();
+    return;
+  }
   if (process.platform !== "linux") {
     say("notice", `no supervisor on ${process.platform}: a reload is a restart`);
     return;
   }
-  becomeSupervisor(args, variables, options.extraFds ?? []);
+  refuseLateCall();
+  becomeSupervisor(args, extraVariables, options.extraFds ?? []);
 }
 
 /** Without it older Nodes warn that --jitless implies it; newer ones don't know it. */
@@ -130,6 +138,9 @@ const BUSY = /^(?:TCPServerWrap|TCPSocketWrap|PipeServerWrap|UDPWrap|ProcessWrap
 function refuseWrongPlaces(): void {
   if (!isMainThread) throw new Error("init() belongs into the main thread: this is a worker");
   if (process.send && !isChild()) throw new Error("init() belongs into the process that is started first, not a fork");
+}
+
+function refuseLateCall(): void {
   const busy = [...new Set(process.getActiveResourcesInfo().filter(resource => BUSY.test(resource)))];
   if (busy.length > 0) throw new Error(`init() comes too late: it must be first, and this is open: ${busy.join(", ")}`);
 }
@@ -139,62 +150,40 @@ function becomeSupervisor(
   extraVariables: Readonly<Record<string, string>>,
   extraFds: readonly PassedFd[],
 ): never {
-  const variables = { ...process.env };
-  for (const name of PASSING) delete variables[name];
-  const inherited = listenFds(process.env, why => say("warning", why));
+  // As this process was executed with it: what a preload, --env-file or dotenv has set since is each generation's own.
+  const executed = executedEnvironment();
+  const inherited = listenFds(readable(executed), why => say("warning", why));
   refuseConnections(inherited);
   for (const { fd } of extraFds) checkOpen(fd);
   const passed = [...inherited, ...extraFds];
-  if (passed.length > 0) {
-    variables.LISTEN_FDS = String(passed.length);
-    variables.LISTEN_FDNAMES = passed.map(({ name }) => name).join(":");
-    variables.LISTEN_PID = String(process.pid);
-  }
-  Object.assign(variables, extraVariables);
-  // As the launcher of the command does it: what is meant for the app's Node is none of the supervisor's business.
-  for (const name of ["NODE_OPTIONS", "NODE_EXTRA_CA_CERTS"]) {
-    if (variables[name] !== undefined) variables[`ZERODOWN_${name}`] = variables[name];
-    delete variables[name];
-  }
   const zerodown = fileURLToPath(new URL("./zerodown.cjs", import.meta.url));
+  const ours = [
+    ...["node", "--expose-gc", "--max-semi-space-size=1", "--jitless", ...NO_WASM, "--"],
+    ...[zerodown, "run", ...args, "--"],
+  ];
   return native.become({
-    paths: [process.execPath],
-    argv: [
-      ...["node", "--expose-gc", "--max-semi-space-size=1", "--jitless", ...NO_WASM, "--"],
-      ...[zerodown, "run", ...args, "--"],
-      ...[nodeCommand(), ...process.execArgv, ...argumentsAsGiven()],
-    ],
-    environment: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
+    paths: [toBytes(process.execPath)],
+    argv: [...ours.map(toBytes), ...executedCommand(executed.PATH)],
+    environment: formatEnvironment(setAside({ ...passVariables(executed, passed), ...asBytes(extraVariables) })),
     fds: passed.map(({ fd }) => fd),
   });
 }
 
-/** As it was typed, so that another Node is found once one is installed; unless that isn't how this one was found. */
-function nodeCommand(): string {
-  const { argv0, execPath, env } = process;
-  const places = argv0.includes("/") ? [argv0] : (env.PATH ?? "").split(delimiter).map(place => `${place}/${argv0}`);
-  const found = places.find(place => {
-    try {
-      accessSync(place, fsConstants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  return found !== undefined && realpathSync(found) === execPath ? argv0 : execPath;
+/** With what tells of the descriptors that are passed, and of no others; and that a supervisor of this pid is by init(). */
+function passVariables(executed: Variables, passed: readonly PassedFd[]): Variables {
+  const variables: Record<string, string> = { ...executed, ZERODOWN_INIT: String(process.pid) };
+  for (const name of PASSING) delete variables[name];
+  if (passed.length === 0) return variables;
+  return {
+    ...variables,
+    LISTEN_FDS: String(passed.length),
+    LISTEN_FDNAMES: passed.map(({ name }) => name).join(":"),
+    LISTEN_PID: String(process.pid),
+  };
 }
 
-/**
- * Node makes the script's path absolute, and so goes through the symbolic link in it, or in the working directory's, that a
- * deployment swaps.
- */
-function argumentsAsGiven(): string[] {
-  const [script, ...args] = process.argv.slice(1);
-  if (script === undefined) return [];
-  const given = readFileSync("/proc/self/cmdline", "utf8").split("\0").at(-process.argv.length);
-  const first = given !== undefined && resolve(given) === script ? given : script;
-  // No script, but --eval, with an argument that looks like an option of Node.
-  return [...(first.startsWith("-") ? ["--"] : []), first, ...args];
+function asBytes(variables: Readonly<Record<string, string>>): Variables {
+  return Object.fromEntries(Object.entries(variables).map(([name, value]) => [toBytes(name), toBytes(value)]));
 }
 
 /** For `zerodown run`. */

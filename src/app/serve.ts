@@ -154,8 +154,8 @@ function listens(): void {
 async function listen(server: Server, socket: ServeOptions["socket"], listenItself: () => void): Promise<boolean> {
   const passed = takeSocket(socket);
   if (passed) {
-    const options: ListenOptions & { fd: number } = { fd: passed.fd, backlog: BACKLOG, exclusive: true };
-    server.listen(options);
+    // Node ignores the backlog among the options of a descriptor.
+    server.listen({ fd: passed.fd, exclusive: true }, BACKLOG);
   } else listenItself();
   // Whatever comes of it comes later.
   await once(server, "listening");

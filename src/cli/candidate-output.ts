@@ -2,6 +2,9 @@
 
 import { spawnSync } from "node:child_process";
 import { closeSync, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
+import type { StatusReport } from "../control/types.js";
+import type { Scope } from "../systemd/manager.js";
+import { shellWord } from "./check-finding.js";
 
 const LINES = 10;
 const TAIL_BYTES = 16 * 1024;
@@ -9,12 +12,13 @@ const TAIL_BYTES = 16 * 1024;
 /**
  * A generation's stderr is its supervisor's: the journal, a file or a terminal.
  *
- * @param supervisor the supervisor's pid
- * @param candidate the main process of the failed generation, which is gone
+ * @param candidate the pid of the failed generation's main process, which is gone
+ * @param unit where it is known
  */
-export function candidateOutput(supervisor: number, candidate: number): string[] {
+export function candidateOutput(status: StatusReport, candidate: number, scope?: Scope, unit?: string): string[] {
+  const { pid: supervisor } = status;
   const stderr = readLink(`/proc/${supervisor}/fd/2`);
-  if (stderr?.startsWith("socket:")) return fromJournal(candidate);
+  if (stderr?.startsWith("socket:")) return fromJournal(journalMatches(status, candidate, Date.now(), scope, unit));
   if (stderr?.startsWith("/dev/")) return [`what it wrote is on ${stderr}`];
   const lines = stderr === undefined ? [] : fromFile(stderr);
   return lines.length > 0
@@ -22,18 +26,33 @@ export function candidateOutput(supervisor: number, candidate: number): string[]
     : [`see where the supervisor (pid ${supervisor}) logs to`];
 }
 
-function fromJournal(pid: number): string[] {
-  const match = `_PID=${pid}`;
+/**
+ * What finds its lines only: a pid comes around again, after the next boot at the latest.
+ *
+ * @param wall the time of day at the report's `now`, ms
+ */
+export function journalMatches(
+  { now, generations }: StatusReport,
+  candidate: number,
+  wall: number,
+  scope?: Scope,
+  unit?: string,
+): string[] {
+  const started = generations.findLast(({ pid }) => pid === candidate)?.startedAt;
+  const since = started === undefined ? [] : [`--since=@${Math.floor((wall - (now - started) / 1e3) / 1e3)}`];
+  const field = scope === "user" ? "_SYSTEMD_USER_UNIT" : "_SYSTEMD_UNIT";
+  return ["--boot", ...since, `_PID=${candidate}`, ...(unit === undefined ? [] : [`${field}=${unit}`])];
+}
+
+function fromJournal(matches: readonly string[]): string[] {
   const { stdout, status } = spawnSync(
     "journalctl",
-    ["--no-pager", "--quiet", "--output=cat", `--lines=${LINES}`, match],
-    {
-      encoding: "utf8",
-      timeout: 5000,
-    },
+    ["--no-pager", "--quiet", "--output=cat", `--lines=${LINES}`, ...matches],
+    { encoding: "utf8", timeout: 5000 },
   );
   const lines = status === 0 ? stdout.split("\n").filter(Boolean) : [];
-  return lines.length > 0 ? ["the last lines it wrote:", ...lines] : [`see what it wrote with: journalctl ${match}`];
+  if (lines.length > 0) return ["the last lines it wrote:", ...lines];
+  return [`see what it wrote with: journalctl ${matches.map(shellWord).join(" ")}`];
 }
 
 function fromFile(path: string): string[] {

@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { basename, resolve } from "node:path";
 import type { Manager, Scope, UnitProperties } from "../systemd/manager.js";
 import { parseTimeSpan } from "../systemd/time-span.js";
+import { lookUp, type Programs } from "./check-programs.js";
 import { isCommandError } from "./options.js";
 import { parseRunOptions, type RunOptions } from "./run-options.js";
 
@@ -42,6 +43,10 @@ export interface Facts {
   readonly realDirectory: string | undefined;
   /** WatchdogSec=, in µs; 0 or `Infinity` for none. */
   readonly watchdog: number;
+  /** Those that systemd, or the launcher, doesn't find. */
+  readonly programs: Programs;
+  /** What files' contents take of MemoryCurrent=, bytes: the kernel gives that up by itself. */
+  readonly pageCache: number;
   /** The manager's own runtime directory, which RUNTIME_DIRECTORY is in. */
   readonly runtimeRoot: string;
   /** In which the manager starts what has no WorkingDirectory=. */
@@ -62,6 +67,10 @@ export async function gatherFacts(unit: string, scope: Scope, manager: Manager):
   }
   const pid = Number(service.MainPID ?? 0);
   const runtimeRoot = scope === "system" ? "/run" : (process.env.XDG_RUNTIME_DIR ?? `/run/user/${process.getuid!()}`);
+  const commands = [service.ExecStart, service.ExecReload]
+    .flatMap(execCommands)
+    .map(({ path, args }) => [path, ...args]);
+  const files = ((service.EnvironmentFiles ?? []) as [string, boolean][]).map(([path]) => readText(path)).join("\n");
   return deduceFacts({
     unit,
     scope,
@@ -70,6 +79,8 @@ export async function gatherFacts(unit: string, scope: Scope, manager: Manager):
     mainProcess: pid === 0 ? undefined : commandOf(pid),
     realDirectory: realDirectory(service),
     watchdog: watchdog(service),
+    programs: lookUp(service, commands, await manager.environment(), files),
+    pageCache: pageCache(service),
     runtimeRoot,
     defaultDirectory: scope === "system" ? "/" : homedir(),
   });
@@ -82,6 +93,8 @@ export function deduceFacts(facts: Omit<Facts, Deduced>): Facts {
   const [start = { path: "", args: [], ignoresFailure: false }] = execCommands(facts.service.ExecStart);
   const command = [start.path, ...start.args];
   const index = findZerodown(command, "run");
+  const theirs = command[index] ?? "";
+  const isThere = !facts.programs.missing.includes(theirs);
   const runArguments = index < 0 ? null : command.slice(index + 2);
   return {
     ...facts,
@@ -89,7 +102,7 @@ export function deduceFacts(facts: Omit<Facts, Deduced>): Facts {
     reload: execCommands(facts.service.ExecReload),
     runArguments,
     ...readRun(runArguments),
-    zerodown: index === 0 || command[index]?.startsWith("/") ? command[index]! : resolve(process.argv[1]!),
+    zerodown: isThere && (index === 0 || theirs.startsWith("/")) ? theirs : resolve(process.argv[1]!),
   };
 }
 
@@ -159,6 +172,11 @@ function readText(path: string): string {
   } catch {
     return "";
   }
+}
+
+function pageCache({ ControlGroup }: UnitProperties): number {
+  const stat = ControlGroup ? readText(`/sys/fs/cgroup${ControlGroup}/memory.stat`) : "";
+  return [...stat.matchAll(/^(?:in)?active_file (\d+)$/gm)].reduce((sum, [, bytes]) => sum + Number(bytes), 0);
 }
 
 /** Only of a directory that was chosen: not the user's home, nor one inside an image. */

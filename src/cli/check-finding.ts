@@ -1,5 +1,6 @@
 // What a rule of `zerodown check` finds.
 
+import { commandLine } from "../systemd/unit-files.js";
 import type { Facts } from "./check-facts.js";
 
 export interface Fix {
@@ -26,4 +27,18 @@ export function serviceFix(unit: string, ...lines: string[]): Fix {
 
 export function shown(command: readonly string[]): string {
   return command.join(" ").replace(/\s+/g, " ");
+}
+
+/** ExecStart= with all that is wrong with it put right, so that two findings have one fix. */
+export function execStartFix({ unit, runArguments, zerodown, realDirectory, service, run }: Facts): { fix?: Fix } {
+  if (runArguments === null) return {};
+  const directory = String(service.WorkingDirectory ?? "").replace(/^!/, "");
+  const isSwapped = realDirectory !== undefined && realDirectory !== directory && run?.workingDirectory === undefined;
+  const command = [zerodown, "run", ...(isSwapped ? ["--working-directory", directory] : []), ...runArguments];
+  return { fix: serviceFix(unit, "ExecStart=", `ExecStart=${commandLine(command, true)}`) };
+}
+
+/** As a word of a command that a shell is to read, which takes \ and the like for its own. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

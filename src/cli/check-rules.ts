@@ -7,8 +7,13 @@ import type { UnitProperties } from "../systemd/manager.js";
 import { formatTimeSpan } from "../systemd/time-span.js";
 import { commandLine, timeoutBeyond } from "../systemd/unit-files.js";
 import { COMMAND } from "./check-command.js";
+import { CONTAINERS } from "./check-containers.js";
 import { type Facts, findZerodown, isDirect } from "./check-facts.js";
-import { type Finding, type Fix, type Rule, serviceFix, shown } from "./check-finding.js";
+import { execStartFix, type Finding, type Rule, serviceFix, shown } from "./check-finding.js";
+import { PROGRAMS } from "./check-programs.js";
+import { ROOM } from "./check-room.js";
+import { SANDBOX } from "./check-sandbox.js";
+import { SOCKET_PATHS } from "./check-socket-paths.js";
 import { SURROUNDINGS } from "./check-surroundings.js";
 
 const INFINITY = 2n ** 64n - 1n;
@@ -57,7 +62,7 @@ export const RULES = {
   },
 
   wrapper(facts) {
-    const { unit, start, mainProcess } = facts;
+    const { start, mainProcess } = facts;
     const command = [start.path, ...start.args];
     // Whatever started it: if zerodown is the main process now, it will be next time.
     if (isDirect(command) || (mainProcess && isDirect(mainProcess))) return [];
@@ -75,7 +80,7 @@ export const RULES = {
         setting: "ExecStart",
         value: shown(command),
         why,
-        ...execStartFix(unit, facts),
+        ...execStartFix(facts),
       },
     ];
   },
@@ -168,12 +173,12 @@ export const RULES = {
   },
 
   workingDirectory(facts) {
-    const { unit, service, realDirectory, run } = facts;
+    const { service, realDirectory, run } = facts;
     const value = String(service.WorkingDirectory ?? "").replace(/^!/, "");
     const isReplaced = run?.workingDirectory !== undefined || facts.runArguments?.includes("--working-directory");
     if (realDirectory === undefined || realDirectory === value.replace(/(?<=.)\/+$/, "") || isReplaced) return [];
     const why = `it leads to ${realDirectory}, and systemd follows it only when the unit starts: a reload starts what is there`;
-    return [{ severity: "warning", setting: "WorkingDirectory", value, why, ...execStartFix(unit, facts) }];
+    return [{ severity: "warning", setting: "WorkingDirectory", value, why, ...execStartFix(facts) }];
   },
 
   remainAfterExit({ unit, service }) {
@@ -247,17 +252,13 @@ export const RULES = {
     return [{ severity: "note", setting: "NeedDaemonReload", value: "yes", why }];
   },
   ...COMMAND,
+  ...CONTAINERS,
+  ...PROGRAMS,
+  ...ROOM,
+  ...SANDBOX,
   ...SURROUNDINGS,
+  ...SOCKET_PATHS,
 } satisfies Record<string, Rule>;
-
-/** ExecStart= with all that is wrong with it put right, so that two findings have one fix. */
-function execStartFix(unit: string, { runArguments, zerodown, realDirectory, service, run }: Facts): { fix?: Fix } {
-  if (runArguments === null) return {};
-  const directory = String(service.WorkingDirectory ?? "").replace(/^!/, "");
-  const isSwapped = realDirectory !== undefined && realDirectory !== directory && run?.workingDirectory === undefined;
-  const command = [zerodown, "run", ...(isSwapped ? ["--working-directory", directory] : []), ...runArguments];
-  return { fix: serviceFix(unit, "ExecStart=", `ExecStart=${commandLine(command, true)}`) };
-}
 
 function shorter(unit: string, setting: string, property: unknown, ours: number | undefined, what: string): Finding[] {
   const theirs = microseconds(property);

@@ -106,11 +106,4 @@ export const SURROUNDINGS = {
     const fix = serviceFix(unit, "ProtectControlGroups=no");
     return [{ severity: "warning", setting: "ProtectControlGroups", value, why, fix }];
   },
-
-  memoryDenyWriteExecute({ service }) {
-    if (!service.MemoryDenyWriteExecute) return [];
-    const why =
-      "an app that compiles at run time, as Node, Java and .NET do, is killed when it starts; zerodown itself isn't";
-    return [{ severity: "note", setting: "MemoryDenyWriteExecute", value: "yes", why }];
-  },
 } satisfies Record<string, Rule>;

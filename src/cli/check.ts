@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { gatherFacts } from "./check-facts.js";
-import type { Finding } from "./check-finding.js";
+import { type Finding, shellWord } from "./check-finding.js";
 import { checkUnit } from "./check-rules.js";
 import { CommandError, parseArguments, UsageError } from "./options.js";
 import { EX_NOPERM, EX_UNAVAILABLE, loadUnit, readNamed } from "./target.js";
@@ -108,9 +108,10 @@ function describe(unit: string, findings: readonly Finding[], dropIns: readonly 
   if (findings.length === 0) return `${unit}: nothing wrong\n`;
   const systemctl = isUser ? "systemctl --user" : "systemctl";
   for (const { unit: edited, text } of dropIns) {
-    lines.push("", `All of it, as a drop-in: ${systemctl} edit ${edited}`, "", ...indent(text));
+    lines.push("", `All of it, as a drop-in: ${systemctl} edit ${shellWord(edited)}`, "", ...indent(text));
   }
-  if (dropIns.length > 0) lines.push("", `Then: ${systemctl} restart ${dropIns.map(({ unit }) => unit).join(" ")}`);
+  if (dropIns.length > 0)
+    lines.push("", `Then: ${systemctl} restart ${dropIns.map(({ unit }) => shellWord(unit)).join(" ")}`);
   return `${lines.join("\n")}\n`;
 }
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S ZERODOWN_PWD=${PWD} ZERODOWN_OLDPWD=${OLDPWD} ZERODOWN_SHLVL=${SHLVL} ZERODOWN__=${_} /bin/sh
+#!/bin/sh
 // The command `zerodown`: finds the subcommand. The build puts a line of shell above this (see src/cli/launcher.sh).
 
 import { openStderr } from "../supervisor/stderr.js";

@@ -83,7 +83,17 @@ function countSockets(pids: readonly number[], shared: ReadonlySet<string>): num
 }
 
 function readProcesses(): Process[] {
-  return readdirSync("/proc").flatMap(entry => (/^\d+$/.test(entry) ? readProcess(entry) : []));
+  return listProc().flatMap(entry => (/^\d+$/.test(entry) ? readProcess(entry) : []));
+}
+
+/** Nothing where /proc is hidden from us. */
+function listProc(): string[] {
+  try {
+    return readdirSync("/proc");
+  } catch (error) {
+    if (isGone(error) || isForbidden(error)) return [];
+    throw error;
+  }
 }
 
 /** proc_pid_stat(5) */

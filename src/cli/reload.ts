@@ -1,16 +1,31 @@
 // zerodown reload: put what is on disk now into service, and wait for the outcome.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { checkReload } from "../control/check-reply.js";
 import type { ReloadFailure, ReloadReport, StatusReport } from "../control/types.js";
 import { VarlinkError } from "../control/varlink.js";
+import { native } from "../native/index.js";
+import type { Scope } from "../systemd/manager.js";
 import { formatTimeSpan } from "../systemd/time-span.js";
 import { askStatus } from "./ask-status.js";
 import { call, noSupervisor, refused } from "./call.js";
+import { addressHint } from "./candidate-hint.js";
 import { candidateOutput } from "./candidate-output.js";
+import { shellWord } from "./check-finding.js";
 import { CommandError, parseArguments, timeOption } from "./options.js";
-import { EX_NOPERM, EX_UNAVAILABLE, findTarget, readNamed, TARGET_OPTIONS, type UnitTarget } from "./target.js";
+import {
+  EX_NOPERM,
+  EX_UNAVAILABLE,
+  explainManagerError,
+  findTarget,
+  isAlive,
+  loadUnit,
+  readNamed,
+  TARGET_OPTIONS,
+  type Target,
+  type UnitTarget,
+} from "./target.js";
 import { Progress } from "./terminal.js";
 
 // sysexits.h
@@ -55,8 +70,22 @@ export async function reload(args: readonly string[]): Promise<number> {
     process.stdout.write(RELOAD_HELP);
     return 0;
   }
+  // The launcher's process, which is the one that systemd knows; its child has said what is wrong.
+  if (process.env.ZERODOWN_FRONT === "lost") {
+    await endForSystemd();
+    return EX_UNAVAILABLE;
+  }
   const timeout = timeOption("timeout", values.timeout);
-  const target = await findTarget(readNamed(values, positionals));
+  const named = readNamed(values, positionals);
+  let target: Target;
+  try {
+    target = await findTarget(named);
+  } catch (error) {
+    // Who may reload the unit needn't be allowed to look at its supervisor.
+    const isHidden = error instanceof CommandError && error.exitStatus === EX_NOPERM;
+    if (named.unit === undefined || values.replace || !isHidden) throw error;
+    return reloadUnseen(named.unit, named.scope, timeout);
+  }
   // systemd ends its own reload with this when the unit is to stop, and would take a death by it for the service's failure.
   if (target.isOwnUnit) process.once("SIGTERM", () => process.exit(0));
   const progress = new Progress();
@@ -76,7 +105,6 @@ export async function reload(args: readonly string[]): Promise<number> {
     if (end.signal.aborted) {
       throw new CommandError(`no outcome within ${formatTimeSpan(timeout)}; the reload goes on`, EX_TEMPFAIL);
     }
-    if (target.isOwnUnit && error instanceof CommandError && error.exitStatus === EX_UNAVAILABLE) await endForSystemd();
     if (!(error instanceof VarlinkError)) throw error;
     if (!error.error.endsWith(".ReloadFailed")) throw refused(target.control, "Reload", error.error);
     // Without a candidate the supervisor itself ends. Its own exit status is the unit's result then, as with SIGTERM above.
@@ -126,11 +154,12 @@ async function reloadUnit(
     const newest = status.generations.findLast(({ startedAt }) => startedAt >= since);
     if (result === "done" && newest?.state === "serving") return describe(status);
     if (result !== "done" || newest?.state === "ended") {
-      const lines = newest?.pid === undefined ? [] : candidateOutput(status.pid, newest.pid);
-      throw new CommandError(`${name}: ${status.status} (systemd says: ${result})`, 1, lines);
+      const lines = newest?.pid === undefined ? [] : candidateOutput(status, newest.pid, manager.scope, name);
+      const hint = addressHint(lines, status.sockets);
+      throw new CommandError(`${name}: ${status.status} (systemd says: ${result})`, 1, [...lines, ...hint]);
     }
     throw new CommandError(
-      `${name}: systemd is done, but no generation that started since serves: its ExecReload= doesn't wait. See zerodown check ${name}`,
+      `${name}: systemd is done, but no generation that started since serves: its ExecReload= doesn't wait. See zerodown check ${shellWord(name)}`,
       1,
     );
   } catch (error) {
@@ -144,14 +173,36 @@ async function reloadUnit(
   }
 }
 
+/** All that is known of it is what systemd says. */
+async function reloadUnseen(unit: string, scope: Scope, timeout: number): Promise<number> {
+  const { name, manager } = await loadUnit(unit, scope);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const text = `no outcome within ${formatTimeSpan(timeout)}; the reload goes on`;
+    if (!Number.isFinite(timeout)) return;
+    timer = setTimeout(() => reject(new CommandError(text, EX_TEMPFAIL)), Math.min(timeout / 1e3, 2 ** 31 - 1));
+  });
+  try {
+    const result = await Promise.race([manager.reloadUnit(name), late]);
+    if (result !== "done") throw new CommandError(`${name}: the reload failed (systemd says: ${result})`, 1);
+    process.stdout.write(`${name}: reloaded, says systemd; its supervisor is another user's\n`);
+    return 0;
+  } catch (error) {
+    throw await explainManagerError(error);
+  } finally {
+    clearTimeout(timer);
+    manager.close();
+  }
+}
+
 function ignoreNoCandidate(error: unknown): void {
   if (!(error instanceof VarlinkError && error.error.endsWith(".NoCandidate"))) throw error;
 }
 
 async function explain({ reason = "", pid }: Partial<ReloadFailure>, path: string): Promise<CommandError> {
   const status = await askStatus(path).catch(() => undefined);
-  const lines = status && pid !== undefined ? candidateOutput(status.pid, pid) : [];
-  return new CommandError(reason, 1, lines);
+  const lines = status && pid !== undefined ? candidateOutput(status, pid) : [];
+  return new CommandError(reason, 1, [...lines, ...addressHint(lines, status?.sockets ?? [])]);
 }
 
 /**
@@ -170,7 +221,8 @@ function isRunning(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`).length > 0;
   } catch {
-    return false;
+    // Without /proc a zombie seems to run: then nothing is said in its place.
+    return !existsSync("/proc/self") && isAlive(pid);
   }
 }
 
@@ -188,10 +240,20 @@ function describe({ generations }: ReloadReport | StatusReport): string {
  * sends a Type=notify-reload service the signal, too, just before it forks ExecReload=.)
  */
 function processStart(): number {
-  const [, fields = ""] = /\) (.*)/.exec(readFileSync("/proc/self/stat", "utf8")) ?? [];
-  // starttime of proc(5), in ticks of 10 ms since the boot
-  const start = Number(fields.split(" ")[19]) / 100;
-  const [uptime] = readFileSync("/proc/uptime", "utf8").split(" ");
   const monotonic = Number(process.hrtime.bigint() / 1000n);
-  return Math.round(monotonic - (Number(uptime) - start) * 1e6);
+  const start = startTicks();
+  // Without /proc Node's own start is all there is, some 50 ms after the fork.
+  if (start === undefined) return Math.round(monotonic - process.uptime() * 1e6);
+  // Not /proc/uptime, which isn't there with ProcSubset=pid.
+  return Math.round(monotonic - (native.bootTime() - start * 1e4));
+}
+
+/** starttime of proc_pid_stat(5): ticks of 10 ms since the boot. */
+function startTicks(): number | undefined {
+  try {
+    const [, fields = ""] = /\) (.*)/.exec(readFileSync("/proc/self/stat", "utf8")) ?? [];
+    return Number(fields.split(" ")[19]);
+  } catch {
+    return undefined;
+  }
 }

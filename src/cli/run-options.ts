@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import type { ReadyMode } from "../machine/config.js";
 import { STOP_SIGNALS } from "../machine/events.js";
 import { type Listen, parseListen, type SocketType } from "../sockets/address.js";
+import type { KillStrays } from "../supervisor/strays.js";
 import {
   choiceOption,
   countOption,
@@ -29,6 +30,7 @@ export interface RunOptions {
   readonly reloadSignals: readonly NodeJS.Signals[];
   readonly passSignals: readonly NodeJS.Signals[];
   readonly onCrash: "restart" | "exit";
+  readonly killStrays: KillStrays;
   readonly envFile: string | undefined;
   readonly workingDirectory: string | undefined;
   /** How many descriptors generations may store; undefined: as many as systemd keeps. */
@@ -57,6 +59,11 @@ A generation's life (TIME: 90, 90s, 5min, 1h 30min, infinity)
   --settle TIME            for how long old and new serve together after that (default: 0)
   --stop-timeout TIME      until it must have ended after the stop signal; then SIGKILL (default: 90s)
   --on-crash restart|exit  when the serving one crashes (default: restart; beyond 5 crashes within 10s it exits)
+  --kill-strays own|all|none
+                           kills what still holds a socket when its generation has ended, and left its cgroup (default: own)
+                             own   what can be told to be of a generation that has ended
+                             all   also what can't be told to be of any
+                             none  nothing; the log names it
 
 Signals
   --stop-signal SIG        tells a generation to finish and exit (default: SIGINT)
@@ -104,6 +111,7 @@ export const RUN_OPTIONS = {
   "reload-signal": many,
   "pass-signal": many,
   "on-crash": { ...one, default: "restart" },
+  "kill-strays": { ...one, default: "own" },
   "env-file": one,
   "working-directory": one,
   "fdstore-max": one,
@@ -152,6 +160,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions | null {
     reloadSignals: (values["reload-signal"] ?? ["SIGHUP"]).map(value => signalOption("reload-signal", value)),
     passSignals: (values["pass-signal"] ?? []).map(value => signalOption("pass-signal", value)),
     onCrash: choiceOption("on-crash", values["on-crash"], ["restart", "exit"]),
+    killStrays: choiceOption("kill-strays", values["kill-strays"], ["own", "all", "none"]),
     envFile: values["env-file"],
     workingDirectory: values["working-directory"],
     fdstoreMax: values["fdstore-max"] === undefined ? undefined : countOption("fdstore-max", values["fdstore-max"]),

@@ -1,6 +1,5 @@
 // zerodown run: supervise a command.
 
-import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Method } from "../control/connection.js";
 import { ControlListener } from "../control/listener.js";
@@ -9,17 +8,20 @@ import type { NativeError } from "../native/index.js";
 import type { Listen } from "../sockets/address.js";
 import { bindSocket } from "../sockets/bind.js";
 import { describeFd } from "../sockets/describe.js";
+import { SocketFiles } from "../sockets/files.js";
 import { removeSocketFile } from "../sockets/remove.js";
 import { createLog, type Log } from "../supervisor/log.js";
 import { outside } from "../supervisor/outside.js";
+import { receivedEnvironment, receivedState } from "../supervisor/received.js";
 import { leaveStderrAlone } from "../supervisor/stderr.js";
 import { Supervisor } from "../supervisor/supervisor.js";
 import { UnitCgroup } from "../systemd/cgroup.js";
 import { FdStore } from "../systemd/fd-store.js";
 import { ListenFdsError, listenFds, type PassedFd, refuseConnections, UNNAMED } from "../systemd/listen-fds.js";
 import { Notifier } from "../systemd/notify.js";
-import { createRuntimeDirectory, removeRuntimeDirectory } from "../systemd/runtime-directory.js";
+import { createRuntimeDirectory, type RuntimeDirectory, removeRuntimeDirectory } from "../systemd/runtime-directory.js";
 import { watchdogTimeout } from "../systemd/watchdog.js";
+import { asGiven } from "./given.js";
 import { CommandError, UsageError } from "./options.js";
 import { parseRunOptions, RUN_HELP, type RunOptions } from "./run-options.js";
 
@@ -38,6 +40,7 @@ export function run(args: readonly string[]): void {
     return;
   }
   checkSignals(options);
+  const received = receivedEnvironment();
   const { env: environment } = process;
   const log = createLog(environment);
 
@@ -46,7 +49,7 @@ export function run(args: readonly string[]): void {
   const store = new FdStore(fdstoreMax, notifier, what => log("debug", `fd store: ${what}`));
   const passed = receiveSockets(environment, store, why => log("warning", why));
   checkNames(passed, options.listen);
-  const directory = workingDirectory(options.workingDirectory, environment);
+  const given = asGiven(options, args, received);
   const leftovers: (() => void)[] = [];
   process.once("exit", () => cleanUp(leftovers));
   const bound = options.listen.map(listen => {
@@ -56,21 +59,28 @@ export function run(args: readonly string[]): void {
   });
   const sockets = [...passed, ...bound];
   store.leaveOut(sockets);
-  const runtimeDirectory = makeRuntimeDirectory(environment);
+  const runtimeDirectory = makeRuntimeDirectory(environment, log);
   leftovers.push(() => removeRuntimeDirectory(runtimeDirectory));
+
+  const fds = sockets.map(({ fd }) => fd);
+  const files = new SocketFiles(fds, log);
+  leftovers.push(() => files.close());
 
   const supervisor = new Supervisor({
     config: { pid: process.pid, watchdog: watchdog(environment, log), ...options },
     launch: {
       ...options,
-      directory,
-      environment,
+      ...given,
+      environment: received,
+      ...receivedState(),
       fds: () => [...sockets, ...store.fds],
       fdstoreMax,
       cgroup: takeCgroup(environment, log),
-      runtimeDirectory,
+      runtimeDirectory: runtimeDirectory.path,
     },
-    sockets: sockets.map(({ fd }) => fd),
+    sockets: fds,
+    files,
+    killStrays: options.killStrays,
     outside,
     notifier,
     store,
@@ -79,10 +89,12 @@ export function run(args: readonly string[]): void {
     reloadSignals: options.reloadSignals,
     passSignals: options.passSignals,
     // What the same step answers to clients is written before: by promises, which are done by then.
-    exit: status => setImmediate(() => process.exit(status)),
+    // With KillMode=mixed systemd kills an ExecReload= that is still there when we are not.
+    exit: status =>
+      setImmediate(() => (control ? control.whenAlone(() => process.exit(status)) : process.exit(status))),
   });
   const served = { supervisor, sockets, store };
-  const control = openControl(options.control ?? `${runtimeDirectory}/${CONTROL_NAME}`, served, log);
+  const control = openControl(options.control ?? `${runtimeDirectory.path}/${CONTROL_NAME}`, served, log);
   leftovers.push(() => control?.close());
   log("info", sockets.length > 0 ? `sockets: ${sockets.map(describe).join(", ")}` : NO_SOCKETS);
   if (store.fds.length > 0) log("info", `stored before: ${store.fds.map(describe).join(", ")}`);
@@ -196,26 +208,9 @@ function removeFileOf({ address }: Listen): void {
   if (address.family === "unix" && address.name.startsWith("/")) removeSocketFile(address.name);
 }
 
-/** As a path, so that a deployment can put another directory there. */
-function workingDirectory(given: string | undefined, { PWD }: NodeJS.ProcessEnv): string {
+function makeRuntimeDirectory(environment: NodeJS.ProcessEnv, log: Log): RuntimeDirectory {
   try {
-    if (given !== undefined) {
-      if (!statSync(given).isDirectory()) throw new Error(`"${given}" is no directory`);
-      return resolve(given);
-    }
-    // The shell's own idea of it, which keeps the symbolic links, if it is true.
-    const [here, shells] = [statSync("."), statSync(PWD ?? ".", { throwIfNoEntry: false })];
-    return PWD?.startsWith("/") && shells?.ino === here.ino && shells.dev === here.dev ? PWD : process.cwd();
-  } catch (error) {
-    throw new UsageError(
-      `${given === undefined ? "the working directory" : "--working-directory"}: ${(error as Error).message}`,
-    );
-  }
-}
-
-function makeRuntimeDirectory(environment: NodeJS.ProcessEnv): string {
-  try {
-    return createRuntimeDirectory(environment);
+    return createRuntimeDirectory(environment, what => log("warning", what));
   } catch (error) {
     throw new CommandError((error as Error).message, EX_CANTCREAT);
   }

@@ -63,13 +63,23 @@ export async function status(args: readonly string[]): Promise<number> {
       print(format(stoppedFacts(unitFacts(unit.properties))));
       return EX_NOT_RUNNING;
     }
-    const target = unit ? unitTarget(unit) : await findTarget(named);
+    const target = unit ? supervisorOf(unit, format) : await findTarget(named);
     if (!values.watch) print(format(await look(target)));
     else if (values.json) await watchStatus(target, end, facts => print(toJson(facts)));
     else await watchLines(target, end);
     return 0;
   } finally {
     unit?.manager.close();
+  }
+}
+
+/** Where no supervisor is to be seen, systemd's view of the unit is shown before that is said. */
+function supervisorOf(unit: UnitTarget, format: (facts: StatusFacts) => string[]): Target {
+  try {
+    return unitTarget(unit);
+  } catch (error) {
+    print(format(stoppedFacts(unitFacts(unit.properties))));
+    throw error;
   }
 }
 

@@ -129,7 +129,7 @@ function controlOf(pid: number, whose: string): string {
     );
   }
   throw new CommandError(
-    `${whose}: ${describeProcess(pid)} has no control socket that can be found. Is it zerodown?`,
+    `${whose}: ${describeProcess(pid)} has no control socket that can be found: no supervisor. Is it zerodown?`,
     EX_UNAVAILABLE,
   );
 }
@@ -140,7 +140,7 @@ function isForeign(pid: number): boolean {
     accessSync(`/proc/${pid}/environ`, constants.R_OK);
     return false;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EACCES";
+    return (error as NodeJS.ErrnoException).code === "EACCES" || isOthers(pid);
   }
 }
 
@@ -148,6 +148,25 @@ function describeProcess(pid: number): string {
   try {
     return `${readFileSync(`/proc/${pid}/comm`, "utf8").trim()} (pid ${pid})`;
   } catch {
-    return `pid ${pid}, which is gone,`;
+    return isAlive(pid) ? `pid ${pid}` : `pid ${pid}, which is gone,`;
+  }
+}
+
+/** Whether there is such a process, be it a zombie; that takes no /proc. */
+export function isAlive(pid: number): boolean {
+  return ["", "EPERM"].includes(signalError(pid));
+}
+
+/** Another user's, even where /proc hides those (hidepid=, ProtectProc=). */
+function isOthers(pid: number): boolean {
+  return signalError(pid) === "EPERM";
+}
+
+function signalError(pid: number): string {
+  try {
+    process.kill(pid, 0);
+    return "";
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? "";
   }
 }

@@ -1,13 +1,16 @@
 // zerodown unit: print a .service and a .socket for a command.
 
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { startLimit } from "../machine/limits.js";
 import { parseListen } from "../sockets/address.js";
+import type { Scope } from "../systemd/manager.js";
+import { longestSocketPath, SOCKET_PATH_BYTES, tooLongText } from "../systemd/runtime-directory.js";
 import { serviceFile, socketFile, type UnitPlan } from "../systemd/unit-files.js";
 import { isRelative } from "./check-command.js";
 import { parseArguments, parseValue, UsageError } from "./options.js";
 import { parseRunOptions, RUN_OPTIONS, SOCKET_TYPES } from "./run-options.js";
+import { findProgram, SYSTEMD_PATH } from "./search-path.js";
 
 export const UNIT_HELP = `Usage: zerodown unit [options] NAME -- COMMAND [ARG…]
 
@@ -36,6 +39,8 @@ const OPTIONS = {
   system: { type: "boolean" },
   zerodown: { type: "string" },
 } as const;
+/** Of 32 bits: whose manager it is for isn't known here. */
+const LONGEST_UID = 4_294_967_294;
 const OWN = new Set(["run-as", "user", "system", "zerodown", "help"]);
 
 export function unit(args: readonly string[]): number {
@@ -89,13 +94,15 @@ function readPlan(args: readonly string[]): UnitPlan | null {
   if (isRelative(program) && options.workingDirectory === undefined) {
     throw new UsageError(`the command "${program}" is no absolute path, and there is no --working-directory`);
   }
+  const scope = values.user ? "user" : "system";
   return {
-    name: unitName(name),
-    scope: values.user ? "user" : "system",
+    name: unitName(name, scope),
+    scope,
     zerodown: zerodownPath(values.zerodown),
     runArguments,
     ...readSockets(listen),
     fdstoreMax: options.fdstoreMax ?? 0,
+    path: servicePath(program, values.zerodown !== undefined),
     user: userName(values["run-as"], values.user ?? false),
     startLimit: startLimit(options),
     stopLimit: options.stopTimeout,
@@ -103,19 +110,40 @@ function readPlan(args: readonly string[]): UnitPlan | null {
 }
 
 /** What systemd takes, but for what means something else in a path or in RuntimeDirectory=. */
-function unitName(text: string): string {
+function unitName(text: string, scope: Scope): string {
   const name = text.replace(/\.service$/, "");
   if (/\.(socket|target|timer|path|mount|automount|swap|slice|scope|device)$/.test(name)) {
     throw new UsageError(`"${text}" is no name of a service`);
   }
-  if (/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$/.test(name)) return name;
-  throw new UsageError(`"${text}" is no name for a unit (letters, digits, "_", "." and "-", 200 at most)`);
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$/.test(name)) {
+    throw new UsageError(`"${text}" is no name for a unit (letters, digits, "_", "." and "-", 200 at most)`);
+  }
+  const runtimeDirectory = `${scope === "system" ? "/run" : `/run/user/${LONGEST_UID}`}/${name}`;
+  if (longestSocketPath(runtimeDirectory) <= SOCKET_PATH_BYTES) return name;
+  throw new UsageError(`"${text}" is too long a name: ${tooLongText([runtimeDirectory])}`);
 }
 
 function zerodownPath(given: string | undefined): string {
   if (given === undefined) return resolve(process.argv[1]!);
   if (given.startsWith("/")) return given;
   throw new UsageError(`--zerodown: "${given}" is no absolute path`);
+}
+
+/**
+ * The $PATH with which the service finds Node, and its command, as we do; undefined where the manager's own does.
+ *
+ * @param isElsewhere whether the units are for another installation
+ */
+function servicePath(program: string, isElsewhere: boolean): string | undefined {
+  if (isElsewhere) return undefined;
+  const theirs = program.includes("/") ? undefined : findProgram(program, process.env.PATH ?? "");
+  const needed = new Map([
+    ["node", process.execPath],
+    ...(theirs === undefined ? [] : ([[program, resolve(theirs)]] as const)),
+  ]);
+  const missing = [...needed].filter(([name]) => findProgram(name, SYSTEMD_PATH) === undefined);
+  if (missing.length === 0) return undefined;
+  return [...new Set(missing.map(([, path]) => dirname(path))), SYSTEMD_PATH].join(":");
 }
 
 function userName(user: string | undefined, isUserManager: boolean): string | undefined {
@@ -134,8 +162,10 @@ function readSockets(
   for (const { option, text, address } of listen) {
     if (address.family !== "unix" && address.port === 0)
       throw new UsageError(`--${option}: a unit needs a port, not 0`);
-    if (address.family === "unix" && Buffer.byteLength(address.name) > 107) {
-      throw new UsageError(`--${option}: "${text}" is longer than the 107 bytes that the name of a socket may have`);
+    if (address.family === "unix" && Buffer.byteLength(address.name) > SOCKET_PATH_BYTES) {
+      throw new UsageError(
+        `--${option}: "${text}" is longer than the ${SOCKET_PATH_BYTES} bytes that the name of a socket may have`,
+      );
     }
   }
   const names = [...new Set(listen.map(({ name }) => name))];

@@ -13,10 +13,15 @@ const CONNECTIONS = 16;
 /** How long nobody is accepted after that failed, ms. */
 const PAUSE = 1000;
 
+/** How long the supervisor's end waits for its clients at most, and for the process of one that has hung up, ms. */
+const PATIENCE = 1000;
+const END_OF_PROCESS = 20;
+
 export class ControlListener {
   private readonly fd: number;
   private stopWatching: () => void;
   private connections = 0;
+  private onAlone: () => void = () => {};
 
   /**
    * @param path where it is bound, mode 0600; a stale socket there is replaced
@@ -34,6 +39,15 @@ export class ControlListener {
       0o600,
     );
     this.stopWatching = this.watch();
+  }
+
+  /** Calls back once no client is connected any more, with a moment for its process to end; after PATIENCE in any case. */
+  whenAlone(callback: () => void): void {
+    if (this.connections === 0) return callback();
+    this.stopWatching();
+    this.stopWatching = () => {};
+    this.onAlone = () => setTimeout(callback, END_OF_PROCESS);
+    setTimeout(callback, PATIENCE);
   }
 
   close(): void {
@@ -78,7 +92,9 @@ export class ControlListener {
   private async serve(fd: number): Promise<void> {
     const onClose = () => {
       this.connections--;
-      if (this.connections === 0) releaseMemory();
+      if (this.connections > 0) return;
+      releaseMemory();
+      this.onAlone();
     };
     try {
       const [{ Connection }, methods] = await Promise.all([import("./connection.js"), this.methods()]);

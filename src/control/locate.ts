@@ -1,8 +1,8 @@
 // Where a supervisor's control socket is, told from its pid.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { runtimeDirectoryIn, runtimePlaces } from "../systemd/runtime-directory.js";
+import { runtimeDirectoriesIn, runtimeDirectoryIn, runtimePlaces } from "../systemd/runtime-directory.js";
 
 /** The control socket's name in the runtime directory. */
 export const CONTROL_NAME = "control";
@@ -18,7 +18,55 @@ export function locateControl(pid: number): string | undefined {
   if (given === "none") return undefined;
   if (given !== undefined) return resolve(`/proc/${pid}/cwd`, given);
   const places = [...runtimePlaces(readEnvironment(pid)), ...runtimePlaces(process.env)];
-  return places.map(place => `${runtimeDirectoryIn(place, pid)}/${CONTROL_NAME}`).find(path => existsSync(path));
+  const directories = places.flatMap(place => runtimeDirectoriesIn(place, pid));
+  const withControl = directories.filter(directory => existsSync(`${directory}/${CONTROL_NAME}`));
+  const directory = choose(withControl, pid);
+  return directory && `${directory}/${CONTROL_NAME}`;
+}
+
+/**
+ * Of directories that may be the supervisor's: the one that it holds open; where /proc doesn't show that, the first of its
+ * user's. Others may be leftovers, those of a supervisor with the same pid in a container, or another user's trap.
+ */
+function choose(directories: readonly string[], pid: number): string | undefined {
+  const isOwners = (owner: number) => (directory: string) => stat(directory)?.uid === owner;
+  const held = openDirectories(pid);
+  const isHeld = (directory: string) => {
+    const there = stat(directory);
+    return held.some(file => file.ino === there?.ino && file.dev === there.dev);
+  };
+  return directories.find(isHeld) ?? directories.find(isOwners(userOf(pid) ?? process.geteuid!()));
+}
+
+/** What a process has open of the name that its runtime directory has, as far as that may be seen. */
+function openDirectories(pid: number): Stats[] {
+  const links = `/proc/${pid}/fd`;
+  const name = runtimeDirectoryIn("", pid);
+  try {
+    // By their names first: to look at a file may take as long as the file system that it is of likes.
+    const named = readdirSync(links).filter(fd => readlinkSync(`${links}/${fd}`).includes(name));
+    return named.flatMap(fd => stat(`${links}/${fd}`) ?? []);
+  } catch {
+    return [];
+  }
+}
+
+function stat(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined; // It is gone, or not for our eyes.
+  }
+}
+
+/** Whose files a process makes: its effective user; undefined where that can't be seen. */
+function userOf(pid: number): number | undefined {
+  try {
+    const [, user] = /^Uid:\s+\d+\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+    return user === undefined ? undefined : Number(user);
+  } catch {
+    return undefined;
+  }
 }
 
 function controlOption(pid: number): string | undefined {

@@ -74,6 +74,7 @@ function drained(move: Move, ended: Ended): void {
 
 function candidateFailed(move: Move, ended: Ended): void {
   const { announced, reload, pending } = move.state;
+  if (ended.state === "starting" && exitedWithSuccess(ended.outcome)) log(move, "notice", words.daemonLine(ended));
   const isCancelled = ended.processes.some(({ doom }) => doom?.kind === "cancelled");
   if (!announced) return isCancelled && pending ? firstReplaced(move, ended) : firstFailed(move, ended);
   if (reload) return reloadFailed(move, ended, reload.askers);

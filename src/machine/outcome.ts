@@ -1,5 +1,6 @@
 // How processes end, and what failed: values, which words.ts puts into words.
 
+import { constants } from "node:os";
 import type { Config } from "./config.js";
 import type { GenerationState } from "./names.js";
 
@@ -55,7 +56,9 @@ export type Problem =
   /** Too many crashes, or --on-crash=exit. */
   | { readonly kind: "gave-up"; readonly generation: Named; readonly outcome: Outcome }
   | { readonly kind: "done" }
-  | { readonly kind: "stopping" };
+  | { readonly kind: "stopping" }
+  /** It stopped, and nothing is left. */
+  | { readonly kind: "stopped" };
 
 // sysexits.h
 const EX_UNAVAILABLE = 69;
@@ -78,7 +81,10 @@ export function worsen(doom: Doom | null, why: Doom): Doom {
   return doom.kind === "watchdog" ? { ...doom, killed: true } : doom;
 }
 
-/** Whether it exited with 0, or died of a signal that told it to stop. KillMode=control-group sends systemd's own to all. */
+/**
+ * Whether it exited with 0, or died of a signal that told it to stop: ours, or systemd's own, which KillMode=control-group
+ * sends to all. A runtime that catches that signal, as a JVM or a shell does, exits with 128 + its number instead.
+ */
 export function endedAsAsked(cause: Cause, config: Config): boolean {
   if (cause.kind === "spawn") return false;
   return isAsAsked(endOf(cause), config);
@@ -88,13 +94,16 @@ export function exitedWithSuccess(cause: Cause): boolean {
   return cause.kind === "exit" && cause.status === 0;
 }
 
-/** What the supervisor exits with, if it comes to that: 128 + signal, the status if it is 1 to 125, or one of sysexits.h. */
+/**
+ * What the supervisor exits with, if it comes to that: 128 + signal, the child's own status, or one of sysexits.h. A status of 0
+ * that is a failure is EX_UNAVAILABLE.
+ */
 export function exitStatusOf(cause: Cause): number {
   if (cause.kind === "spawn") return cause.exitStatus;
   if (cause.kind === "start-timeout" || cause.kind === "cancelled") return EX_TEMPFAIL;
   const end = endOf(cause);
   if ("signal" in end) return 128 + end.signal;
-  return end.status >= 1 && end.status <= 125 ? end.status : EX_UNAVAILABLE;
+  return end.status || EX_UNAVAILABLE;
 }
 
 function endOf(cause: Exclude<Cause, { kind: "spawn" }>): End {
@@ -102,5 +111,11 @@ function endOf(cause: Exclude<Cause, { kind: "spawn" }>): End {
 }
 
 function isAsAsked(end: End, config: Config): boolean {
-  return "signal" in end ? [config.stopSignal, "SIGTERM"].includes(end.name) : end.status === 0;
+  const signals = [config.stopSignal, "SIGTERM"];
+  if ("signal" in end) return signals.includes(end.name);
+  return end.status === 0 || signals.some(name => end.status === 128 + numberOf(name));
+}
+
+function numberOf(signal: string): number {
+  return (constants.signals as Record<string, number>)[signal]!;
 }

@@ -124,6 +124,7 @@ const isProblem = isKind({
   "gave-up": failed,
   done: {},
   stopping: {},
+  stopped: {},
 } satisfies Record<Problem["kind"], Record<string, Check>>);
 
 const isProcess = isObject({

@@ -41,7 +41,10 @@ export function endAll(move: Move, exitStatus: number, problem: Problem, decisiv
 /** The supervisor exits when it ends and no generation is left. */
 export function finishIfEmpty(move: Move): void {
   if (move.state.phase !== "ending" || move.state.generations.length > 0) return;
-  move.state = { ...move.state, phase: "ended", told: statusText(move.state) };
+  const { problem } = move.state;
+  move.state = { ...move.state, phase: "ended", problem: problem?.kind === "stopping" ? { kind: "stopped" } : problem };
+  // systemd shows the last one for as long as the unit is stopped.
+  if (statusText(move.state) !== move.state.told) tell(move);
   setOwnTimer(move, "feed", NEVER);
   move.effects.push({ type: "exit", status: move.state.exitStatus });
 }

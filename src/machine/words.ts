@@ -130,6 +130,8 @@ function problemText(problem: Problem): string {
       return "The work is done";
     case "stopping":
       return "Stopping";
+    case "stopped":
+      return "Stopped";
   }
 }
 
@@ -157,6 +159,14 @@ export function hintLine(generation: Generation, { ready, startTimeout }: Config
   return (
     `${nameOf(generation)} has not sent READY=1 to its $NOTIFY_SOCKET ${waits}. ` +
     "If it knows no sd_notify(3), use --ready exec, --ready delay:TIME or --ready fd"
+  );
+}
+
+/** For whoever put an app here that leaves its service to a process in the background. */
+export function daemonLine(generation: Generation): string {
+  return (
+    `${nameOf(generation)} has exited with status 0 before it was ready. Does it daemonize? ` +
+    'It must stay in the foreground: without -D, with -F or "daemon off;", podman run without -d'
   );
 }
 

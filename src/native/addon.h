@@ -18,6 +18,7 @@ bool get_arguments(napi_env env, napi_callback_info info, size_t count, napi_val
 bool get_int(napi_env env, napi_value value, const char *name, int *result);
 bool get_int_field(napi_env env, napi_value object, const char *name, int *result);
 char *get_string(napi_env env, napi_value value, const char *name);  // malloc'd; refuses NUL bytes
+char *get_bytes(napi_env env, napi_value value, const char *name);   // the same, of a string of bytes
 char *get_string_field(napi_env env, napi_value object, const char *name);
 bool get_int_array(napi_env env, napi_value value, const char *name, int **result, uint32_t *count);  // malloc'd
 
@@ -40,3 +41,4 @@ bool socket_init(napi_env env, napi_value exports);
 bool message_init(napi_env env, napi_value exports);
 bool file_init(napi_env env, napi_value exports);
 bool memory_init(napi_env env, napi_value exports);
+bool lock_init(napi_env env, napi_value exports);

@@ -112,6 +112,33 @@ char *get_string(napi_env env, napi_value value, const char *name) {
   return text;
 }
 
+// A character for each byte: the kernel's arguments, variables and paths need not be UTF-8.
+char *get_bytes(napi_env env, napi_value value, const char *name) {
+  size_t length;
+  if (napi_get_value_string_utf16(env, value, NULL, 0, &length) != napi_ok) {
+    throw_expected(env, name, "a string");
+    return NULL;
+  }
+  char *bytes = malloc(length + 1);
+  char16_t *wide = malloc((length + 1) * sizeof *wide);
+  bool ok = false;
+  if (!bytes || !wide) {
+    throw_errno(env, ENOMEM, "malloc", NULL);
+  } else if (napi_get_value_string_utf16(env, value, wide, length + 1, &length) == napi_ok) {
+    ok = true;
+    for (size_t i = 0; i < length; i++) {
+      ok = ok && wide[i] > 0 && wide[i] <= 0xff;
+      bytes[i] = (char)wide[i];
+    }
+    bytes[length] = 0;
+    if (!ok) throw_expected(env, name, "a string of bytes other than NUL");
+  }
+  free(wide);
+  if (ok) return bytes;
+  free(bytes);
+  return NULL;
+}
+
 char *get_string_field(napi_env env, napi_value object, const char *name) {
   napi_value value;
   return get_field(env, object, name, &value) ? get_string(env, value, name) : NULL;

@@ -14,6 +14,7 @@ export interface NativeError extends Error {
   path?: string;
 }
 
+/** Paths, arguments, variables and the directory are strings of bytes (systemd/bytes.ts). */
 export interface SpawnOptions {
   /** Files to execute: the first that exists and may be executed (execve(2)). */
   paths: readonly string[];
@@ -79,6 +80,8 @@ interface Native {
   reap(pidfd: number): ExitStatus | null;
   /** What LISTEN_PIDFDID says of that process: a decimal number, "" where the kernel (before 6.9) has none. */
   pidfdId(pid: number): string;
+  /** µs of CLOCK_BOOTTIME, the clock of a process's start in proc_pid_stat(5). */
+  bootTime(): number;
   /**
    * Calls back, with 0 or a negative errno, for as long as the descriptor is readable (or writable). Makes it
    * non-blocking. Ends with the returned function, which must be called before the descriptor is closed.
@@ -120,6 +123,11 @@ interface Native {
   alarm(fd: number): number;
   /** Closes a descriptor that came from somebody else: what close(2) waits for, this doesn't. */
   closeAside(fd: number): void;
+  /**
+   * Locks the open file of a descriptor against every other one of the same file (flock(2)), until it is closed: the kernel
+   * does that too when this process ends, whatever ends it. False: another one has the lock.
+   */
+  lock(fd: number): boolean;
   /** An extended attribute's value; null when the file has none of that name. */
   xattr(path: string, name: string): string | null;
   /**

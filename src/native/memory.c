@@ -1,9 +1,11 @@
 // Giving back memory that the wait for the next event doesn't need.
 #include "addon.h"
 
+#include <errno.h>
 #include <link.h>
 #include <malloc.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 // Segments that can't be written are as they stand in their file: what is dropped of them comes back from the page
@@ -28,4 +30,15 @@ static napi_value trim(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-bool memory_init(napi_env env, napi_value exports) { return export_function(env, exports, "trim", trim); }
+// bootTime() → µs of CLOCK_BOOTTIME, in which the kernel notes when a process was started
+static napi_value boot_time(napi_env env, napi_callback_info info) {
+  struct timespec now;
+  if (clock_gettime(CLOCK_BOOTTIME, &now)) return throw_errno(env, errno, "clock_gettime", "CLOCK_BOOTTIME");
+  napi_value result;
+  if (napi_create_int64(env, now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000, &result) != napi_ok) return NULL;
+  return result;
+}
+
+bool memory_init(napi_env env, napi_value exports) {
+  return export_function(env, exports, "trim", trim) && export_function(env, exports, "bootTime", boot_time);
+}

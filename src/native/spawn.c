@@ -175,7 +175,7 @@ static char **get_strings(napi_env env, napi_value object, const char *name, uin
   }
   for (uint32_t i = 0; i < *count; i++) {
     napi_value element;
-    if (napi_get_element(env, array, i, &element) != napi_ok || !(strings[i] = get_string(env, element, name))) {
+    if (napi_get_element(env, array, i, &element) != napi_ok || !(strings[i] = get_bytes(env, element, name))) {
       free_strings(strings);
       return NULL;
     }
@@ -207,10 +207,11 @@ static bool get_environment(napi_env env, napi_value object, struct plan *plan) 
 
 static bool get_plan(napi_env env, napi_value object, struct plan *plan) {
   uint32_t count;
-  napi_value fds;
+  napi_value fds, directory;
   return (plan->paths = get_strings(env, object, "paths", 0, &count)) &&
          (plan->argv = get_strings(env, object, "argv", 0, &count)) && get_environment(env, object, plan) &&
-         (plan->directory = get_string_field(env, object, "directory")) &&
+         napi_get_named_property(env, object, "directory", &directory) == napi_ok &&
+         (plan->directory = get_bytes(env, directory, "directory")) &&
          napi_get_named_property(env, object, "fds", &fds) == napi_ok &&
          get_int_array(env, fds, "fds", &plan->fds, &plan->fd_count) &&
          get_int_field(env, object, "deathSignal", &plan->death_signal) &&

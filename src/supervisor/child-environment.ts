@@ -1,9 +1,11 @@
-// What a child finds in its environment.
+// What a child finds in its environment. Names and values are bytes (see systemd/bytes.ts).
 
+import { toBytes } from "../systemd/bytes.js";
 import type { PassedFd } from "../systemd/listen-fds.js";
+import type { Variables } from "./received.js";
 
 export interface ChildEnvironment {
-  readonly variables: Readonly<Record<string, string>>;
+  readonly variables: Variables;
   /** Variables that get the child's pid, which is known only after the fork. */
   readonly pidVariables: readonly string[];
 }
@@ -23,15 +25,15 @@ export interface Surroundings {
 /**
  * The supervisor's own environment, as it came, with what was said of the supervisor now said of the child.
  *
- * @param received the supervisor's environment
+ * @param received what the supervisor was started with
  * @param file the assignments of --env-file, which replace those received
  */
 export function childEnvironment(
-  received: NodeJS.ProcessEnv,
-  file: Readonly<Record<string, string>>,
+  received: Variables,
+  file: Variables,
   { generation, supervisorPid, fds, fdstoreMax, notifySocket, readyFd }: Surroundings,
 ): ChildEnvironment {
-  const variables = { ...originalEnvironment(received), ...file };
+  const variables: Record<string, string> = Object.assign(Object.create(null), received, file);
   // Each of these speaks of one process: where that was us, it is now the child.
   const pidVariables = ["WATCHDOG_PID", "SYSTEMD_EXEC_PID"].filter(name => received[name] === String(supervisorPid));
   if (fds.length > 0) pidVariables.push("LISTEN_PID");
@@ -48,31 +50,12 @@ export function childEnvironment(
   }
   if (fds.length > 0) {
     variables.LISTEN_FDS = String(fds.length);
-    variables.LISTEN_FDNAMES = fds.map(({ name }) => name).join(":");
+    variables.LISTEN_FDNAMES = toBytes(fds.map(({ name }) => name).join(":"));
   }
   if (fdstoreMax > 0) variables.FDSTORE = String(fdstoreMax);
-  variables.NOTIFY_SOCKET = notifySocket;
+  variables.NOTIFY_SOCKET = toBytes(notifySocket);
   variables.ZERODOWN_GENERATION = String(generation);
   variables.ZERODOWN_SUPERVISOR_PID = String(supervisorPid);
   if (readyFd !== undefined) variables.ZERODOWN_READY_FD = String(readyFd);
   return { variables, pidVariables };
-}
-
-/** What a shell, and so the launcher's, sets for itself. */
-const SHELL_VARIABLES = ["PWD", "OLDPWD", "SHLVL", "_"];
-
-/** Undoes what the launcher at the top of the command did: it keeps from our own Node what is meant for the app's. */
-function originalEnvironment(received: NodeJS.ProcessEnv): Record<string, string> {
-  const { ZERODOWN_FILE_LIMIT: _, ZERODOWN_STAT: __, ...rest } = received;
-  const aside = /^ZERODOWN_(?=(?:NODE_OPTIONS|NODE_EXTRA_CA_CERTS)$)/;
-  const entries = Object.entries(rest).map(([name, value]) => [name.replace(aside, ""), value]);
-  const original = Object.fromEntries(entries);
-  for (const name of SHELL_VARIABLES) {
-    const saved = original[`ZERODOWN_${name}`];
-    if (saved === undefined) continue;
-    delete original[`ZERODOWN_${name}`];
-    if (saved === "") delete original[name];
-    else original[name] = saved;
-  }
-  return original;
 }

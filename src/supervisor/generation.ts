@@ -5,21 +5,32 @@ import { constants } from "node:os";
 import type { ReadyMode } from "../machine/config.js";
 import type { End } from "../machine/outcome.js";
 import { native } from "../native/index.js";
-import type { Cgroup, UnitCgroup } from "../systemd/cgroup.js";
+import { toPath, toText } from "../systemd/bytes.js";
+import { type Cgroup, hasOomKill, type UnitCgroup } from "../systemd/cgroup.js";
 import { parseEnvFile } from "../systemd/env-file.js";
 import { LISTEN_FDS_START, type PassedFd } from "../systemd/listen-fds.js";
 import type { NotifyMessage } from "../systemd/notify-message.js";
 import { NotifySocket } from "../systemd/notify-socket.js";
+import { notifySocketIn } from "../systemd/runtime-directory.js";
 import { childEnvironment } from "./child-environment.js";
 import type { Outside } from "./outside.js";
+import { formatEnvironment, type Variables } from "./received.js";
 
-/** What every generation is started from; all that a deployment may swap is looked up anew each time. */
+/**
+ * What every generation is started from; all that a deployment may swap is looked up anew each time. Command, directory,
+ * file and environment are bytes (see systemd/bytes.ts).
+ */
 export interface Launch {
   readonly command: readonly string[];
   /** A path: it may lead elsewhere next time. */
   readonly directory: string;
   readonly envFile: string | undefined;
-  readonly environment: NodeJS.ProcessEnv;
+  /** As the supervisor was started with it. */
+  readonly environment: Variables;
+  /** The soft limit of open files that it was started with; −1: its own. */
+  readonly fileLimit: number;
+  /** Whether it was started with SIGPIPE ignored. */
+  readonly ignoresSigpipe: boolean;
   /** The sockets, and then what is stored. */
   readonly fds: () => readonly PassedFd[];
   /** For $FDSTORE: how many descriptors generations may store. */
@@ -49,6 +60,9 @@ const SIGNAL_NAMES = new Map(
     .map(([name, number]) => [number, name] as const)
     .reverse(),
 );
+
+/** Of a file that isn't one of variables at all, a few lines say it. */
+const TOLD_LINES = 5;
 
 /** How long is waited for processes that SIGKILL doesn't end: they hang in the kernel. ms */
 const KILL_PATIENCE = 10_000;
@@ -80,7 +94,7 @@ export class GenerationProcess {
   ) {
     try {
       this.notifySocket = new NotifySocket(
-        `${launch.runtimeDirectory}/notify-${number}`,
+        notifySocketIn(launch.runtimeDirectory, number),
         (message, fds) => listener.onMessage(message, fds),
         what => listener.onProblem(what),
         pid => this.cgroup?.contains(pid) !== false,
@@ -146,8 +160,7 @@ export class GenerationProcess {
   private spawn(launch: Launch, readyWriter: number | undefined): { pid: number; pidfd: number } {
     const { command } = launch;
     const fds = launch.fds();
-    const file = launch.envFile === undefined ? {} : parseEnvFile(readFileSync(launch.envFile, "utf8"));
-    const { variables, pidVariables } = childEnvironment(launch.environment, file, {
+    const { variables, pidVariables } = childEnvironment(launch.environment, this.readEnvFile(launch.envFile), {
       generation: this.number,
       supervisorPid: process.pid,
       fds,
@@ -158,15 +171,26 @@ export class GenerationProcess {
     return this.outside.spawn({
       paths: lookUp(command[0]!, variables.PATH),
       argv: command,
-      environment: Object.entries(variables).map(([name, value]) => `${name}=${value}`),
+      environment: formatEnvironment(variables),
       pidVariables,
       directory: launch.directory,
       fds: [...fds.map(({ fd }) => fd), ...(readyWriter === undefined ? [] : [readyWriter])],
       deathSignal: constants.signals[launch.stopSignal],
-      ignoredSignal: ignoresSigpipe(launch.environment) ? constants.signals.SIGPIPE : 0,
-      fileLimit: Number(launch.environment.ZERODOWN_FILE_LIMIT ?? -1),
+      ignoredSignal: launch.ignoresSigpipe ? constants.signals.SIGPIPE : 0,
+      fileLimit: launch.fileLimit,
       cgroup: this.cgroup?.procsFile ?? "",
     });
+  }
+
+  /** The variables that it assigns; a line that assigns none is told, for it may have been meant to. */
+  private readEnvFile(path: string | undefined): Variables {
+    if (path === undefined) return {};
+    const dropped: string[] = [];
+    const variables = parseEnvFile(readFileSync(toPath(path), "latin1"), line => dropped.push(line));
+    const more = dropped.splice(TOLD_LINES).length;
+    if (more > 0) dropped.push(`${more} more lines`);
+    if (dropped.length > 0) this.listener.onProblem(`left out of ${toText(path)}: ${dropped.join("; ")}`);
+    return variables;
   }
 
   private createCgroup(launch: Launch): Cgroup | undefined {
@@ -234,11 +258,13 @@ export class GenerationProcess {
     stop();
     this.reaped = true;
     const { status, signal } = end;
-    this.whenEmpty(() =>
-      this.listener.onExit(
-        signal === 0 ? { status } : { signal, name: SIGNAL_NAMES.get(signal) ?? `signal ${signal}` },
-      ),
-    );
+    this.whenEmpty(() => this.listener.onExit(signal === 0 ? { status } : { signal, name: this.signalName(signal) }));
+  }
+
+  private signalName(signal: number): string {
+    const name = SIGNAL_NAMES.get(signal) ?? `signal ${signal}`;
+    const isOom = signal === constants.signals.SIGKILL && hasOomKill(this.cgroup?.read("memory.events"));
+    return isOom ? `${name} (out of memory)` : name;
   }
 
   /** Calls back when none of its processes is left, as far as that can be told. */
@@ -281,10 +307,4 @@ export class GenerationProcess {
 function lookUp(command: string, path = DEFAULT_PATH): string[] {
   if (command.includes("/")) return [command];
   return path.split(":").map(directory => `${directory || "."}/${command}`);
-}
-
-/** By what the launcher noted: its /proc/PID/stat, where the ignored signals are field 33, a decimal mask (proc_pid_stat(5)). */
-function ignoresSigpipe({ ZERODOWN_STAT: stat = "" }: NodeJS.ProcessEnv): boolean {
-  const [, fields = ""] = /\) (.*)/.exec(stat) ?? [];
-  return (Number(fields.split(" ")[33 - 3]) & (1 << (constants.signals.SIGPIPE - 1))) !== 0;
 }

@@ -1,6 +1,10 @@
 // Starting a child. What execve(2) says when its arguments and environment are too large is said so that it can be cured.
 
 import { type NativeError, native, type SpawnOptions } from "../native/index.js";
+import { toText } from "../systemd/bytes.js";
+
+/** At the end of each. */
+const NUL = 1;
 
 /** @throws {NativeError} */
 export function spawn(options: SpawnOptions): { pid: number; pidfd: number } {
@@ -15,17 +19,12 @@ export function spawn(options: SpawnOptions): { pid: number; pidfd: number } {
 /** The kernel speaks of an argument list, but it is nearly always the environment. */
 function explain({ argv, environment }: SpawnOptions): string {
   const strings = [...argv, ...environment];
-  const longest = strings.reduce((one, other) => (size(other) > size(one) ? other : one));
+  const longest = strings.reduce((one, other) => (other.length > one.length ? other : one));
   // The name of a variable; its value may be a secret.
-  const name = environment.includes(longest) ? longest.replace(/=.*/s, "") : `"${longest.slice(0, 40)}…"`;
-  const all = strings.reduce((sum, text) => sum + size(text), 0);
+  const name = toText(environment.includes(longest) ? longest.replace(/=.*/s, "") : `"${longest.slice(0, 40)}…"`);
+  const all = strings.reduce((sum, text) => sum + text.length + NUL, 0);
   return (
-    `arguments and environment have ${all} bytes, ${name} the most with ${size(longest)}; ` +
+    `arguments and environment have ${all} bytes, ${name} the most with ${longest.length + NUL}; ` +
     "Linux takes 131072 each, and in all a quarter of LimitSTACK=, but at most 6 MiB"
   );
-}
-
-/** With the NUL at its end. */
-function size(text: string): number {
-  return Buffer.byteLength(text) + 1;
 }

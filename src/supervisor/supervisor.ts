@@ -10,12 +10,14 @@ import { step } from "../machine/step.js";
 import { name, refusalText } from "../machine/words.js";
 import type { NativeError } from "../native/index.js";
 import { noteBlocking } from "../sockets/blocking.js";
+import type { SocketFiles } from "../sockets/files.js";
 import type { FdStore } from "../systemd/fd-store.js";
 import type { Notifier } from "../systemd/notify.js";
 import type { NotifyMessage } from "../systemd/notify-message.js";
 import { GenerationProcess, type Launch } from "./generation.js";
 import type { Log } from "./log.js";
 import type { Outside } from "./outside.js";
+import { type KillStrays, Strays } from "./strays.js";
 
 // sysexits.h
 const EX_UNAVAILABLE = 69;
@@ -35,6 +37,8 @@ export interface SupervisorOptions {
   readonly store: FdStore;
   /** Those that were passed or bound. */
   readonly sockets: readonly number[];
+  readonly files: Pick<SocketFiles, "note" | "putBack" | "putBackNames">;
+  readonly killStrays: KillStrays;
   readonly log: Log;
   readonly stopOn: readonly NodeJS.Signals[];
   readonly reloadSignals: readonly NodeJS.Signals[];
@@ -54,6 +58,7 @@ export class Supervisor {
   private current = initialState;
   /** By processKey(). */
   private readonly processes = new Map<string, GenerationProcess>();
+  private readonly strays: Strays;
   private readonly blockAsReceived: () => void;
   /** For each process, by processKey(): makes the sockets block as they did before it was started. */
   private readonly blockAsBefore = new Map<string, () => void>();
@@ -66,7 +71,9 @@ export class Supervisor {
   private lastAsker = 0;
 
   constructor(private readonly options: SupervisorOptions) {
-    this.blockAsReceived = noteBlocking(options.sockets);
+    const { sockets, killStrays, launch, log, outside } = options;
+    this.blockAsReceived = noteBlocking(sockets);
+    this.strays = new Strays(sockets, killStrays, this.processes, launch.environment, log, outside);
   }
 
   start(): void {
@@ -137,13 +144,16 @@ export class Supervisor {
     this.stepping = false;
     const { outside } = this.options;
     // By a timer, because Node lets libuv wake up once more for timers that were cleared, unless a later one was sooner.
-    if (isIdle(this.current) && !wasIdle) outside.after(1, outside.releaseMemory);
+    if (isIdle(this.current) && !wasIdle && !this.strays.isLooking) outside.after(1, outside.releaseMemory);
   }
 
   private handle(event: Event): void {
     const before = this.current;
     const [state, effects] = step(before, event, this.options.config);
     this.current = state;
+    const promoted = serving(state);
+    // Before its predecessor is told to stop.
+    if (promoted && promoted.number !== serving(before)?.number) this.attempt(() => this.promoted(promoted.number));
     for (const effect of effects) this.attempt(() => this.perform(effect));
     if (state !== before) for (const callback of this.followers) this.attempt(callback);
   }
@@ -180,8 +190,15 @@ export class Supervisor {
       case "result":
         return this.answer(effect);
       case "exit":
+        this.attempt(() => this.strays.finish());
         return this.options.exit(effect.status);
     }
+  }
+
+  /** What it has done to the sockets' files until it became ready it means to, but for the end of one of them. */
+  private promoted(number: number): void {
+    this.options.files.putBackNames(`generation ${number} became ready`);
+    this.options.files.note();
   }
 
   private processOf({ generation, slot }: { generation: number; slot: number }): GenerationProcess | undefined {
@@ -195,6 +212,8 @@ export class Supervisor {
     let generation: GenerationProcess | undefined;
     try {
       if (!serving(this.current)) this.blockAsReceived();
+      // Changed by whoever isn't a generation: one that drains may just now spoil it.
+      if (this.processes.size <= 1) this.options.files.note();
       const blockAsBefore = noteBlocking(this.options.sockets);
       generation = new GenerationProcess(
         number,
@@ -227,7 +246,7 @@ export class Supervisor {
     const { store, remove, problem, unheeded = [], ...notification } = message;
     if (remove !== undefined) this.options.store.remove(remove);
     if (store) this.options.store.add(fds, store.name, store.poll, (kind, what) => generation.complain(kind, what));
-    if (problem !== undefined) generation.complain("FDNAME", problem);
+    if (problem !== undefined) generation.complain(problem.split("=", 1)[0]!, problem);
     if (unheeded.length > 0) {
       const text = `${nameOf(about.generation, generation)} sent ${unheeded.join(" ")}: that is for zerodown alone`;
       this.options.log("debug", text);
@@ -252,7 +271,10 @@ export class Supervisor {
     // It failed, and may have left the sockets non-blocking to one that serves and waits in accept(2).
     if ((serving(this.current)?.number ?? number) < number) this.blockAsBefore.get(key)?.();
     this.blockAsBefore.delete(key);
-    generation?.release();
+    if (!generation) return;
+    generation.release();
+    this.attempt(() => this.options.files.putBack(`generation ${number} had ended`));
+    this.attempt(() => this.strays.look());
   }
 
   private setTimer(timer: Timer, at: number): void {

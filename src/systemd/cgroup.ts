@@ -210,6 +210,11 @@ function ownCgroup(): string | undefined {
   }
 }
 
+/** @param events the text of memory.events; undefined without the memory controller */
+export function hasOomKill(events: string | undefined): boolean {
+  return /^oom_kill [1-9]/m.test(events ?? "");
+}
+
 /** @param events the text of cgroup.events; undefined when the cgroup is gone, for which it must have been empty */
 function isPopulated(events: string | undefined): boolean {
   return /^populated 1$/m.test(events ?? "");

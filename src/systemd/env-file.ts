@@ -1,5 +1,7 @@
 // Files of environment variables, as EnvironmentFile= in systemd.exec(5) reads them.
 
+import { toText } from "./bytes.js";
+
 type Place = "line" | "comment" | "key" | "before" | "plain" | "escape" | "single" | "double" | "double-escape";
 
 /** What systemd takes for blank: fewer characters than \s. */
@@ -7,10 +9,15 @@ const BLANK = " \t\n\r";
 
 /**
  * Reads the assignments of such a file: one a line, `#` and `;` begin comments, values may be quoted, a backslash at the
- * end of a line continues it. Assignments to what is no variable's name are left out, as systemd does.
+ * end of a line continues it. Lines that assign nothing, or to what isn't a variable's name, are left out, as by systemd.
+ *
+ * @param text a character for each byte, or for each character: both are understood
+ * @param leaveOut called with what to say of a line that is left out
  */
-export function parseEnvFile(text: string): Record<string, string> {
+export function parseEnvFile(text: string, leaveOut: (what: string) => void = () => {}): Record<string, string> {
   const variables: Record<string, string> = {};
+  let line = 1;
+  let firstLine = 1;
   let place: Place = "line";
   let key = "";
   let value = "";
@@ -20,6 +27,7 @@ export function parseEnvFile(text: string): Record<string, string> {
   const endLine = () => {
     const name = key.replace(/[ \t]+$/, "");
     if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) variables[name] = place === "plain" ? value.slice(0, kept) : value;
+    else if (place !== "line" && place !== "comment") leaveOut(explain(firstLine, name));
     key = value = "";
     kept = 0;
     place = "line";
@@ -37,6 +45,7 @@ export function parseEnvFile(text: string): Record<string, string> {
         else if (!BLANK.includes(character)) {
           place = "key";
           key = character;
+          firstLine = line;
         }
         break;
       case "comment":
@@ -45,6 +54,7 @@ export function parseEnvFile(text: string): Record<string, string> {
         break;
       case "key":
         if (newline) {
+          leaveOut(`line ${firstLine} assigns nothing`);
           place = "line";
           key = "";
         } else if (character === "=") place = "before";
@@ -87,7 +97,16 @@ export function parseEnvFile(text: string): Record<string, string> {
         else if (character !== "\n") add(`\\${character}`);
         break;
     }
+    if (character === "\n") line++;
   }
-  if (place !== "key") endLine();
+  if (place === "key") leaveOut(`line ${firstLine} assigns nothing`);
+  else endLine();
   return variables;
+}
+
+/** Its value may be a secret. */
+function explain(line: number, name: string): string {
+  const text = toText(name);
+  const cure = /^export\s/.test(name) ? `, but "${text.replace(/^export\s+/, "")}" without "export" would be` : "";
+  return `line ${line}: "${text}" isn't a variable's name${cure}`;
 }

@@ -1,11 +1,12 @@
 // Descriptors that outlive who made them: FDSTORE=1 in sd_notify(3), seen from the service manager's side. What is stored
 // here is passed on to systemd's own store, so that it outlives the supervisor too.
 
-import { closeSync, fstatSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, fstatSync, readFileSync } from "node:fs";
 import { watchAlarm } from "../native/alarm.js";
 import { type NativeError, native } from "../native/index.js";
 import { isFdName } from "./fd-name.js";
 import type { PassedFd } from "./listen-fds.js";
+import { isEpoll } from "./proc.js";
 
 /** Where copies go: systemd, by its notify socket. */
 export interface OuterStore {
@@ -16,6 +17,9 @@ export interface OuterStore {
   hasLost(name: string): void;
   removeFds(name: string): void;
 }
+
+/** systemd's default soft limit: what holds where ours can't be read. */
+const USUAL_FILE_LIMIT = 1024;
 
 interface Stored extends PassedFd {
   readonly poll: boolean;
@@ -127,7 +131,7 @@ export class FdStore {
       );
     }
     // An event loop is of no use to another process, and a service that gets one by LISTEN_FDS takes it for its own.
-    if (readlinkSync(`/proc/self/fd/${fd}`) === "anon_inode:[eventpoll]") {
+    if (isEpoll(fd)) {
       return onProblem("epoll", `"${name}" is not stored: an epoll instance can't be passed on`);
     }
     const stored = this.keep(native.duplicate(fd), name, poll);
@@ -213,6 +217,16 @@ function isSameFile(a: number, b: number): boolean {
 
 /** The soft limit, which Node raises to the hard one. */
 function fileLimit(): number {
-  const [, limit] = /^Max open files +(\S+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
-  return limit === undefined || limit === "unlimited" ? Number.POSITIVE_INFINITY : Number(limit);
+  const [, limit] = /^Max open files +(\S+)/m.exec(readLimits()) ?? [];
+  if (limit === undefined) return USUAL_FILE_LIMIT;
+  return limit === "unlimited" ? Number.POSITIVE_INFINITY : Number(limit);
+}
+
+/** "" where there is no /proc. */
+function readLimits(): string {
+  try {
+    return readFileSync("/proc/self/limits", "utf8");
+  } catch {
+    return "";
+  }
 }

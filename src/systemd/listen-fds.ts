@@ -1,7 +1,8 @@
 // The sockets that systemd passes: sd_listen_fds(3), sd_listen_fds_with_names(3).
 
-import { fstatSync, readlinkSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { type NativeError, native } from "../native/index.js";
+import { isEpoll } from "./proc.js";
 
 /**
  * The first passed descriptor (SD_LISTEN_FDS_START).
@@ -115,7 +116,7 @@ function isPassed(fd: number): boolean {
     if ((error as NativeError).code === "EBADF") return false;
     throw error;
   }
-  return readlinkSync(`/proc/self/fd/${fd}`) !== "anon_inode:[eventpoll]";
+  return !isEpoll(fd);
 }
 
 /**

@@ -35,7 +35,7 @@ export class Manager {
 
   private constructor(
     private readonly bus: MessageBus,
-    scope: Scope,
+    readonly scope: Scope,
   ) {
     this.lost = new Promise((_, reject) => {
       const lose = () => reject(new ManagerError(`the ${scope} bus went away`, ""));
@@ -48,7 +48,8 @@ export class Manager {
 
   /** @throws {ManagerError} when there is no bus */
   static async connect(scope: Scope): Promise<Manager> {
-    const address = process.env.DBUS_SESSION_BUS_ADDRESS ?? `unix:path=${process.env.XDG_RUNTIME_DIR}/bus`;
+    const directory = process.env.XDG_RUNTIME_DIR ?? `/run/user/${process.geteuid!()}`;
+    const address = process.env.DBUS_SESSION_BUS_ADDRESS ?? `unix:path=${directory}/bus`;
     const bus = scope === "system" ? systemBus() : sessionBus({ busAddress: address });
     await new Promise<void>((resolve, reject) => {
       bus.once("connect", resolve);
@@ -74,11 +75,17 @@ export class Manager {
 
   /** systemd's version, e.g. "252.38-1~deb12u1". */
   async version(): Promise<string> {
-    const [variant] = await this.call(PATH, "org.freedesktop.DBus.Properties", "Get", "ss", [
-      `${NAME}.Manager`,
-      "Version",
-    ]);
-    return String((variant as Variant).value);
+    return String(await this.ownProperty("Version"));
+  }
+
+  /** The environment that the manager starts services with: "NAME=value" each. */
+  async environment(): Promise<string[]> {
+    return (await this.ownProperty("Environment")) as string[];
+  }
+
+  private async ownProperty(name: string): Promise<unknown> {
+    const [variant] = await this.call(PATH, "org.freedesktop.DBus.Properties", "Get", "ss", [`${NAME}.Manager`, name]);
+    return (variant as Variant).value;
   }
 
   /**

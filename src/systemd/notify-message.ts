@@ -1,5 +1,6 @@
 // What a datagram of the notify protocol says: sd_notify(3).
 
+import { constants } from "node:os";
 import { getSystemErrorName } from "node:util";
 import { isFdName } from "./fd-name.js";
 import { printable } from "./printable.js";
@@ -30,6 +31,9 @@ export interface NotifyMessage {
 /** What FDSTORE=1 without a valid FDNAME= is called. */
 const UNNAMED = "stored";
 
+/** The largest that systemd takes. */
+const MAX_ERRNO = 4095;
+
 /** The longest text that is kept: a STATUS= must still fit, with ours around it, into a message to systemd. */
 const TEXT_CHARACTERS = 1024;
 
@@ -37,28 +41,27 @@ const TEXT_CHARACTERS = 1024;
 const NOT_FOR_GENERATIONS = /^(?:MAINPID|MAINPIDFDID|NOTIFYACCESS|RELOADING)=/;
 
 /**
- * Reads one datagram. As in systemd, the first of several assignments to one variable counts.
+ * Reads one datagram as systemd does: of several assignments to one variable the first counts, STOPPING=1 overrules READY=1,
+ * and what is wrong with one variable costs no other.
  *
- * @returns null when it is malformed: not UTF-8, or with NUL bytes in it (one at the end is allowed)
+ * @returns null when systemd drops all of it: see split()
  */
 export function parseNotifyMessage(data: Buffer): NotifyMessage | null {
-  const text = decode(data);
-  if (text === null) return null;
-  const lines = text.split("\n");
+  const lines = split(data);
+  if (lines === null) return null;
   const value = (name: string) => lines.find(line => line.startsWith(`${name}=`))?.slice(name.length + 1);
-  const number = (name: string) => (/^\d+$/.test(value(name) ?? "") ? Number(value(name)) : undefined);
 
   const message: NotifyMessage = {};
-  if (lines.includes("READY=1")) message.ready = true;
   if (lines.includes("STOPPING=1")) message.stopping = true;
-  const status = value("STATUS");
-  if (status !== undefined) message.status = oneLine(status);
-  const extend = number("EXTEND_TIMEOUT_USEC");
+  else if (lines.includes("READY=1")) message.ready = true;
+  readStatus(message, value("STATUS"));
+  const extend = number(value("EXTEND_TIMEOUT_USEC"));
   if (extend !== undefined) message.extend = Math.min(extend, Number.MAX_SAFE_INTEGER);
   readReport(message, value);
-  if (lines.includes("WATCHDOG=1")) message.watchdog = "ping";
-  if (lines.includes("WATCHDOG=trigger")) message.watchdog = "trigger";
-  const timeout = number("WATCHDOG_USEC");
+  const watchdog = value("WATCHDOG");
+  if (watchdog === "1") message.watchdog = "ping";
+  if (watchdog === "trigger") message.watchdog = "trigger";
+  const timeout = number(value("WATCHDOG_USEC"));
   if (timeout !== undefined) message.watchdogTimeout = timeout > Number.MAX_SAFE_INTEGER ? Infinity : timeout;
   readStore(message, lines, value("FDNAME"));
   const unheeded = lines.filter(line => NOT_FOR_GENERATIONS.test(line));
@@ -66,13 +69,42 @@ export function parseNotifyMessage(data: Buffer): NotifyMessage | null {
   return message;
 }
 
+/**
+ * Splits a datagram into its assignments, one character a byte: they are separated by line feeds and carriage returns, and a
+ * backslash stands for the character after it, even a line feed.
+ *
+ * @returns null when NUL bytes are in it (one at the end is allowed), or when it ends with such a backslash
+ */
+function split(data: Buffer): string[] | null {
+  const text = data.toString("latin1").replace(/\0$/, "");
+  const words = text.match(/(?:[^\\\n\r]|\\.)+/gs) ?? [];
+  const isCut = text.replace(/\\./gs, "").endsWith("\\");
+  return text.includes("\0") || isCut ? null : words.map(word => word.replace(/\\(.)/gs, "$1"));
+}
+
+/** One that isn't UTF-8 leaves none, as an empty one does. */
+function readStatus(message: NotifyMessage, bytes: string | undefined): void {
+  if (bytes === undefined) return;
+  const status = decode(bytes);
+  message.status = oneLine(status ?? "");
+  if (status === null) message.problem = "STATUS= isn't UTF-8: it is ignored";
+}
+
+/** A number of 64 bits, as strtoull(3) reads it, and in C's other notations. */
+function number(text = ""): number | undefined {
+  const [, digits] = /^[ \t]*\+?(0x[\da-f]+|0b[01]+|0[0-7]*|0o[0-7]+|[1-9]\d*)$/i.exec(text) ?? [];
+  if (digits === undefined) return undefined;
+  const value = BigInt(digits.replace(/^0(?=\d)/, "0o"));
+  return value < 2n ** 64n ? Number(value) : undefined;
+}
+
 /** Why it fails, in its own words. */
 function readReport(message: NotifyMessage, value: (name: string) => string | undefined): void {
-  const errno = value("ERRNO") ?? "";
+  const errno = errnoOf(value("ERRNO"));
   const status = value("EXIT_STATUS") ?? "";
   const [error = ""] = [value("BUSERROR"), value("VARLINKERROR")].filter(Boolean);
   const reports = [
-    /^\d{1,4}$/.test(errno) && Number(errno) > 0 && `ERRNO=${errno}, ${errorName(Number(errno))}`,
+    errno && `ERRNO=${errno}, ${errorName(errno)}`,
     /^\d{1,3}$/.test(status) && `EXIT_STATUS=${status}`,
     /^[\w.]{1,255}$/.test(error) && `${value("BUSERROR") ? "BUSERROR" : "VARLINKERROR"}=${error}`,
   ].filter(Boolean);
@@ -81,7 +113,8 @@ function readReport(message: NotifyMessage, value: (name: string) => string | un
 
 function readStore(message: NotifyMessage, lines: readonly string[], given: string | undefined): void {
   const name = given !== undefined && isFdName(given) ? given : undefined;
-  const wrong = `FDNAME=${printable(given ?? "").slice(0, 300)} is no name (up to 255 ASCII characters, no ":" and no control characters)`;
+  const shown = printable(Buffer.from(given ?? "", "latin1").toString()).slice(0, 300);
+  const wrong = `FDNAME=${shown} is no name (up to 255 ASCII characters, no ":" and no control characters)`;
   if (lines.includes("FDSTOREREMOVE=1")) {
     if (name !== undefined) message.remove = name;
     else message.problem = `FDSTOREREMOVE=1 removes nothing: ${given === undefined ? "it lacks an FDNAME=" : wrong}`;
@@ -91,11 +124,17 @@ function readStore(message: NotifyMessage, lines: readonly string[], given: stri
   }
 }
 
-function decode(data: Buffer): string | null {
-  const bytes = data.at(-1) === 0 ? data.subarray(0, -1) : data;
-  if (bytes.includes(0)) return null;
+/** By its name, too; 0 when there is none. */
+function errnoOf(text = ""): number {
+  const errno = (constants.errno as Record<string, number>)[text] ?? number(text) ?? 0;
+  return errno <= MAX_ERRNO ? errno : 0;
+}
+
+/** @returns null when it isn't UTF-8; nor are "noncharacters" to systemd, which would drop a text of ours with one */
+function decode(bytes: string): string | null {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.from(bytes, "latin1"));
+    return /\p{Noncharacter_Code_Point}/u.test(text) ? null : text;
   } catch {
     return null;
   }

@@ -87,7 +87,8 @@ export class NotifySocket {
       return this.drop("too large", `from pid ${pid}: longer than 4096 bytes, or with too many descriptors`);
     }
     const parsed = parseNotifyMessage(data);
-    if (parsed === null) return this.drop("not text", `from pid ${pid}: not text`);
+    if (parsed === null)
+      return this.drop("malformed", `from pid ${pid}: a NUL byte in it, or a single backslash at its end`);
     this.onMessage(parsed, fds);
   }
 

@@ -73,9 +73,9 @@ export class Notifier {
     return this.address !== "";
   }
 
-  /** @param assignments e.g. `READY=1`, `STATUS=…`; line feeds in them become spaces */
+  /** @param assignments e.g. `READY=1`, `STATUS=…`; what separates them becomes spaces in them */
   send(assignments: readonly string[]): void {
-    this.enqueue({ text: assignments.map(assignment => assignment.replaceAll("\n", " ")).join("\n") });
+    this.enqueue({ text: datagram(assignments) });
   }
 
   /**
@@ -86,7 +86,7 @@ export class Notifier {
    */
   storeFd(fd: number, name: string, poll: boolean): void {
     if (!this.isConnected) return;
-    const text = ["FDSTORE=1", `FDNAME=${name}`, ...(poll ? [] : ["FDPOLL=0"])].join("\n");
+    const text = datagram(["FDSTORE=1", `FDNAME=${name}`, ...(poll ? [] : ["FDPOLL=0"])]);
     this.enqueue({ text, name, fd: native.duplicate(fd) });
   }
 
@@ -107,7 +107,7 @@ export class Notifier {
     for (const message of unsent) this.dequeue(message);
     // What never got there needs no removal: so a queue that nobody reads doesn't grow.
     const isThere = this.stored.delete(name) || unsent.some(({ fd }) => fd === undefined);
-    if (isThere) this.enqueue({ text: `FDSTOREREMOVE=1\nFDNAME=${name}`, name });
+    if (isThere) this.enqueue({ text: datagram(["FDSTOREREMOVE=1", `FDNAME=${name}`]), name });
   }
 
   private enqueue(message: Queued): void {
@@ -177,4 +177,9 @@ export class Notifier {
     if (!this.complained) this.onProblem(why);
     this.complained = true;
   }
+}
+
+/** As systemd (248 and later) splits it again: a backslash must be doubled, or a single one at the end costs all of it. */
+function datagram(assignments: readonly string[]): string {
+  return assignments.map(assignment => assignment.replace(/[\r\n]/g, " ").replaceAll("\\", "\\\\")).join("\n");
 }

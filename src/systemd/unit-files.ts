@@ -18,6 +18,8 @@ export interface UnitPlan {
   readonly socketName: string | undefined;
   /** How many descriptors generations may store. */
   readonly fdstoreMax: number;
+  /** What $PATH must be, where the manager's own doesn't do. */
+  readonly path: string | undefined;
   /** User=; undefined for the manager's own. */
   readonly user: string | undefined;
   /** What a start and a stop may take at most: microseconds, `Infinity` for no limit. */
@@ -109,6 +111,12 @@ export function serviceFile(plan: UnitPlan): UnitFile {
     "Type=notify",
     "# zerodown run, and zerodown reload for one that was killed meanwhile.",
     "NotifyAccess=exec",
+    ...(plan.path === undefined
+      ? []
+      : [
+          "# systemd's own has no Node of nvm's and the like.",
+          `Environment=${quoteArgument(`PATH=${plan.path}`, true)}`,
+        ]),
     `ExecStart=${commandLine([zerodown, "run", ...plan.runArguments])}`,
     "# Waits until the new generation serves, and fails if that fails.",
     `ExecReload=${commandLine([zerodown, "reload"])}`,
@@ -149,11 +157,21 @@ export function socketFile(plan: UnitPlan): UnitFile {
     "",
     "[Socket]",
     ...sockets.map(({ type, address }) => `${LISTEN_SETTINGS[type]}=${plainValue(address)}`),
+    ...(sockets.some(isTcp)
+      ? [
+          "# What an app writes goes out at once: the second part of an answer doesn't wait for a client's ACK.",
+          "NoDelay=yes",
+        ]
+      : []),
     ...(socketName === undefined ? [] : [`FileDescriptorName=${plainValue(socketName)}`]),
     "",
     "[Install]",
     "WantedBy=sockets.target",
   ]);
+}
+
+function isTcp({ type, address }: UnitPlan["sockets"][number]): boolean {
+  return type === "stream" && !/^[/@]/.test(address);
 }
 
 /** systemd removes a RuntimeDirectory= when the service stops, with all that is in it. */

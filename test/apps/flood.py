@@ -1,6 +1,7 @@
 # Sends all that must not be sent to a notify socket.
 #
-# flood.py ROUNDS   (0: for ever); then it waits until it is told to stop
+# flood.py ROUNDS   then it waits until it is told to stop; 0: for ever, and four more processes send what is short, because a
+#                   single sender is slower than who reads
 import array
 import os
 import signal
@@ -9,7 +10,16 @@ import sys
 
 notifier = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 notifier.connect(os.environ["NOTIFY_SOCKET"])
-signal.signal(signal.SIGINT, lambda *_: sys.exit())
+others = []
+
+
+def stop(*_):
+    for pid in others:
+        os.kill(pid, signal.SIGKILL)
+    sys.exit()
+
+
+signal.signal(signal.SIGINT, stop)
 
 SCM_MAX_FD = 253
 fds = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [2] * SCM_MAX_FD))]
@@ -35,6 +45,12 @@ def flood():
 rounds = int(sys.argv[1])
 print("flooding", flush=True)
 if rounds == 0:
+    while len(others) < 4:
+        pid = os.fork()
+        if pid == 0:
+            while True:
+                notifier.send(b"X=1")
+        others.append(pid)
     while True:
         flood()
 for _ in range(rounds):

@@ -65,6 +65,15 @@ napi_status napi_get_value_string_utf8(napi_env env, napi_value value, char *out
   return napi_ok;
 }
 
+napi_status napi_get_value_string_utf16(napi_env env, napi_value value, char16_t *out, size_t space, size_t *size) {
+  if (value->type != STRING) return napi_string_expected;
+  *size = out && space <= value->size ? space - 1 : value->size;
+  if (!out) return napi_ok;
+  for (size_t i = 0; i < *size; i++) out[i] = (unsigned char)value->bytes[i];
+  out[*size] = 0;
+  return napi_ok;
+}
+
 napi_status napi_get_array_length(napi_env env, napi_value value, uint32_t *length) {
   *length = value->size;
   return value->type == ARRAY ? napi_ok : napi_array_expected;

@@ -39,8 +39,8 @@ const CONTROL = /[\x00-\x1f\x7f]/;
 function notifyMessage(data: Buffer): void {
   const message = parseNotifyMessage(data);
   const body = data.at(-1) === 0 ? data.subarray(0, -1) : data;
-  const isText = !body.includes(0) && Buffer.from(body.toString()).equals(body);
-  assert.equal(message === null, !isText);
+  const isWhole = !body.includes(0) && !/(?:^|[^\\])(?:\\\\)*\\$/.test(body.toString("latin1"));
+  assert.equal(message !== null, isWhole);
   if (!message) return;
   const { status = "", reported = "", problem = "", unheeded = [], extend = 0, watchdogTimeout = 0 } = message;
   for (const text of [status, reported, problem, ...unheeded]) {

@@ -1,5 +1,6 @@
 // The ends of a generation, and of the supervisor: DESIGN.md 3.6, one function for each rule. As in invariants.ts.
 
+import { constants } from "node:os";
 import type { Config } from "../../src/machine/config.js";
 import type { End } from "../../src/machine/outcome.js";
 import { check, type Rule, type Scene } from "./invariants.js";
@@ -187,10 +188,12 @@ function isSuccess({ end }: Life): boolean {
 }
 
 function endedAsAsked(end: End, config: Config): boolean {
-  return "status" in end ? end.status === 0 : [config.stopSignal, "SIGTERM"].includes(end.name);
+  const signals = [config.stopSignal, "SIGTERM"] as NodeJS.Signals[];
+  if ("signal" in end) return (signals as string[]).includes(end.name);
+  return [0, ...signals.map(name => 128 + constants.signals[name])].includes(end.status);
 }
 
-/** The child's own status from 1 to 125; 128 + signal; 75 beyond --start-timeout, or aborted by an operator; else 69. */
+/** The child's own status from 1 on; 128 + signal; 75 beyond --start-timeout, or aborted by an operator; else 69. */
 function statusOf({ step: { event }, life }: Scene): number {
   if (event.type === "spawn-failed") return event.exitStatus;
   if (event.type !== "exited") throw new Error(`${event.type} ends nothing`);
@@ -198,5 +201,5 @@ function statusOf({ step: { event }, life }: Scene): number {
   if (cancelled) return 75;
   if (readyAt === undefined && killedAt !== undefined && toldAt === undefined && abortedAt === undefined) return 75;
   if ("signal" in event.end) return 128 + event.end.signal;
-  return event.end.status >= 1 && event.end.status <= 125 ? event.end.status : 69;
+  return event.end.status || 69;
 }

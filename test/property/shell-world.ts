@@ -68,6 +68,8 @@ export class ShellWorld implements Outside {
         command: ["app"],
         directory: "/",
         envFile: undefined,
+        fileLimit: -1,
+        ignoresSigpipe: false,
         environment: { LISTEN_FDS: "9", LISTEN_PID: "1", LISTEN_FDNAMES: "received" },
         fds: () => [...this.sockets, ...this.store.fds],
         fdstoreMax: STORE_MAX,
@@ -80,6 +82,8 @@ export class ShellWorld implements Outside {
       notifier: { send: assignments => observe({ did: "tell", assignments }) },
       store: this.store,
       sockets: [],
+      files: { note() {}, putBack() {}, putBackNames() {} },
+      killStrays: "own",
       log: (priority, text) => observe({ did: "log", priority, text }),
       stopOn: ["SIGTERM", "SIGINT"],
       reloadSignals: ["SIGHUP"],
@@ -355,7 +359,7 @@ export class ShellWorld implements Outside {
     }
     if (signal === stopSignal) child.toldAt ??= this.time;
     const { onStop, onAbort } = child.fate;
-    const status = onStop === "exits 0" ? 0 : 7;
+    const status = { "exits 0": 0, "exits 128 + it": 128 + constants.signals[signal] }[onStop as string] ?? 7;
     const isFatal = signal === "SIGABRT" ? onAbort !== "ignores it" : signal === stopSignal && onStop !== "ignores it";
     if (!isFatal || !isRunning(child)) return;
     if (signal === "SIGABRT") child.ending ??= onAbort === "exits 0" ? { status: 0 } : SIGABRT;

@@ -1,6 +1,7 @@
 // The world around the state machine, simulated: what the real shell would hold (children, timers, spawns under way), a
 // clock, and children that live and die as a random sequence says.
 
+import { constants } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../../src/machine/config.js";
 import type { Effect } from "../../src/machine/effects.js";
@@ -16,7 +17,7 @@ export interface Fate {
   /** The spawn is answered when the sequence says so; else at once, as the real shell does. */
   readonly late: boolean;
   readonly fails: boolean;
-  readonly onStop: "exits 0" | "exits 7" | "dies of it" | "ignores it";
+  readonly onStop: "exits 0" | "exits 7" | "exits 128 + it" | "dies of it" | "ignores it";
   /** What it does at SIGABRT. */
   readonly onAbort: "exits 0" | "dies of it" | "ignores it";
   /** Others of its processes end after the main one. */
@@ -231,6 +232,7 @@ export class World {
     const ends = {
       "exits 0": { status: 0 },
       "exits 7": { status: 7 },
+      "exits 128 + it": { status: 128 + constants.signals[signal as NodeJS.Signals] },
       "dies of it": { signal: 15, name: signal },
       "ignores it": undefined,
     };

@@ -62,6 +62,7 @@ export class HttpLoad {
   readonly failures: string[] = [];
   private readonly stopping = new AbortController();
   private readonly got = new Answers();
+  private readonly connections = new Set<Http1Connection | Http2Connection>();
   private readonly clients: Promise<void>[];
 
   constructor(
@@ -69,6 +70,7 @@ export class HttpLoad {
     private readonly options: LoadOptions,
   ) {
     setMaxListeners(0, this.stopping.signal);
+    running.add(this);
     this.clients = Array.from({ length: options.clients }, () => this.run());
   }
 
@@ -81,6 +83,14 @@ export class HttpLoad {
   async stop(): Promise<void> {
     this.stopping.abort();
     await Promise.all(this.clients);
+    running.delete(this);
+  }
+
+  /** Requests under way fail. */
+  async kill(): Promise<void> {
+    this.stopping.abort();
+    for (const connection of this.connections) connection.destroy();
+    await this.stop();
   }
 
   private async run(): Promise<void> {
@@ -90,14 +100,15 @@ export class HttpLoad {
     let start = performance.now();
     while (!signal.aborted) {
       const isNew = !connection || connection.closed;
+      if (connection && isNew) this.connections.delete(connection);
       const used = connection && !isNew ? connection : this.connect();
       const answers = await Promise.all(Array.from({ length: pipelined }, () => this.ask(used, isNew, start)));
       const isOver = !keepAlive || answers.some(answer => !answer || answer.closes);
-      if (isOver) used.close();
+      if (isOver) this.close(used);
       connection = isOver ? undefined : used;
       start = await this.next(answers.includes(undefined) ? performance.now() : start);
     }
-    connection?.close();
+    if (connection) this.close(connection);
   }
 
   /** Resolves when a client's next request is to be sent, with the time that it counts from. */
@@ -112,9 +123,17 @@ export class HttpLoad {
 
   private connect(): Http1Connection | Http2Connection {
     const { version, tls, patience } = this.options;
-    return version === 2
-      ? new Http2Connection(this.target as TcpNetConnectOpts, tls)
-      : new Http1Connection(this.target, tls, patience);
+    const connection =
+      version === 2
+        ? new Http2Connection(this.target as TcpNetConnectOpts, tls)
+        : new Http1Connection(this.target, tls, patience);
+    this.connections.add(connection);
+    return connection;
+  }
+
+  private close(connection: Http1Connection | Http2Connection): void {
+    connection.close();
+    this.connections.delete(connection);
   }
 
   /** @returns undefined when it failed */
@@ -140,4 +159,11 @@ export class HttpLoad {
   protected failed(why: string, _port: number | undefined): void {
     this.failures.push(why);
   }
+}
+
+const running = new Set<HttpLoad>();
+
+/** For afterEach: no load outlives its test. */
+export async function killLoads(): Promise<void> {
+  await Promise.all([...running].map(load => load.kill()));
 }

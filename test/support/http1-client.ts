@@ -79,6 +79,11 @@ export class Http1Connection {
     this.socket.destroy();
   }
 
+  /** Requests under way fail. */
+  destroy(): void {
+    this.close();
+  }
+
   private async send(body: Buffer, slowly: number): Promise<void> {
     const pieces = slowly > 0 ? Math.ceil(slowly / 20) : 1;
     const size = Math.ceil(body.length / pieces);

@@ -42,8 +42,14 @@ export class Http2Connection {
     return { body: text, closes: this.isLeaving };
   }
 
+  /** Lets the requests under way come to their end. */
   close(): void {
     this.session.close();
+  }
+
+  /** Requests under way fail. */
+  destroy(): void {
+    this.session.destroy();
   }
 
   private async send(stream: NodeJS.WritableStream, body: Buffer, slowly: number): Promise<void> {

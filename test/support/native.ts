@@ -6,6 +6,9 @@ import { type ExitStatus, type NativeError, native, type SpawnOptions } from "..
 
 export const PYTHON = "/usr/bin/python3";
 
+/** A text as the addon takes arguments, variables and paths: a character for each byte. */
+export const bytes = (text: string) => Buffer.from(text).toString("latin1");
+
 /** Starts a child with nothing special about it, but for `options`. */
 export function spawn(options: Partial<SpawnOptions> & { argv: readonly string[] }): { pid: number; pidfd: number } {
   return native.spawn({
@@ -51,8 +54,20 @@ export function thrown(call: () => unknown): Partial<NativeError> {
   throw new Error("nothing was thrown");
 }
 
+/**
+ * Returns what tells which descriptors this process has opened since, and which children it has got since. What is older
+ * doesn't count: an earlier test's may close, or end, at any time.
+ */
+export function leftovers(): () => { fds: string[]; children: number[] } {
+  const [fds, children] = [new Set(openFds()), new Set(childPids())];
+  return () => ({
+    fds: openFds().filter(fd => !fds.has(fd)),
+    children: childPids().filter(pid => !children.has(pid)),
+  });
+}
+
 /** The descriptors that are open in this process, with what they lead to. */
-export function openFds(): string[] {
+function openFds(): string[] {
   return readdirSync("/proc/self/fd").flatMap(fd => {
     try {
       return [`${fd} ${readlinkSync(`/proc/self/fd/${fd}`)}`];

@@ -175,6 +175,86 @@ describe("what it says is true:", () => {
   });
 });
 
+describe("what it says of the sandbox, the programs and the limits is true, and so is each fix:", () => {
+  const right = ["Type=notify", "NotifyAccess=exec", "KillMode=mixed", "Delegate=yes", `ExecReload=${ZERODOWN} reload`];
+  const start = `ExecStart=${RUN}`;
+
+  /** Installs it, and returns what is found beside the notes. */
+  function wrong(...lines: string[]): string[] {
+    installUnits({ [SERVICE]: service(...right, ...lines), [`${NAME}.socket`]: `[Socket]\nListenStream=@${NAME}\n` });
+    return check().found.filter(line => !/^note|RestartSec/.test(line));
+  }
+
+  function fix(): void {
+    const { dropIns } = check();
+    installUnits(Object.fromEntries(dropIns.map(({ unit, text }) => [`${unit}.d/override.conf`, text])));
+    expect(systemctl("reset-failed", NAME).status).toBe(0);
+    expect(check().found.filter(line => !line.startsWith("note"))).toEqual([]);
+    expect(systemctl("start", NAME).status).toBe(0);
+    expect(systemctl("reload", NAME).status).toBe(0);
+    expect(systemctl("stop", NAME).status).toBe(0);
+    expect(property(NAME, "Result")).toBe("success");
+  }
+
+  test.each(["@system-service", "~@process", "~@ipc", "~@signal", "~@pkey"])("SystemCallFilter=%s", filter => {
+    expect(wrong(start, `SystemCallFilter=${filter}`)).toEqual([expect.stringMatching(/^error SystemCallFilter=/)]);
+    expect(systemctl("start", NAME).status).toBe(1);
+    expect([property(NAME, "Result"), property(NAME, "ExecMainStatus")]).toEqual(["signal", "31"]);
+    fix();
+  });
+
+  test.each([
+    ["@system-service", "SystemCallErrorNumber=EPERM"],
+    ["~@privileged @resources", ""],
+    ["~@pkey:EPERM", ""],
+  ])("SystemCallFilter=%s with %j is no fault", (filter, line) => {
+    expect(wrong(start, `SystemCallFilter=${filter}`, line)).toEqual([]);
+    expect(systemctl("start", NAME).status).toBe(0);
+  });
+
+  test("MemoryDenyWriteExecute=yes with an app on Node", () => {
+    const run = `ExecStart=${ZERODOWN} run --ready delay:1s -- ${process.execPath} -e "setInterval(Date, 1e6)"`;
+    expect(wrong(run, "MemoryDenyWriteExecute=yes")).toEqual(["error MemoryDenyWriteExecute=yes"]);
+    expect(systemctl("start", NAME).status).toBe(1);
+    fix();
+  });
+
+  test("ExecStart= and ExecReload= that aren't there", () => {
+    const reload = ["ExecReload=", "ExecReload=/nowhere/zerodown reload"];
+    expect(wrong(`ExecStart=/nowhere/zerodown run --ready exec -- sleep 1000`, ...reload)).toEqual([
+      "error ExecStart=/nowhere/zerodown run --ready exec -- sleep 1000",
+      "error ExecReload=/nowhere/zerodown reload",
+    ]);
+    expect(systemctl("start", NAME).status).toBe(1);
+    expect(property(NAME, "ExecMainStatus")).toBe("203");
+    fix();
+  });
+
+  test("a Node that isn't in the $PATH of the service", () => {
+    expect(wrong(start, "Environment=PATH=/nowhere")).toEqual(["error Environment=PATH=/nowhere"]);
+    expect(systemctl("start", NAME).status).toBe(1);
+    fix();
+  });
+
+  test("a Node beside the command is found, whatever the $PATH is", () => {
+    const bin = `${directory.path}/nvm/bin`;
+    mkdirSync(bin, { recursive: true });
+    symlinkSync(ZERODOWN, `${bin}/zerodown`);
+    symlinkSync(process.execPath, `${bin}/node`);
+    const run = `ExecStart=${bin}/zerodown run --ready exec -- /bin/sleep 1000`;
+    expect(wrong(run, "Environment=PATH=/nowhere")).toEqual([]);
+    expect(systemctl("start", NAME).status).toBe(0);
+  });
+
+  test("ExecStart=- ends Restart=on-failure", () => {
+    const run = RUN.replace("/bin/sleep 1000", "/bin/false");
+    expect(wrong(`ExecStart=-${run}`, "Restart=on-failure")).toEqual([`warning ExecStart=-${run}`]);
+    systemctl("start", NAME);
+    expect(property(NAME, "Result")).toBe("success");
+    expect(property(NAME, "NRestarts")).toBe("0");
+  });
+});
+
 describe("bad input is one line and its exit status:", () => {
   test.each([
     [[], 64, "which unit? See zerodown check --help"],

@@ -103,7 +103,7 @@ LAST=no newline at the end`;
 
 test("a tricky file means to us what it means to systemd", () => {
   const files = [TRICKY, `\ufeff${TRICKY}`, "A=x \\", 'A="x ', "A='x ", 'A="x\\', "A", "A=", "A= ", "# x\\y\\ \nA=1"];
-  expect(files.map(parseEnvFile)).toEqual(readBySystemd(files));
+  expect(files.map(text => parseEnvFile(text))).toEqual(readBySystemd(files));
 });
 
 /** Before systemd 254 a backslash at the end of a comment continued it. */

@@ -2,10 +2,11 @@
 
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
-import { ask, HttpLoad, loopback } from "../support/http-load.js";
+import { ask, HttpLoad, killLoads, loopback } from "../support/http-load.js";
 import { APPS } from "../support/supervisor.js";
 import { installApp, removeUnits } from "../support/unit.js";
 
+afterEach(killLoads);
 afterEach(removeUnits);
 
 function onTcp() {

@@ -1,7 +1,8 @@
 // Starts, ends and accidents of a service under a real systemd.
 
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { afterEach, expect, test } from "@jest/globals";
 import { ask, loopback } from "../support/http-load.js";
@@ -17,6 +18,12 @@ function install(app: App) {
   const address = loopback();
   const unit = installApp({ ...app, socket: ["ListenStream=", `ListenStream=${address.host}:${address.port}`] });
   return { address, unit };
+}
+
+/** Makes one in that directory. */
+function fifo(directory: string): string {
+  execFileSync("mkfifo", [`${directory}/fifo`]);
+  return `${directory}/fifo`;
 }
 
 test("the first connection starts the service, and is answered", async () => {
@@ -84,6 +91,30 @@ test("an app that can't start makes systemctl start fail, with the app's own exi
   expect(await unit.property("ActiveState")).toBe("failed");
   expect(await unit.property("ExecMainStatus")).toBe("3");
   expect(await unit.property("StatusText")).toBe("Start failed: generation 1 exited with status 3 before it was ready");
+});
+
+test("a status above 125 is the service's, too: SuccessExitStatus=143 holds as it does without a supervisor", async () => {
+  const service = ["Restart=no", "SuccessExitStatus=143"];
+  const command = `sh -c 'systemd-notify --ready; read line <"$1"; exit 143' sh`;
+  const options = "--on-crash exit";
+  const unit = installApp({ command: directory => `${command} ${fifo(directory)}`, options, service });
+  await unit.start();
+  const changes = await unit.follow();
+  writeFileSync(`${unit.directory}/fifo`, "\n");
+  await changes.next(/^ActiveState=inactive$/);
+  expect(await unit.property("ExecMainStatus")).toBe("143");
+  expect(await unit.property("Result")).toBe("success");
+});
+
+test("an app that exits with 128 + the stop signal, as a JVM does, has drained: reloads and a stop are clean", async () => {
+  const command = `sh -c 'trap "exit 143" TERM; systemd-notify --ready; while :; do sleep 0.05; done'`;
+  const unit = installApp({ command, options: "--stop-signal SIGTERM", service: ["Restart=no"] });
+  await unit.start();
+  await unit.reload();
+  await unit.log.next(/generation 1 .* drained and exited with status 143$/);
+  await unit.stop();
+  expect(await unit.property("ExecMainStatus")).toBe("0");
+  expect(await unit.property("Result")).toBe("success");
 });
 
 test("what can't be executed makes it fail likewise", async () => {

@@ -3,10 +3,11 @@
 
 import { afterEach, expect, test } from "@jest/globals";
 import { eventually } from "../support/eventually.js";
-import { HttpLoad, type LoadOptions, loopback } from "../support/http-load.js";
+import { HttpLoad, killLoads, type LoadOptions, loopback } from "../support/http-load.js";
 import { APPS } from "../support/supervisor.js";
 import { installApp, removeUnits } from "../support/unit.js";
 
+afterEach(killLoads);
 afterEach(removeUnits);
 
 const RELOADS = 100;
@@ -82,4 +83,4 @@ test(`${RELOADS} reloads: no request of any client is lost`, async () => {
   // Each was done within its grace, and said so.
   await eventually(() => expect(unit.log.matching(/drained and exited with status 0$/).length).toBe(RELOADS));
   expect(unit.log.matching(/killed|exited with status [^0]/)).toEqual([]);
-}, 180_000);
+}, 600_000);

@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
+import { loopback } from "../support/http-load.js";
 import { APPS, ZERODOWN } from "../support/supervisor.js";
 import { installApp, removeUnits, type TestUnit } from "../support/unit.js";
 
@@ -121,6 +122,27 @@ describe("zerodown reload UNIT", () => {
     expect(status).toBe(1);
     expect(output).toMatch(/its last status: .*title.*\n {2}the last lines .*\n(.*\n)* {3}\]0;title/);
     expect(output).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+  });
+
+  test("an app that binds the address which is held for it: who holds it, and what it must take", async () => {
+    const { host, port } = loopback();
+    const unit = install(0, 0);
+    unit.install(`${unit.socket}.d/tcp.conf`, ["[Socket]", `ListenStream=${host}:${port}`]);
+    await unit.start();
+    writeFileSync(`${unit.directory}/app`, `exec node -e 'require("net").createServer().listen(${port}, "${host}")'\n`);
+    const { status, output } = reload(unit.service);
+    expect([status, output.trimEnd().split("\n").at(-1)]).toEqual([
+      1,
+      `  ${host}:${port} is held by zerodown, for each generation: the app must take descriptor 4 ($LISTEN_FDS) in place of binding it`,
+    ]);
+  });
+
+  test("an app that daemonizes: the log asks whether it does", async () => {
+    const unit = install(0, 0);
+    await unit.start();
+    writeFileSync(`${unit.directory}/app`, "sleep 0.1 & exit 0\n");
+    expect(reload(unit.service).status).toBe(1);
+    await unit.log.next(/generation 2 .* exited with status 0 before it was ready\. Does it daemonize\?/);
   });
 
   test("a unit whose ExecReload= doesn't wait: no success is told that is none", async () => {

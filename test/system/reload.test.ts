@@ -3,11 +3,12 @@
 import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
 import { eventually } from "../support/eventually.js";
-import { HttpLoad, loopback } from "../support/http-load.js";
+import { HttpLoad, killLoads, loopback } from "../support/http-load.js";
 import type { Lines } from "../support/lines.js";
 import { EXAMPLE_APP, temporaryDirectory } from "../support/supervisor.js";
 import { installApp, removeUnits, type TestUnit } from "../support/unit.js";
 
+afterEach(killLoads);
 afterEach(removeUnits);
 
 test.each([
@@ -134,4 +135,4 @@ test("100 reloads leave no zombie, no descriptor and no file more than one", asy
   await eventually(() => expect(count().descriptors).toBeLessThanOrEqual(before.descriptors));
   expect(count()).toMatchObject({ children: 1, files: before.files });
   expect(await unit.mainPid()).toBe(pid);
-});
+}, 300_000);

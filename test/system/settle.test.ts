@@ -2,10 +2,11 @@
 
 import { copyFileSync, writeFileSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
-import { HttpLoad, loopback } from "../support/http-load.js";
+import { HttpLoad, killLoads, loopback } from "../support/http-load.js";
 import { EXAMPLE_APP } from "../support/supervisor.js";
 import { installApp, removeUnits } from "../support/unit.js";
 
+afterEach(killLoads);
 afterEach(removeUnits);
 
 async function start(settle: string) {

@@ -1,13 +1,15 @@
 // What `zerodown unit` prints, in the hands of a real systemd.
 
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { afterAll, afterEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { Manager, type UnitProperties } from "../../src/systemd/manager.js";
 import { commandLine } from "../../src/systemd/unit-files.js";
 import { EXAMPLE_APP, temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
-import { command, installUnits, property, removeUnits, systemctl, UNITS, zerodown } from "../support/user-manager.js";
+import { installUnits, property, removeUnits, systemctl, UNITS, zerodown } from "../support/user-manager.js";
+import { verify } from "../support/verify.js";
 
 const directory = temporaryDirectory();
 afterEach(removeUnits);
@@ -81,20 +83,47 @@ test("addresses of all kinds are listened on as they are, in their order", async
 });
 
 test.each([
-  ["user", ["--user"]],
-  ["system", ["--run-as", "daemon", "--system"]],
-])("systemd-analyze and zerodown check find nothing wrong in units for a %s manager", (scope, options) => {
-  const files = print(...options, "--listen", "8080", "--stop-timeout", "5min", "--ready=delay:2s", NAME, ...APP);
-  expect(Object.keys(files)).toEqual([`${NAME}.service`, `${NAME}.socket`]);
-  installUnits(files);
-  writeFileSync(`${directory.path}/app.mjs`, "");
-  const paths = Object.keys(files).map(name => `${UNITS}/${name}`);
-  expect(command("systemd-analyze", `--${scope}`, "verify", ...paths)).toEqual({ status: 0, stdout: "", stderr: "" });
-  expect(zerodown("check", "--user", NAME)).toEqual({
-    status: 0,
-    stdout: `${NAME}.service: nothing wrong\n`,
-    stderr: "",
-  });
+  ["--user", ["--user"]],
+  ["--system", ["--run-as", "daemon", "--system"]],
+] as const)(
+  "systemd-analyze and zerodown check find nothing wrong in units for such a manager: %s",
+  (scope, options) => {
+    const files = print(...options, "--listen", "8080", "--stop-timeout", "5min", "--ready=delay:2s", NAME, ...APP);
+    expect(Object.keys(files)).toEqual([`${NAME}.service`, `${NAME}.socket`]);
+    installUnits(files);
+    writeFileSync(`${directory.path}/app.mjs`, "");
+    const paths = Object.keys(files).map(name => `${UNITS}/${name}`);
+    expect(verify(scope, ...paths)).toEqual([]);
+    expect(zerodown("check", "--user", NAME)).toEqual({
+      status: 0,
+      stdout: `${NAME}.service: nothing wrong\n`,
+      stderr: "",
+    });
+  },
+);
+
+test("a Node that isn't in systemd's $PATH: the units start with it, and so does an app on it", async () => {
+  const bin = `${directory.path}/v20/bin`;
+  mkdirSync(bin, { recursive: true });
+  symlinkSync(ZERODOWN, `${bin}/zerodown`);
+  copyFileSync(process.execPath, `${bin}/nodenvm`);
+  copyFileSync(EXAMPLE_APP, `${directory.path}/app.mjs`);
+  const path = `${directory.path}/v20.sock`;
+  const options = ["--user", "--listen", path, NAME, "--", "nodenvm", `${directory.path}/app.mjs`];
+  const env = { ...process.env, PATH: `${bin}:${process.env.PATH}` };
+  const { stdout } = spawnSync(`${bin}/zerodown`, ["unit", ...options], { encoding: "utf8", env });
+  expect(stdout).toContain(`\nEnvironment=PATH=${bin}:`);
+  const [service, socket] = stdout.split(/^(?=# \S+\.socket$)/m);
+  installUnits({ [`${NAME}.service`]: service!, [`${NAME}.socket`]: socket! });
+  expect(systemctl("start", `${NAME}.socket`).status).toBe(0);
+  expect(await ask(path)).toBe("Hello from generation 1");
+});
+
+test("NoDelay=yes for TCP, and for it alone", () => {
+  const socketOf = (...listen: string[]) => print(...listen, NAME, ...APP)[`${NAME}.socket`];
+  expect(socketOf("--listen", "8080")).toContain("\nNoDelay=yes\n");
+  expect(socketOf("--listen", "/run/a.sock", "--listen", "@a")).not.toContain("NoDelay");
+  expect(socketOf("--listen-datagram", "8080")).not.toContain("NoDelay");
 });
 
 /** The generation that answers. */

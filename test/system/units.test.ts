@@ -1,13 +1,12 @@
 // The files of units/, as they are: systemd has nothing to say against them, and they do what their comments promise.
 
-import { execFile } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { ask, loopback } from "../support/http-load.js";
 import { deploy, release, removeReleases } from "../support/releases.js";
 import { ROOT, temporaryDirectory } from "../support/supervisor.js";
 import { installApp, removeUnits, TestUnit } from "../support/unit.js";
+import { installFaultyUnit, type Scope, verify } from "../support/verify.js";
 
 const UNITS = `${ROOT}units`;
 const FILES = ["zerodown@.service", "zerodown@.socket", "hello.service", "hello.socket"];
@@ -18,11 +17,7 @@ afterEach(async () => {
 });
 
 describe("systemd-analyze verify finds nothing", () => {
-  async function verify(scope: "--user" | "--system", directory: string): Promise<string> {
-    const files = FILES.map(file => `${directory}/${file}`);
-    const { stdout, stderr } = await promisify(execFile)("systemd-analyze", [scope, "--man=no", "verify", ...files]);
-    return stdout + stderr;
-  }
+  const findings = (scope: Scope, directory: string) => verify(scope, ...FILES.map(file => `${directory}/${file}`));
 
   /** A copy of units/, with a drop-in for both services. */
   function withDropIn(text: string): { path: string; remove: () => void } {
@@ -35,20 +30,27 @@ describe("systemd-analyze verify finds nothing", () => {
     return directory;
   }
 
-  test.each(["--user", "--system"] as const)("in the units (%s)", async scope => {
-    expect(await verify(scope, UNITS)).toBe("");
+  test.each(["--user", "--system"] as const)("in the units (%s)", scope => {
+    expect(findings(scope, UNITS)).toEqual([]);
   });
 
-  test("in them with system.conf", async () => {
-    const { path, remove } = withDropIn(readFileSync(`${UNITS}/system.conf`, "utf8"));
-    expect(await verify("--system", path)).toBe("");
+  test.each(["--user", "--system"] as const)("where another unit of the machine has a fault of its own (%s)", scope => {
+    const { remove } = installFaultyUnit(scope);
+    expect(findings(scope, UNITS)).toEqual([]);
     remove();
   });
 
-  test("but it does find what it doesn't know", async () => {
+  test("in them with system.conf", () => {
+    const { path, remove } = withDropIn(readFileSync(`${UNITS}/system.conf`, "utf8"));
+    expect(findings("--system", path)).toEqual([]);
+    remove();
+  });
+
+  test("but it does find what it doesn't know", () => {
     const { path, remove } = withDropIn("[Service]\nNoSuchThing=yes\n");
-    const findings = await verify("--system", path);
-    expect(findings.match(/Unknown key 'NoSuchThing'/g)).toHaveLength(2);
+    const { remove: removeFaulty } = installFaultyUnit("--system");
+    expect(findings("--system", path)).toEqual(Array(2).fill(expect.stringMatching(/Unknown key 'NoSuchThing'/)));
+    removeFaulty();
     remove();
   });
 });

@@ -1,11 +1,12 @@
 // Watchdogs, under a real systemd: its own of the supervisor, and the supervisor's of its generations.
 
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { ask, HttpLoad, loopback } from "../support/http-load.js";
+import { ask, HttpLoad, killLoads, loopback } from "../support/http-load.js";
 import { Puppet } from "../support/puppet.js";
 import { APPS } from "../support/supervisor.js";
 import { type App, installApp, removeUnits } from "../support/unit.js";
 
+afterEach(killLoads);
 afterEach(removeUnits);
 
 async function start(app: Omit<App, "command">): Promise<Puppet> {

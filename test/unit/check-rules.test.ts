@@ -1,10 +1,13 @@
 // The rules of `zerodown check`, each alone: what it finds in a unit that is right but for one thing.
 
+import { dirname, resolve } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { deduceFacts, type Facts, isDirect } from "../../src/cli/check-facts.js";
 import type { Finding } from "../../src/cli/check-finding.js";
 import { checkUnit, RULES } from "../../src/cli/check-rules.js";
 
+/** The command that runs this: what stands in for one that isn't there. */
+const OURS = resolve(process.argv[1]!);
 const Z = "/usr/bin/zerodown";
 const RUN = [Z, "run", "--stop-timeout", "30", "--", "/srv/app/serve"];
 
@@ -33,6 +36,8 @@ const SERVICE = {
 };
 const SOCKET = { LoadState: "loaded", ActiveState: "active", Accept: false, Listen: [["Stream", "[::]:80"]] };
 
+const FOUND = { missing: [], pathWithoutNode: undefined };
+
 function facts(
   service: Record<string, unknown> = {},
   rest: Partial<Parameters<typeof deduceFacts>[0]> & { socket?: Record<string, unknown> } = {},
@@ -46,6 +51,8 @@ function facts(
     mainProcess: undefined,
     realDirectory: undefined,
     watchdog: 0,
+    programs: FOUND,
+    pageCache: 0,
     runtimeRoot: "/run",
     defaultDirectory: "/",
     ...others,
@@ -156,6 +163,24 @@ test.each<[keyof typeof RULES, Facts, string[]]>([
     [],
   ],
   ["socketInRuntimeDirectory", facts({}, { socket: { Listen: [["Stream", "/run/app.sock"]] } }), []],
+  ["socketPaths", facts({ RuntimeDirectory: ["n".repeat(71)] }), []],
+  [
+    "socketPaths",
+    facts({ RuntimeDirectory: ["n".repeat(72), "short"] }),
+    [`warning RuntimeDirectory=${"n".repeat(72)}: no fix`],
+  ],
+  ["socketPaths", facts({ RuntimeDirectory: [] }), []],
+  ["ownPaths", facts(start(Z, "run", "--control", `/${"c".repeat(106)}`, "--", "/srv/app")), []],
+  [
+    "ownPaths",
+    facts(start(Z, "run", "--control", `/${"c".repeat(107)}`, "--", "/srv/app")),
+    [`error ExecStart=${Z}: no fix`],
+  ],
+  [
+    "ownPaths",
+    facts(start(Z, "run", "--listen", `/${"l".repeat(107)}`, "--", "/srv/app")),
+    [`error ExecStart=${Z}: no fix`],
+  ],
   [
     "runtimeDirectory",
     facts({ RuntimeDirectory: [], User: "www" }),
@@ -182,6 +207,92 @@ test.each<[keyof typeof RULES, Facts, string[]]>([
   ["addressFamilies", facts({ RestrictAddressFamilies: [true, ["AF_UNIX"]] }), []],
   ["addressFamilies", facts({ RestrictAddressFamilies: [false, ["AF_PACKET"]] }), []],
   ["memoryDenyWriteExecute", facts({ MemoryDenyWriteExecute: true }), ["note MemoryDenyWriteExecute=yes: no fix"]],
+  [
+    "memoryDenyWriteExecute",
+    facts({ ...app("/usr/bin/node", "s.js"), MemoryDenyWriteExecute: true }),
+    ["error MemoryDenyWriteExecute=yes: MemoryDenyWriteExecute=no"],
+  ],
+  [
+    "memoryDenyWriteExecute",
+    facts({ ...app("node", "--jitless", "s.js"), MemoryDenyWriteExecute: true }),
+    ["note MemoryDenyWriteExecute=yes: no fix"],
+  ],
+  ["systemCallFilter", facts({ SystemCallFilter: [false, []] }), []],
+  ["systemCallFilter", facts({ SystemCallFilter: [false, ["reboot"]] }), []],
+  [
+    "systemCallFilter",
+    facts({ SystemCallFilter: [false, ["kill", "reboot"]] }),
+    ["error SystemCallFilter=~kill reboot: SystemCallFilter=kill"],
+  ],
+  ["systemCallFilter", facts({ SystemCallFilter: [false, ["pkey_alloc"]], SystemCallErrorNumber: 1 }), []],
+  ["systemCallFilter", facts({ SystemCallFilter: [false, ["pkey_alloc:EPERM"]] }), []],
+  [
+    "systemCallFilter",
+    facts({ SystemCallFilter: [false, ["pkey_alloc:kill"]], SystemCallErrorNumber: 1 }),
+    ["error SystemCallFilter=~pkey_alloc:kill: SystemCallFilter=pkey_alloc"],
+  ],
+  [
+    "systemCallFilter",
+    facts({ SystemCallFilter: [false, ["socket"]], SystemCallErrorNumber: 1 }),
+    ["error SystemCallFilter=~socket: SystemCallFilter=socket"],
+  ],
+  ["procSubset", facts({ ProcSubset: "pid" }), ["note ProcSubset=pid: no fix"]],
+  ["procSubset", facts({ ProcSubset: "all" }), []],
+  ["protectProc", facts({ ProtectProc: "ptraceable", User: "www" }), ["note ProtectProc=ptraceable: no fix"]],
+  ["protectProc", facts({ ProtectProc: "ptraceable" }), []],
+  ["protectProc", facts({ ProtectProc: "invisible", User: "www" }), []],
+  ["tasksMax", facts({ TasksMax: 30n, TasksCurrent: 16n }), ["warning TasksMax=30: TasksMax=48"]],
+  ["tasksMax", facts({ TasksMax: 32n, TasksCurrent: 16n }), []],
+  ["tasksMax", facts({ TasksMax: 2n ** 64n - 1n, TasksCurrent: 16n }), []],
+  ["tasksMax", facts({ TasksMax: 30n, TasksCurrent: 2n ** 64n - 1n }), []],
+  [
+    "memoryMax",
+    facts({ MemoryMax: 100_000_000n, MemoryCurrent: 61_234_567n }),
+    ["warning MemoryMax=100000000: MemoryMax=190000000"],
+  ],
+  ["memoryMax", facts({ MemoryMax: 100_000_000n, MemoryCurrent: 61_234_567n }, { pageCache: 20_000_000 }), []],
+  [
+    "missingProgram",
+    facts({}, { programs: { ...FOUND, missing: [Z] } }),
+    [
+      `error ExecStart=${RUN.join(" ")}: ExecStart= | ExecStart=${OURS} ${RUN.slice(1).join(" ")}`,
+      `error ExecReload=${Z} reload: ExecReload= | ExecReload=${OURS} reload`,
+    ],
+  ],
+  [
+    "missingProgram",
+    facts({ ExecReload: exec(["/bin/none", "-HUP"]) }, { programs: { ...FOUND, missing: ["/bin/none"] } }),
+    ["error ExecReload=/bin/none -HUP: no fix"],
+  ],
+  [
+    "nodeIsFound",
+    facts({}, { programs: { ...FOUND, pathWithoutNode: "/bin" } }),
+    [`error Environment=PATH=/bin: Environment=PATH=${dirname(process.execPath)}:/bin`],
+  ],
+  [
+    "ignoredFailure",
+    facts({ ExecStart: exec(RUN, true) }),
+    [`warning ExecStart=-${RUN.join(" ")}: ExecStart= | ExecStart=${RUN.join(" ")}`],
+  ],
+  ["container", facts(app("docker", "run", "x")), [`error ExecStart=${Z} run -- docker run x: no fix`]],
+  ["container", facts(app("docker", "compose", "up")), [`error ExecStart=${Z} run -- docker compose up: no fix`]],
+  ["container", facts(app("docker", "compose", "ps")), []],
+  ["container", facts(app("docker", "ps")), []],
+  [
+    "container",
+    facts(app("/usr/bin/podman", "--log-level=info", "container", "run", "--rm", "x")),
+    [`error ExecStart=${Z} run -- /usr/bin/podman --log-level=info container run --rm x: no fix`],
+  ],
+  ["container", facts(app("podman", "start", "x")), [`error ExecStart=${Z} run -- podman start x: no fix`]],
+  ["container", facts(app("podman", "run", "--cgroups=split", "x")), []],
+  ["container", facts(app("podman", "run", "--cgroups", "split", "x")), []],
+  ["container", facts(app("sudo", "docker", "run", "x")), [`error ExecStart=${Z} run -- sudo docker run x: no fix`]],
+  [
+    "container",
+    facts(app("sh", "-c", "exec podman run x")),
+    [`error ExecStart=${Z} run -- sh -c exec podman run x: no fix`],
+  ],
+  ["container", facts(app("node", "docker", "run")), []],
   ["watchdog", facts({}, { watchdog: 20e6 }), []],
   ["watchdog", facts({}, { watchdog: 5e3 }), ["warning WatchdogSec=5ms: WatchdogSec=200ms"]],
   ["watchdog", facts({}, { watchdog: Number.POSITIVE_INFINITY }), []],

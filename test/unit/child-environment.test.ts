@@ -62,26 +62,6 @@ describe("a child finds", () => {
     expect(childEnvironment(received, {}, SURROUNDINGS).variables).not.toHaveProperty("ZERODOWN_READY_FD");
     expect(childEnvironment(received, {}, { ...SURROUNDINGS, readyFd: 9 }).variables.ZERODOWN_READY_FD).toBe("9");
   });
-
-  test("NODE_OPTIONS as they came, and nothing of what the launcher keeps for us", () => {
-    const received = {
-      ZERODOWN_NODE_OPTIONS: "--max-old-space-size=64",
-      ZERODOWN_NODE_Q: "the app's own",
-      ZERODOWN_FILE_LIMIT: "1024",
-      ZERODOWN_STAT: "12 (sh) S 1",
-    };
-    const { variables } = childEnvironment(received, {}, SURROUNDINGS);
-    expect(variables).toEqual({
-      NODE_OPTIONS: "--max-old-space-size=64",
-      ZERODOWN_NODE_Q: "the app's own",
-      ...SOCKETS,
-      ...OURS,
-    });
-    expect(childEnvironment({ NODE_OPTIONS: "-r x" }, {}, SURROUNDINGS).variables.NODE_OPTIONS).toBe("-r x");
-    expect(
-      childEnvironment({ ZERODOWN_NODE_OPTIONS: "" }, { NODE_OPTIONS: "-r y" }, SURROUNDINGS).variables.NODE_OPTIONS,
-    ).toBe("-r y");
-  });
 });
 
 test("every other variable reaches the child as it came, and no variable twice", () => {

@@ -30,3 +30,27 @@ test.each([
 ])("%s", (_, text, variables) => {
   expect(parseEnvFile(text)).toEqual(variables);
 });
+
+test("what is left out is told, with its line and without its value", () => {
+  const told: string[] = [];
+  const file = `export A=secret
+# a comment without an equals sign
+B="two
+lines"
+no assignment
+a-b=secret
+ =secret
+C=1\\
+2
+1D = 'secret'
+D`;
+  expect(parseEnvFile(file, what => told.push(what))).toEqual({ B: "two\nlines", C: "12" });
+  expect(told).toEqual([
+    `line 1: "export A" isn't a variable's name, but "A" without "export" would be`,
+    "line 5 assigns nothing",
+    `line 6: "a-b" isn't a variable's name`,
+    "line 7 assigns nothing",
+    `line 10: "1D" isn't a variable's name`,
+    "line 11 assigns nothing",
+  ]);
+});

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { native, SOCK_DGRAM, SOCK_STREAM } from "../../src/native/index.js";
 import { FdStore } from "../../src/systemd/fd-store.js";
 import { eventually } from "../support/eventually.js";
-import { openFds } from "../support/native.js";
+import { leftovers } from "../support/native.js";
 
 let outer: string[];
 let changes: string[];
@@ -85,7 +85,7 @@ test("what is stored already is left out, under whatever name and number it come
 
 test("several may have one name, and are removed together", () => {
   const store = makeStore();
-  const before = openFds();
+  const left = leftovers();
   add(store, pipe(), "pair");
   add(store, [pipe()[0]], "pair", false);
   add(store, [pipe()[0]], "other");
@@ -94,7 +94,7 @@ test("several may have one name, and are removed together", () => {
   expect(names(store)).toEqual(["other"]);
   expect(outer.slice(-2)).toEqual(["remove zd+pair", "remove zd-pair"]);
   store.remove("other");
-  expect(openFds().length).toBe(before.length + opened.length);
+  expect(left().fds).toHaveLength(opened.length);
 });
 
 test("when it is full it takes no more, says so, and keeps what it has", () => {
@@ -269,7 +269,7 @@ test("it holds no more than leaves descriptors for the supervisor", () => {
 
 test("closing what blocks doesn't block: a socket that lingers, with data that nobody takes", async () => {
   const store = makeStore();
-  const openBefore = openFds().length;
+  const left = leftovers();
   const before = performance.now();
   // The peer reads nothing, and SO_LINGER makes close(2) wait for it.
   const program = `import socket, struct, sys, os, array
@@ -291,12 +291,12 @@ socket.send_fds(u, [b"x"], [s.fileno()]); s.close(); sys.stdout.write("sent"); s
   store.remove("lingers");
   expect(performance.now() - before).toBeLessThan(5000);
   // The receiver is the test's; what is closed aside goes with the peer.
-  await eventually(() => expect(openFds().length).toBe(openBefore + 1));
+  await eventually(() => expect(left().fds).toHaveLength(1));
 });
 
 test("a burst of 1,000 leaves what fits, and no other descriptor open", () => {
   const store = makeStore(3);
-  const before = openFds().length;
+  const left = leftovers();
   for (let count = 0; count < 1000; count++) {
     const ends = native.pipe();
     add(store, ends, `name-${count}`);
@@ -304,5 +304,5 @@ test("a burst of 1,000 leaves what fits, and no other descriptor open", () => {
   }
   expect(store.fds).toHaveLength(3);
   for (const name of new Set(names(store))) store.remove(name);
-  expect(openFds().length).toBe(before);
+  expect(left().fds).toEqual([]);
 });

@@ -6,7 +6,7 @@ import { GenerationProcess, type Launch } from "../../src/supervisor/generation.
 import { type Outside, outside } from "../../src/supervisor/outside.js";
 import { Cgroup } from "../../src/systemd/cgroup.js";
 import { eventually } from "../support/eventually.js";
-import { childPids, openFds, thrown } from "../support/native.js";
+import { leftovers, thrown } from "../support/native.js";
 import { temporaryDirectory } from "../support/supervisor.js";
 
 let directory: ReturnType<typeof temporaryDirectory>;
@@ -17,8 +17,9 @@ afterEach(() => directory.remove());
 
 /** A cgroup in name only: this test need not be in a unit. */
 class NoCgroup extends Cgroup {
-  /** The children that were there when it was removed. */
+  /** The children that were left when it was removed. */
   childrenLeft: number[] | undefined;
+  private readonly left = leftovers();
 
   override get procsFile(): string {
     return "/dev/null";
@@ -27,7 +28,7 @@ class NoCgroup extends Cgroup {
   override kill(): void {}
 
   override remove(): void {
-    this.childrenLeft = childPids();
+    this.childrenLeft = this.left().children;
   }
 }
 
@@ -37,6 +38,8 @@ function launch(cgroup: Cgroup): Launch {
     directory: "/",
     envFile: undefined,
     environment: {},
+    fileLimit: -1,
+    ignoresSigpipe: false,
     fds: () => [],
     fdstoreMax: 0,
     cgroup: { create: () => cgroup },
@@ -69,13 +72,13 @@ test.each([
     },
   };
   const cgroup = new NoCgroup("/sys/fs/cgroup/none");
-  const [fdsBefore, childrenBefore] = [openFds(), childPids()];
+  const left = leftovers();
   expect(thrown(() => new GenerationProcess(1, listener, launch(cgroup), denying)).code).toBe("ENOSPC");
   // Nobody is there any more whom it could tell anything.
   expect(existsSync(`${directory.path}/notify-1`)).toBe(false);
-  await eventually(() => expect(childPids()).toEqual(childrenBefore));
+  await eventually(() => expect(left().children).toEqual([]));
   // Without a notify socket none was made.
-  expect(cgroup.childrenLeft).toEqual(denied === 1 ? undefined : childrenBefore);
-  expect(openFds()).toEqual(fdsBefore);
+  expect(cgroup.childrenLeft).toEqual(denied === 1 ? undefined : []);
+  expect(left().fds).toEqual([]);
   expect(problems).toEqual([]);
 });

@@ -2,13 +2,14 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { afterEach, expect, test } from "@jest/globals";
-import { ask, HttpLoad, type LoadOptions, type Sample } from "../support/http-load.js";
+import { ask, HttpLoad, killLoads, type LoadOptions, type Sample } from "../support/http-load.js";
 
 const ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 let server: Server;
 let connections: number;
 
-afterEach(() => {
+afterEach(async () => {
+  await killLoads();
   server.close();
 });
 
@@ -124,4 +125,15 @@ test("a connection that stays silent for longer than the client's patience is a 
   expect(silent!.duration).toBeGreaterThanOrEqual(49);
   // Nobody waited for an answer any more, so nothing was due.
   expect(next!.start).toBeGreaterThan(silent!.start + silent!.duration);
+});
+
+test("what a failed test leaves of a load ends, though a request of it is never answered", async () => {
+  let asked = () => {};
+  const request = new Promise<void>(resolve => (asked = resolve));
+  const address = await serve(asked);
+  const left = new HttpLoad({ port: address.port }, { clients: 1, keepAlive: true });
+  await request;
+  await killLoads();
+  expect(left.requests).toBe(1);
+  expect(left.failures).toEqual(["new connection: closed after 0 bytes of the answer"]);
 });

@@ -1,8 +1,8 @@
 // The shell script that starts Node for the command.
 
 import { execFileSync } from "node:child_process";
-import { chmodSync, writeFileSync } from "node:fs";
-import { afterAll, expect, test } from "@jest/globals";
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { afterAll, describe, expect, test } from "@jest/globals";
 import { ROOT, temporaryDirectory } from "../support/supervisor.js";
 
 const directory = temporaryDirectory();
@@ -29,4 +29,40 @@ test("gives a Node only the options that it knows", () => {
     `--expose-gc --max-semi-space-size=1 --jitless --no-expose-wasm -- ${ROOT}dist/zerodown.cjs a b\n`,
   );
   expect(options(false)).toBe(`--expose-gc --max-semi-space-size=1 --jitless -- ${ROOT}dist/zerodown.cjs a b\n`);
+});
+
+/** As npm and nvm install: PREFIX/bin/node, and PREFIX/bin/zerodown, a link into PREFIX/lib/node_modules. */
+function prefix(name: string): string {
+  const path = `${directory.path}/${name}`;
+  mkdirSync(`${path}/bin`, { recursive: true });
+  mkdirSync(`${path}/lib/node_modules`, { recursive: true });
+  symlinkSync(ROOT, `${path}/lib/node_modules/zerodown`);
+  symlinkSync("../lib/node_modules/zerodown/dist/zerodown.cjs", `${path}/bin/zerodown`);
+  return path;
+}
+
+function install(path: string, what: string): void {
+  writeFileSync(path, `#!/bin/sh\necho ${what}\n`);
+  chmodSync(path, 0o755);
+}
+
+describe("the Node that it starts", () => {
+  const run = (command: string, PATH: string) =>
+    execFileSync(command, ["--version"], { env: { PATH }, encoding: "utf8", stdio: "pipe" }).trim();
+
+  test("is the one beside the command, before that of $PATH", () => {
+    const { bin, path } = { bin: prefix("beside"), path: `${directory.path}/other` };
+    install(`${bin}/bin/node`, "beside");
+    mkdirSync(path);
+    install(`${path}/node`, "path");
+    expect(run(`${bin}/bin/zerodown`, `${path}:/usr/bin:/bin`)).toBe("beside");
+  });
+
+  test("is not a directory of that name", () => {
+    const { bin, path } = { bin: prefix("directory"), path: `${directory.path}/third` };
+    mkdirSync(`${bin}/bin/node`);
+    mkdirSync(path);
+    install(`${path}/node`, "path");
+    expect(run(`${bin}/bin/zerodown`, `${path}:/usr/bin:/bin`)).toBe("path");
+  });
 });

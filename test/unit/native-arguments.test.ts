@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { native, SOCK_STREAM } from "../../src/native/index.js";
-import { childPids, openFds, thrown } from "../support/native.js";
+import { leftovers, thrown } from "../support/native.js";
 
 const GOOD_SPAWN = {
   paths: ["/usr/bin/true"],
@@ -47,12 +47,22 @@ const INTEGERS: Call[] = [
   ["setNonBlocking: the descriptor", (value: number) => native.setNonBlocking(value, true)],
   ["alarm", native.alarm],
   ["closeAside", native.closeAside],
+  ["lock", native.lock],
   ["sameFile: the one", (value: number) => native.sameFile(value, 0)],
   ["sameFile: the other", (value: number) => native.sameFile(0, value)],
   ["spawn: a descriptor", (value: number) => native.spawn({ ...GOOD_SPAWN, fds: [0, value] })],
   ["spawn: deathSignal", (value: number) => native.spawn({ ...GOOD_SPAWN, deathSignal: value })],
   ["spawn: ignoredSignal", (value: number) => native.spawn({ ...GOOD_SPAWN, ignoredSignal: value })],
   ["spawn: fileLimit", (value: number) => native.spawn({ ...GOOD_SPAWN, fileLimit: value })],
+];
+
+/** A character for each byte. */
+const BYTES: Call[] = [
+  ["spawn: directory", (value: string) => native.spawn({ ...GOOD_SPAWN, directory: value })],
+  ["spawn: a path", (value: string) => native.spawn({ ...GOOD_SPAWN, paths: ["a", value] })],
+  ["spawn: an argument", (value: string) => native.spawn({ ...GOOD_SPAWN, argv: ["a", value] })],
+  ["spawn: a variable", (value: string) => native.spawn({ ...GOOD_SPAWN, environment: ["a=b", value] })],
+  ["spawn: a pid variable", (value: string) => native.spawn({ ...GOOD_SPAWN, pidVariables: ["a", value] })],
 ];
 
 const STRINGS: Call[] = [
@@ -64,11 +74,7 @@ const STRINGS: Call[] = [
   ["xattr: the path", (value: string) => native.xattr(value, "user.x")],
   ["xattr: the name", (value: string) => native.xattr("/", value)],
   ["spawn: cgroup", (value: string) => native.spawn({ ...GOOD_SPAWN, cgroup: value })],
-  ["spawn: directory", (value: string) => native.spawn({ ...GOOD_SPAWN, directory: value })],
-  ["spawn: a path", (value: string) => native.spawn({ ...GOOD_SPAWN, paths: ["a", value] })],
-  ["spawn: an argument", (value: string) => native.spawn({ ...GOOD_SPAWN, argv: ["a", value] })],
-  ["spawn: a variable", (value: string) => native.spawn({ ...GOOD_SPAWN, environment: ["a=b", value] })],
-  ["spawn: a pid variable", (value: string) => native.spawn({ ...GOOD_SPAWN, pidVariables: ["a", value] })],
+  ...BYTES,
 ];
 
 const ARRAYS: Call[] = [
@@ -88,13 +94,13 @@ const OTHERS: [string, (value: never) => unknown, unknown[]][] = [
 
 /** Each value again and again: what is freed twice or not at all shows. */
 function refusesAll(call: (value: never) => unknown, values: readonly unknown[]): void {
-  const before = { fds: openFds(), children: childPids() };
+  const left = leftovers();
   for (const value of values) {
     for (let count = 0; count < 20; count++) {
       expect(thrown(() => call(value as never))).toMatchObject({ name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
     }
   }
-  expect({ fds: openFds(), children: childPids() }).toEqual(before);
+  expect(left()).toEqual({ fds: [], children: [] });
 }
 
 describe("a TypeError refuses what is no integer", () => {
@@ -103,6 +109,10 @@ describe("a TypeError refuses what is no integer", () => {
 
 describe("a TypeError refuses what is no string, or has NUL bytes", () => {
   test.each(STRINGS)("%s", (_, call) => refusesAll(call, NOT_STRINGS));
+});
+
+describe("a TypeError refuses what is more than a byte", () => {
+  test.each(BYTES)("%s", (_, call) => refusesAll(call, ["\u0100", "\ufffd", "a😀"]));
 });
 
 describe("a TypeError refuses what is no array", () => {

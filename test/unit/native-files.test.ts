@@ -14,7 +14,7 @@ import {
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { watchAlarm } from "../../src/native/alarm.js";
 import { native, SOCK_STREAM } from "../../src/native/index.js";
-import { childPids, ended, isCloseOnExec, openFds, readable, runNode, spawn, thrown } from "../support/native.js";
+import { ended, isCloseOnExec, leftovers, readable, runNode, spawn, thrown } from "../support/native.js";
 import { temporaryDirectory } from "../support/supervisor.js";
 
 const directory = temporaryDirectory();
@@ -107,10 +107,10 @@ describe("alarm", () => {
 
   test("of a file that can't be polled is an error, and leaves nothing open", () => {
     const fd = openSync(FILE, "r");
-    const before = openFds();
+    const left = leftovers();
     expect(thrown(() => native.alarm(fd))).toMatchObject({ code: "EPERM", syscall: "epoll_ctl" });
     expect(thrown(() => watchAlarm(fd, () => {}))).toMatchObject({ code: "EPERM" });
-    expect(openFds()).toEqual(before);
+    expect(left().fds).toEqual([]);
     closeSync(fd);
   });
 });
@@ -132,6 +132,20 @@ function setXattr(value: string): boolean {
   return true;
 }
 
+describe("lock", () => {
+  test("is had by one open file at a time, of a directory too, and goes with it", () => {
+    const [first, second] = [openSync(directory.path, "r"), openSync(directory.path, "r")];
+    expect([native.lock(first), native.lock(first), native.lock(second)]).toEqual([true, true, false]);
+    closeSync(first);
+    expect(native.lock(second)).toBe(true);
+    closeSync(second);
+  });
+
+  test("of what isn't open is an error", () => {
+    expect(thrown(() => native.lock(9999))).toMatchObject({ code: "EBADF", syscall: "flock" });
+  });
+});
+
 describe("xattr", () => {
   test("is its text; null where there is none, or none of that name", () => {
     expect(native.xattr(FILE, "user.none")).toBeNull();
@@ -151,13 +165,13 @@ describe("xattr", () => {
 
 describe("a child in a cgroup of its own", () => {
   test("where that can't be entered there is no child, and the error says which file it was about", () => {
-    const before = { fds: openFds(), children: childPids() };
+    const left = leftovers();
     const argv = ["/bin/true"];
     const none = "/sys/fs/cgroup/none/cgroup.procs";
     expect(thrown(() => spawn({ argv, cgroup: none }))).toMatchObject({ code: "ENOENT", syscall: "open", path: none });
     const full = "/dev/full";
     expect(thrown(() => spawn({ argv, cgroup: full }))).toMatchObject({ code: "ENOSPC", syscall: "write", path: full });
-    expect({ fds: openFds(), children: childPids() }).toEqual(before);
+    expect(left()).toEqual({ fds: [], children: [] });
   });
 
   test("is in it from its first instruction on", async () => {

@@ -6,7 +6,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
 import { AF_INET, AF_INET6, native, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM } from "../../src/native/index.js";
 import { askOnce } from "../support/line-client.js";
-import { ended, isCloseOnExec, openFds, PYTHON, spawn, thrown } from "../support/native.js";
+import { ended, isCloseOnExec, leftovers, PYTHON, spawn, thrown } from "../support/native.js";
 import { temporaryDirectory } from "../support/supervisor.js";
 
 const directory = temporaryDirectory();
@@ -83,7 +83,7 @@ describe("bindUnix", () => {
     const taken = abstractName();
     keep(native.bindUnix(SOCK_STREAM, taken));
     writeFileSync(`${path}/file`, "");
-    const before = openFds();
+    const left = leftovers();
     for (const [name, code] of [
       [taken, "EADDRINUSE"],
       [`${path}/file`, "EADDRINUSE"],
@@ -93,7 +93,7 @@ describe("bindUnix", () => {
       expect(thrown(() => native.bindUnix(SOCK_STREAM, name))).toMatchObject({ code, syscall: "bind", path: name });
     }
     expect(thrown(() => native.bindUnix(12345, abstractName()))).toMatchObject({ syscall: "socket" });
-    expect(openFds()).toEqual(before);
+    expect(left().fds).toEqual([]);
   });
 });
 
@@ -159,9 +159,9 @@ describe("bindInet", () => {
     [AF_INET, "127.0.0.1", 65_536 + 22, "EINVAL", "127.0.0.1:65558"],
     [AF_INET, "192.0.2.1", 0, "EADDRNOTAVAIL", "192.0.2.1:0"],
   ])("refuses family %i with %j port %i: %s", (family, host, port, code, subject) => {
-    const before = openFds();
+    const left = leftovers();
     expect(thrown(() => native.bindInet(SOCK_STREAM, family, host, "", port))).toMatchObject({ code, path: subject });
-    expect(openFds()).toEqual(before);
+    expect(left().fds).toEqual([]);
   });
 });
 
@@ -179,7 +179,7 @@ describe("connectUnix", () => {
     keep(native.bindUnix(SOCK_DGRAM, `${path}/datagrams`));
     closeSync(native.bindUnix(SOCK_STREAM, `${path}/dead`));
     writeFileSync(`${path}/plain`, "");
-    const before = openFds();
+    const left = leftovers();
     for (const [to, code, step] of [
       ["/nowhere/socket", "ENOENT", "connect"],
       [`${path}/dead`, "ECONNREFUSED", "connect"],
@@ -193,7 +193,7 @@ describe("connectUnix", () => {
       expect(error).toMatchObject({ code, syscall: step, path: to });
     }
     expect(thrown(() => native.connectUnix(12345, "@x"))).toMatchObject({ syscall: "socket", path: "@x" });
-    expect(openFds()).toEqual(before);
+    expect(left().fds).toEqual([]);
   });
 });
 

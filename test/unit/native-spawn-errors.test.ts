@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import type { SpawnOptions } from "../../src/native/index.js";
-import { childPids, LEAVE_FDS, openFds, runNode, spawn, thrown } from "../support/native.js";
+import { bytes, LEAVE_FDS, leftovers, runNode, spawn, thrown } from "../support/native.js";
 import { temporaryDirectory } from "../support/supervisor.js";
 
 const directory = temporaryDirectory();
@@ -90,9 +90,9 @@ const CASES: [string, Partial<SpawnOptions> & { argv: string[] }, object][] = [
 
 describe("an error names errno, step and command, and leaves no child and no descriptor, for", () => {
   test.each(CASES)("%s", (_, options, expected) => {
-    const before = { fds: openFds(), children: childPids() };
+    const left = leftovers();
     const error = thrown(() => spawn(options));
-    expect({ fds: openFds(), children: childPids() }).toEqual(before);
+    expect(left()).toEqual({ fds: [], children: [] });
     expect(error).toMatchObject({ name: "Error", ...expected });
   });
 });
@@ -103,7 +103,7 @@ test("the message reads as Node's own", () => {
 
 test("a long command is named whole in the error's path, and the message is cut", () => {
   const command = `/${"ä".repeat(1500)}`;
-  const error = thrown(() => spawn({ argv: [command] }));
+  const error = thrown(() => spawn({ argv: [bytes(command)] }));
   expect(error).toMatchObject({ code: "ENAMETOOLONG", path: command });
   expect(error.message!.length).toBeLessThan(1024);
 });

@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, writeFileSy
 import { constants } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { SpawnOptions } from "../../src/native/index.js";
-import { childPids, ended, openFds, PYTHON, runNode, spawn } from "../support/native.js";
+import { bytes, childPids, ended, leftovers, PYTHON, runNode, spawn } from "../support/native.js";
 import { APPS, temporaryDirectory } from "../support/supervisor.js";
 
 const directory = temporaryDirectory();
@@ -91,12 +91,15 @@ describe("descriptors", () => {
 });
 
 test("the child gets the arguments as they are", async () => {
-  expect((await report({}, "", "ä b", "$HOME")).arguments).toEqual(["", "ä b", "$HOME"]);
+  expect((await report({}, "", bytes("ä b"), "$HOME")).arguments).toEqual(["", "ä b", "$HOME"]);
 });
 
 test("the environment is what was given, then the pid variables with the child's own pid", async () => {
   const environment = ["A=1", "EMPTY=", "UTF8=ä€😀", "LINES=a\nb"];
-  const { pid, environment: seen } = await report({ environment, pidVariables: ["LISTEN_PID", "WATCHDOG_PID"] });
+  const { pid, environment: seen } = await report({
+    environment: environment.map(bytes),
+    pidVariables: ["LISTEN_PID", "WATCHDOG_PID"],
+  });
   expect(seen).toEqual([...environment, `LISTEN_PID=${pid}`, `WATCHDOG_PID=${pid}`]);
 });
 
@@ -178,12 +181,13 @@ test("the first path that exists and may be executed is taken", async () => {
 });
 
 test("hundreds of children leave no descriptor and no zombie behind", async () => {
-  const before = { fds: openFds().filter(isOurs).length, children: childPids() };
+  const left = leftovers();
   for (let count = 0; count < 30; count++) {
     const children = Array.from({ length: 10 }, () => spawn({ argv: ["/usr/bin/true"], fds: files }));
     for (const child of children) expect(await ended(child)).toEqual({ status: 0, signal: 0 });
   }
-  expect({ fds: openFds().filter(isOurs).length, children: childPids() }).toEqual(before);
+  const { fds, children } = left();
+  expect({ fds: fds.filter(isOurs), children }).toEqual({ fds: [], children: [] });
 });
 
 /** Of the kinds that spawn makes; jest opens and closes files of its own meanwhile. */

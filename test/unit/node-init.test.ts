@@ -1,10 +1,11 @@
 // What init() is told reaches the supervisor that it becomes, and the generations.
 
-import { mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
-import { afterEach, describe, expect, test } from "@jest/globals";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
 import { ask, loopback } from "../support/http-load.js";
 import { killApps, NodeApp } from "../support/node-app.js";
-import { ROOT, temporaryDirectory } from "../support/supervisor.js";
+import { killSupervisors, ROOT, TestSupervisor, temporaryDirectory } from "../support/supervisor.js";
+import { TestProcess } from "../support/test-process.js";
 
 afterEach(killApps);
 
@@ -112,4 +113,117 @@ setInterval(() => {}, 1e6);`);
     "--stop-timeout=250ms",
     "--settle=60000ms",
   ]);
+});
+
+describe("each generation starts from what the first process was executed with", () => {
+  const directory = temporaryDirectory();
+  afterAll(directory.remove);
+  const file = (name: string) => `${directory.path}/${name}`;
+  const TELL = `startupFinished(); setInterval(() => {}, 1e6);
+const { ZERODOWN_GENERATION, FIRST, SECOND, GIVEN, EXTRA } = process.env;
+console.log(ZERODOWN_GENERATION, process.argv.slice(2).join(), FIRST, SECOND, GIVEN, EXTRA);`;
+  const IMPORT = `import { init, startupFinished } from "${ROOT}dist/index.js";\n`;
+  const run = (args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd?: string) => {
+    const app = new TestProcess(process.execPath, args, { env, ...(cwd === undefined ? {} : { cwd }) });
+    started.push(app);
+    return app;
+  };
+  const started: TestProcess[] = [];
+  afterEach(async () => {
+    await killSupervisors();
+    for (const app of started) app.signal("SIGKILL");
+    await Promise.all(started.splice(0).map(app => app.ended));
+  });
+
+  test("and not with what --env-file, a preload or the app has set since", async () => {
+    writeFileSync(file("env"), "FIRST=1\nSECOND=2\n");
+    writeFileSync(file("preload.mjs"), `process.env.GIVEN += "+"; delete process.env.EXTRA;`);
+    writeFileSync(file("app.mjs"), `${IMPORT}process.env.GIVEN += "!"; init();\n${TELL}`);
+    const app = run([`--env-file=${file("env")}`, `--import=${file("preload.mjs")}`, file("app.mjs"), "a"], {
+      GIVEN: "given",
+      EXTRA: "kept",
+    });
+    await app.output.next(/^1 a 1 2 given\+! undefined$/);
+    await app.errors.next(/serving/);
+    writeFileSync(file("env"), "FIRST=new\n");
+    app.signal("SIGHUP");
+    await app.output.next(/^2 a new undefined given\+! undefined$/);
+  });
+
+  test("but for extraVariables", async () => {
+    writeFileSync(file("app.mjs"), `${IMPORT}init({ extraVariables: { EXTRA: "é", GIVEN: "2" } });\n${TELL}`);
+    const app = run([file("app.mjs")], { GIVEN: "1" });
+    await app.output.next(/^1 {2}undefined undefined 2 é$/);
+  });
+
+  test("by a runner that puts the app's name over its own in process.argv", async () => {
+    const runner = `import { pathToFileURL } from "node:url"; import { resolve } from "node:path";
+console.log("the runner runs"); process.argv.splice(1, 2, resolve(process.argv[2])); await import(pathToFileURL(process.argv[1]));`;
+    writeFileSync(file("runner.mjs"), runner);
+    writeFileSync(file("app.mjs"), `${IMPORT}init();\n${TELL}`);
+    const app = run(["runner.mjs", "app.mjs", "a", ""], {}, directory.path);
+    await app.output.next(/^1 a, undefined/);
+    await app.errors.next(/serving/);
+    app.signal("SIGHUP");
+    await app.output.next(/^2 a, undefined/);
+    // Its own first run, and one of each generation.
+    expect(app.output.matching(/the runner runs/)).toHaveLength(3);
+  });
+
+  test.each([
+    ["has changed its directory", `process.chdir("/");`],
+    ["has set process.title", `process.title = "my app";`],
+  ])("when the app %s before", async (_, before) => {
+    writeFileSync(file("app.mjs"), `${IMPORT}${before} init();\n${TELL}`);
+    const app = run(["app.mjs", "a", "b"], {}, directory.path);
+    await app.output.next(/^1 a,b /);
+    await app.errors.next(/serving/);
+    app.signal("SIGHUP");
+    await app.output.next(/^2 a,b /);
+  });
+
+  test("with the app's Node variables, which the supervisor doesn't heed", async () => {
+    mkdirSync(file("coverage"));
+    const env = { NODE_DEBUG: "timer,net", NODE_V8_COVERAGE: file("coverage"), NODE_PRESERVE_SYMLINKS_MAIN: "1" };
+    writeFileSync(
+      file("app.mjs"),
+      `${IMPORT}init({ startupTimeout: 1500 });
+const { NODE_DEBUG, NODE_V8_COVERAGE, NODE_PRESERVE_SYMLINKS_MAIN } = process.env;
+console.log(NODE_DEBUG, NODE_V8_COVERAGE, NODE_PRESERVE_SYMLINKS_MAIN);
+if (process.env.ZERODOWN_GENERATION === "1") startupFinished();
+setInterval(() => {}, 1e6);`,
+    );
+    const app = run([file("app.mjs")], env);
+    await app.output.next(new RegExp(`^timer,net ${file("coverage")} 1$`));
+    await app.errors.next(/generation 1 .* serving/);
+    app.signal("SIGHUP");
+    await app.errors.next(/reload failed .* was not ready within 1\.\d+s/);
+    expect(app.errors.matching(new RegExp(`^(TIMER|NET) ${app.pid}`)).length).toBeLessThan(2);
+    app.signal("SIGTERM");
+    expect(await app.ended).toEqual(END);
+    expect(readdirSync(file("coverage")).filter(name => name.includes(`-${app.pid}-`))).toEqual([]);
+  });
+
+  test("with arguments and variables that aren't UTF-8", async () => {
+    writeFileSync(
+      file("app.mjs"),
+      `${IMPORT}init(); startupFinished();
+import { readFileSync } from "node:fs";
+const read = name => readFileSync("/proc/self/" + name, "latin1").split("\\0").filter(text => text.includes("X\\xff"));
+console.log(JSON.stringify([...read("cmdline"), ...read("environ")]));
+setInterval(() => {}, 1e6);`,
+    );
+    const script = `exec env "X.$(printf 'X\\377')=1" "$NODE" "$APP" "$(printf 'X\\377')"`;
+    const app = new TestProcess("/bin/sh", ["-c", script], { env: { NODE: process.execPath, APP: file("app.mjs") } });
+    started.push(app);
+    expect(JSON.parse(await app.output.next(/^\[/))).toEqual(["X\xff", "X.X\xff=1"]);
+  });
+
+  test("and under zerodown run it does nothing, though a preload has opened a server", async () => {
+    writeFileSync(file("metrics.mjs"), `import { createServer } from "node:http"; createServer().listen(0, "::1");`);
+    writeFileSync(file("app.mjs"), `${IMPORT}init();\n${TELL}`);
+    const supervisor = new TestSupervisor(["--", process.execPath, `--import=${file("metrics.mjs")}`, file("app.mjs")]);
+    await supervisor.serving(1);
+    await supervisor.output.next(/^1 /);
+  });
 });

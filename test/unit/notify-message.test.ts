@@ -21,7 +21,12 @@ describe("a datagram says", () => {
     ["STATUS=a\tb\x1b[1m\x7f", { status: "a b [1m " }],
     ["STATUS=this\nSTATUS=that", { status: "this" }],
     ["EXTEND_TIMEOUT_USEC=5000000", { extend: 5e6 }],
-    ["EXTEND_TIMEOUT_USEC=99999999999999999999", { extend: Number.MAX_SAFE_INTEGER }],
+    ["EXTEND_TIMEOUT_USEC=18446744073709551615", { extend: Number.MAX_SAFE_INTEGER }],
+    ["EXTEND_TIMEOUT_USEC=18446744073709551616", {}],
+    ["EXTEND_TIMEOUT_USEC= +0x10", { extend: 16 }],
+    ["EXTEND_TIMEOUT_USEC=010", { extend: 8 }],
+    ["EXTEND_TIMEOUT_USEC=0", { extend: 0 }],
+    ["EXTEND_TIMEOUT_USEC=08", {}],
     ["EXTEND_TIMEOUT_USEC=-1", {}],
     ["EXTEND_TIMEOUT_USEC=5s", {}],
     ["EXTEND_TIMEOUT_USEC=", {}],
@@ -29,6 +34,8 @@ describe("a datagram says", () => {
     ["ERRNO=0", {}],
     ["ERRNO=-2", {}],
     ["ERRNO=12345", {}],
+    ["ERRNO=ENOENT", { reported: "it reported ERRNO=2, ENOENT" }],
+    ["ERRNO=toString", {}],
     ["EXIT_STATUS=3", { reported: "it reported EXIT_STATUS=3" }],
     ["EXIT_STATUS=-3", {}],
     ["EXIT_STATUS=1234", {}],
@@ -41,6 +48,7 @@ describe("a datagram says", () => {
     ["WATCHDOG=1", { watchdog: "ping" }],
     ["WATCHDOG=trigger", { watchdog: "trigger" }],
     ["WATCHDOG=0", {}],
+    ["WATCHDOG=0\nWATCHDOG=1", {}],
     ["WATCHDOG_USEC=250000", { watchdogTimeout: 250_000 }],
     ["WATCHDOG_USEC=18446744073709551615", { watchdogTimeout: Number.POSITIVE_INFINITY }],
     ["WATCHDOG_USEC=5s", {}],
@@ -52,7 +60,14 @@ describe("a datagram says", () => {
     ["FDSTORE=1\nFDSTOREREMOVE=1\nFDNAME=a", { remove: "a" }],
     ["MAINPID=1\nNOTIFYACCESS=all\nRELOADING=1", { unheeded: ["MAINPID=1", "NOTIFYACCESS=all", "RELOADING=1"] }],
     ["READY=1\nSTATUS=up\nX_MINE=1\n\nEXTEND_TIMEOUT_USEC=1", { ready: true, status: "up", extend: 1 }],
-    ["READY=1\r\nSTOPPING=1", { stopping: true }],
+    ["READY=1\r\n", { ready: true }],
+    ["READY=1\r\nSTATUS=up\r\n", { ready: true, status: "up" }],
+    ["READY=1\nSTOPPING=1", { stopping: true }],
+    ["STOPPING=1\nREADY=1", { stopping: true }],
+    ["READY=1\nRELOADING=1", { ready: true, unheeded: ["RELOADING=1"] }],
+    ["STATUS=a\\\\b\nREADY=1", { ready: true, status: "a\\b" }],
+    ["STATUS=a\\\nREADY=1", { status: "a READY=1" }],
+    ["FDSTORE=1\nFDNAME=a\\\\b", { store: { name: "a\\b", poll: true } }],
     ["", {}],
     ["garbage", {}],
   ])("%j", (text, message) => {
@@ -95,10 +110,19 @@ test("of a long STATUS= as much is kept as fits, with ours around it, into a mes
 test.each([
   ["NUL bytes inside", Buffer.from("READY=1\0STATUS=x")],
   ["two NUL bytes at the end", Buffer.from("READY=1\0\0")],
-  ["not UTF-8", Buffer.from([0x53, 0x3d, 0xff, 0xfe])],
-  ["cut UTF-8", Buffer.from("STATUS=é").subarray(0, -1)],
+  ["a single backslash at the end", Buffer.from("READY=1\nSTATUS=a\\")],
+  ["three of them, and a NUL byte", Buffer.from("READY=1\nSTATUS=a\\\\\\\0")],
 ])("is malformed: %s", (_, data) => {
   expect(parseNotifyMessage(data)).toBeNull();
+});
+
+test.each([
+  ["isn't UTF-8", [0xff, 0xfe]],
+  ["is cut UTF-8", [0xc3]],
+  ["has a noncharacter in it", [0xef, 0xbf, 0xbe]],
+])("a STATUS= that %s is none, is told of, and costs no other assignment", (_, bytes) => {
+  const data = Buffer.concat([Buffer.from("STATUS="), Buffer.from(bytes), Buffer.from("\nREADY=1\nSTATUS=b")]);
+  expect(parseNotifyMessage(data)).toEqual({ ready: true, status: "", problem: "STATUS= isn't UTF-8: it is ignored" });
 });
 
 test("a byte order mark is text, as for systemd, and so what follows it is no READY=1", () => {
@@ -118,7 +142,7 @@ test("random bytes and random assignments never throw, and what they say is well
   );
   fc.assert(
     fc.property(datagram, data => {
-      const { extend = 0, status = "", reported = "", ...rest } = parseNotifyMessage(data) ?? {};
+      const { extend = 0, status = "", reported = "", problem: _, ...rest } = parseNotifyMessage(data) ?? {};
       expect(extend >= 0 && Number.isSafeInteger(extend)).toBe(true);
       expect(`${status}${reported}`).not.toMatch(/[\x00-\x1f\x7f-\x9f]/);
       expect(Object.values(rest).every(value => value === true)).toBe(true);

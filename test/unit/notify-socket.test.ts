@@ -4,7 +4,7 @@ import { closeSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { native, SOCK_DGRAM } from "../../src/native/index.js";
 import { NotifySocket } from "../../src/systemd/notify-socket.js";
-import { openFds } from "../support/native.js";
+import { leftovers } from "../support/native.js";
 import { temporaryDirectory } from "../support/supervisor.js";
 
 let directory: ReturnType<typeof temporaryDirectory>;
@@ -14,7 +14,7 @@ beforeEach(() => {
 afterEach(() => directory.remove());
 
 test("one descriptor that can't be closed keeps none of its message, and no other message, from being dealt with", () => {
-  const before = openFds();
+  const left = leftovers();
   const heard: (string | undefined)[] = [];
   const problems: string[] = [];
   const socket = new NotifySocket(
@@ -37,5 +37,5 @@ test("one descriptor that can't be closed keeps none of its message, and no othe
   expect(heard).toEqual(["first", "second"]);
   expect(problems).toEqual(["closing a descriptor that came with a notification: EBADF: bad file descriptor, close"]);
   socket.close();
-  expect(openFds()).toEqual(before);
+  expect(left().fds).toEqual([]);
 });

@@ -2,8 +2,10 @@
 // has for it.
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readdirSync } from "node:fs";
+import { dirname } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
+import { longestSocketPath } from "../../src/systemd/runtime-directory.js";
 import { temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
 
 const directory = temporaryDirectory();
@@ -37,16 +39,26 @@ test.each([
   expect(stdout).toBe("");
 });
 
-test("what has the runtime directory's name and isn't ours is left alone: exit status 73", () => {
-  const victim = `${directory.path}/victim`;
-  mkdirSync(victim);
-  writeFileSync(`${victim}/precious`, "");
-  const script = 'ln -s "$1" "$XDG_RUNTIME_DIR/zerodown-$$"; exec "$2" run -- echo started';
-  const env = { ...process.env, RUNTIME_DIRECTORY: "", XDG_RUNTIME_DIR: directory.path };
-  const { status, stdout, stderr } = spawnSync("sh", ["-c", script, "sh", victim, ZERODOWN], { encoding: "utf8", env });
-  expect(readdirSync(victim)).toEqual(["precious"]);
-  expect(stderr).toMatch(/^zerodown: .*\/zerodown-\d+ is in the way, and no directory of this user's: remove it\n$/);
-  expect({ status, stdout }).toEqual({ status: 73, stdout: "" });
+test("where every place for the sockets has too long a path, none is made: exit status 73", () => {
+  const place = `${directory.path}/${"x".repeat(100)}`;
+  mkdirSync(place);
+  const env = { ...process.env, RUNTIME_DIRECTORY: place, XDG_RUNTIME_DIR: place, TMPDIR: place };
+  // /run is writable to root alone.
+  const asUser = process.getuid!() === 0 ? { uid: 65534, gid: 65534 } : {};
+  chmodSync(directory.path, 0o755);
+  chmodSync(place, 0o777);
+  cpSync(dirname(ZERODOWN), `${directory.path}/dist`, { recursive: true });
+  const command = ["run", "--", "echo", "started"];
+  const options = { encoding: "utf8", env, ...asUser } as const;
+  const { status, stdout, stderr } = spawnSync(`${directory.path}/dist/zerodown.cjs`, command, options);
+  const bytes = longestSocketPath(place);
+  expect(stderr).toMatch(
+    new RegExp(
+      `^zerodown: paths of zerodown's sockets would have up to (${bytes} bytes in ${place}, ){2}${bytes} bytes in ${place}, ` +
+        "and Linux takes 107: set a shorter RuntimeDirectory= in the unit\\n$",
+    ),
+  );
+  expect({ status, stdout, made: readdirSync(place) }).toEqual({ status: 73, stdout: "", made: [] });
 });
 
 test("zerodown alone, or with a command that there is not, says which there are", () => {

@@ -30,6 +30,7 @@ test("without options the defaults hold", () => {
     reloadSignals: ["SIGHUP"],
     passSignals: [],
     onCrash: "restart",
+    killStrays: "own",
     envFile: undefined,
     workingDirectory: undefined,
   });
@@ -48,6 +49,7 @@ test.each([
   [["--reload-signal", "USR1", "--reload-signal", "SIGHUP"], { reloadSignals: ["SIGUSR1", "SIGHUP"] }],
   [["--pass-signal", "USR2", "--pass-signal", "WINCH"], { passSignals: ["SIGUSR2", "SIGWINCH"] }],
   [["--on-crash", "exit"], { onCrash: "exit" }],
+  [["--kill-strays", "none"], { killStrays: "none" }],
   [["--env-file", "/etc/app.env"], { envFile: "/etc/app.env" }],
   [["--working-directory", "/srv/current"], { workingDirectory: "/srv/current" }],
 ])("%j", (args, options) => {
@@ -133,6 +135,7 @@ describe("what is wrong with an option is one line that names it and the value, 
     [["--ready", "delay"], '--ready: "delay" lacks its time, as in delay:5s'],
     [["--ready", "delay:"], '--ready: "delay:" lacks its time, as in delay:5s'],
     [["--ready", "never"], '--ready: "never" is none of notify, exec, delay, fd'],
+    [["--kill-strays", "no"], '--kill-strays: "no" is none of own, all, none'],
     [["--on-crash", "panic"], '--on-crash: "panic" is none of restart, exit'],
     [["--stop-signal", "SIGKILL"], `--stop-signal: "SIGKILL" ${SIGNAL_ERROR}`],
     [["--reload-signal", "STOP"], `--reload-signal: "STOP" ${SIGNAL_ERROR}`],

@@ -18,6 +18,14 @@ test.each([
   [[...LISTEN, "../a", ...APP], /^"..\/a" is no name for a unit/],
   [[...LISTEN, "a\nb", ...APP], /^"a b" is no name for a unit/],
   [[...LISTEN, "", ...APP], /^"" is no name for a unit/],
+  [
+    [...LISTEN, "n".repeat(72), ...APP],
+    /^"n{72}" is too long a name: paths of .* up to 108 bytes in \/run\/n+, and Linux takes 107$/,
+  ],
+  [
+    [...LISTEN, "--user", "n".repeat(56), ...APP],
+    /^"n{56}" is too long a name: paths of .* up to 108 bytes in \/run\/user\/\d{10}\/n+, /,
+  ],
   [["--listen", "x", "a", ...APP], /^--listen: "x" is no address/],
   [["--listen", "0", "a", ...APP], "--listen: a unit needs a port, not 0"],
   [

@@ -8,7 +8,6 @@ const SIGKILL = { signal: 9, name: "SIGKILL" };
 describe("generation 1 fails", () => {
   test.each([
     ["exits with 3", (machine: Machine) => machine.exits(1, 3), "exited with status 3 before it was ready", 3],
-    ["exits with 0", (machine: Machine) => machine.exits(1, 0), "exited with status 0 before it was ready", 69],
     ["is killed", (machine: Machine) => machine.ends(1, SIGKILL), "was killed by SIGKILL before it was ready", 137],
   ])("the supervisor says why and exits: it %s", (_, fail, reason, status) => {
     const machine = new Machine();
@@ -22,6 +21,21 @@ describe("generation 1 fails", () => {
       `exit ${status}`,
     ]);
     expect(machine.timers).toEqual({});
+  });
+
+  test("it exits with 0: the supervisor asks whether it daemonizes", () => {
+    const machine = new Machine();
+    machine.start();
+    machine.spawned(1);
+    expect(machine.exits(1, 0)).toEqual([
+      "release 1",
+      expect.stringMatching(
+        /^notice: generation 1 \(pid 101\) has exited with status 0 before it was ready\. Does it daemonize\?/,
+      ),
+      "err: start failed after 0us: generation 1 (pid 101) exited with status 0 before it was ready. Giving up",
+      "systemd: STOPPING=1 STATUS=Start failed: generation 1 exited with status 0 before it was ready",
+      "exit 69",
+    ]);
   });
 
   test("one that can't be spawned gives the exit status that goes with it", () => {
@@ -112,6 +126,12 @@ describe("a candidate fails", () => {
   });
 });
 
+test("a candidate that was aborted, and exits with 0, isn't asked whether it daemonizes", () => {
+  const machine = Machine.reloading();
+  machine.event({ type: "cancel" });
+  expect(machine.exits(2, 0).join()).not.toContain("daemonize");
+});
+
 describe("the current one ends on its own", () => {
   test("as soon as it is ready, where nothing serves: the work is done", () => {
     const machine = new Machine();
@@ -154,6 +174,7 @@ describe("the current one ends on its own", () => {
     expect(machine.ends(1, SIGKILL)).toEqual([
       "release 1",
       "warning: generation 1 (pid 101) was killed by SIGKILL",
+      "systemd: STATUS=The work is done",
       "exit 0",
     ]);
   });
@@ -314,6 +335,9 @@ describe("draining", () => {
     [{ status: 0 }, "info: generation 1 (pid 101) drained and exited with status 0"],
     [{ signal: 2, name: "SIGINT" }, "info: generation 1 (pid 101) drained and was killed by SIGINT"],
     [{ signal: 15, name: "SIGTERM" }, "info: generation 1 (pid 101) drained and was killed by SIGTERM"],
+    [{ status: 130 }, "info: generation 1 (pid 101) drained and exited with status 130"],
+    [{ status: 143 }, "info: generation 1 (pid 101) drained and exited with status 143"],
+    [{ status: 129 }, "warning: generation 1 (pid 101) exited with status 129"],
     [{ status: 1 }, "warning: generation 1 (pid 101) exited with status 1"],
   ])("its end is fine, or a warning: %j", (end, line) => {
     expect(Machine.draining().ends(1, end)).toContain(line);

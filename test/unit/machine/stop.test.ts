@@ -17,6 +17,7 @@ describe("a stop", () => {
     expect(machine.exits(1, 0)).toContain("systemd: STATUS=Stopping: waiting for generation 2 (pid 102)");
     expect(machine.exits(2, 0).slice(1)).toEqual([
       "info: generation 2 (pid 102) drained and exited with status 0",
+      "systemd: STATUS=Stopped",
       "exit 0",
     ]);
   });
@@ -24,6 +25,8 @@ describe("a stop", () => {
   test.each([
     ["exits 0", { status: 0 }, 0],
     ["dies of the stop signal", { signal: 2, name: "SIGINT" }, 0],
+    ["exits with 128 + the stop signal", { status: 130 }, 0],
+    ["exits with 128 + another signal", { status: 137 }, 137],
     ["exits 3", { status: 3 }, 3],
     ["dies of another signal", SIGKILL, 137],
   ])("the current one %s: that decides the exit status", (_, end, status) => {
@@ -55,7 +58,12 @@ describe("a stop", () => {
     machine.exits(1, 1);
     machine.spawned(2);
     machine.exits(2, 1);
-    expect(machine.stop()).toEqual(["info: SIGTERM: stopping", "systemd: STOPPING=1 STATUS=Stopping", "exit 0"]);
+    expect(machine.stop()).toEqual([
+      "info: SIGTERM: stopping",
+      "systemd: STOPPING=1 STATUS=Stopping",
+      "systemd: STATUS=Stopped",
+      "exit 0",
+    ]);
     expect(machine.timers).toEqual({});
   });
 
@@ -82,6 +90,7 @@ describe("a stop", () => {
     expect(machine.spawnFailed(1, "ENOENT", 69)).toEqual([
       "release 1",
       "warning: generation 1 could not be started: ENOENT",
+      "systemd: STATUS=Stopped",
       "exit 0",
     ]);
   });

@@ -1,0 +1,94 @@
+// Which processes hold a socket, told from /proc, and what can be told of where they come from.
+
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** Links that are read in one go. */
+const LINKS = 256;
+
+export interface Holder {
+  readonly pid: number;
+  /** When it started: with the pid it stands for this process and no later one. */
+  readonly startedAt: number;
+  /** What of those that were asked for: inodes. */
+  readonly inodes: readonly string[];
+}
+
+/**
+ * Looks through all processes that may be looked at. It yields undefined wherever the caller may do something else for a while.
+ *
+ * @param inodes of sockets, as /proc/PID/fd has them
+ * @param isLeftOut processes that needn't be looked at
+ */
+export function* findHolders(
+  inodes: Pick<ReadonlySet<string>, "has">,
+  isLeftOut: (pid: number) => boolean,
+): Generator<Holder | undefined> {
+  for (const name of list("/proc")) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || isLeftOut(pid)) continue;
+    const held = new Set<string>();
+    for (const [index, fd] of list(`/proc/${pid}/fd`).entries()) {
+      const inode = /^socket:\[(\d+)\]$/.exec(link(`/proc/${pid}/fd/${fd}`))?.[1];
+      if (inode !== undefined && inodes.has(inode)) held.add(inode);
+      if (index % LINKS === LINKS - 1) yield undefined;
+    }
+    const startedAt = stat(pid)?.startedAt;
+    yield held.size > 0 && startedAt !== undefined ? { pid, startedAt, inodes: [...held] } : undefined;
+  }
+}
+
+/** A process, its parent, and so on; the first process of all is left out. */
+export function lineage(pid: number): number[] {
+  const pids: number[] = [];
+  for (let next = pid; next > 1 && !pids.includes(next); next = stat(next)?.parent ?? 0) pids.push(next);
+  return pids;
+}
+
+/** Which generation of the supervisor a process says it is of: by the environment that it was executed with. */
+export function generationOf(pid: number, supervisor: number): number | undefined {
+  const variables = read(`/proc/${pid}/environ`).split("\0");
+  const value = (name: string) => variables.find(line => line.startsWith(`${name}=`))?.slice(name.length + 1);
+  const generation = Number(value("ZERODOWN_GENERATION"));
+  return value("ZERODOWN_SUPERVISOR_PID") === String(supervisor) && generation > 0 ? generation : undefined;
+}
+
+/** Its start in clock ticks after the boot, and its parent. */
+export function stat(pid: number): { parent: number; startedAt: number } | undefined {
+  const text = read(`/proc/${pid}/stat`);
+  // Its name, in parentheses, may hold anything.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return text === "" ? undefined : { parent: Number(fields[1]), startedAt: Number(fields[19]) };
+}
+
+/** In the hierarchy of v2. */
+export function cgroupOf(pid: number): string {
+  return /^0::(.*)$/m.exec(read(`/proc/${pid}/cgroup`))?.[1] ?? "";
+}
+
+export function nameOf(pid: number): string {
+  return read(`/proc/${pid}/comm`).trim();
+}
+
+function list(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+function link(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,17 @@
+// What the kernel takes for bytes, and JavaScript for text. A string of bytes has a character of Latin-1 for each of them, so
+// that what isn't UTF-8 survives.
+
+/** The bytes of a text, which is UTF-8 to everybody else. */
+export function toBytes(text: string): string {
+  return Buffer.from(text).toString("latin1");
+}
+
+/** To be shown to people. */
+export function toText(bytes: string): string {
+  return Buffer.from(bytes, "latin1").toString();
+}
+
+/** A path for node:fs. */
+export function toPath(bytes: string): Buffer {
+  return Buffer.from(bytes, "latin1");
+}

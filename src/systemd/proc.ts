@@ -1,0 +1,17 @@
+// What /proc tells of our own descriptors. A unit may have none (InaccessiblePaths=/proc), or only its processes (ProcSubset=pid).
+
+import { readlinkSync } from "node:fs";
+
+/** What the descriptor is open on: "/run/app.fifo", "socket:[123]"; undefined where there is no /proc to tell. */
+export function descriptorLink(fd: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An event loop, which no other process can use. Without /proc none is found. */
+export function isEpoll(fd: number): boolean {
+  return descriptorLink(fd) === "anon_inode:[eventpoll]";
+}
