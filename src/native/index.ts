@@ -65,6 +65,11 @@ export interface SocketDescription {
   port?: number;
 }
 
+export interface FileDescription {
+  type: "file" | "directory" | "socket" | "fifo" | "character device" | "block device" | "anonymous inode" | "other";
+  id: string;
+}
+
 /** What this process becomes: as in SpawnOptions. */
 export type BecomeOptions = Pick<SpawnOptions, "paths" | "argv" | "environment" | "fds">;
 
@@ -78,6 +83,11 @@ interface Native {
   become(options: BecomeOptions): never;
   /** Collects a child that ended; null while it runs (waitid(2), P_PIDFD). */
   reap(pidfd: number): ExitStatus | null;
+  /**
+   * Collects children that ended and aren't among `own`: orphans that came to this process because it is PID 1. Stops at
+   * one of `own`, which stands in front of the others until it is collected.
+   */
+  reapOrphans(own: readonly number[]): void;
   /** What LISTEN_PIDFDID says of that process: a decimal number, "" where the kernel (before 6.9) has none. */
   pidfdId(pid: number): string;
   /** µs of CLOCK_BOOTTIME, the clock of a process's start in proc_pid_stat(5). */
@@ -121,7 +131,12 @@ interface Native {
    * epoll_ctl(2), which is also how a cgroup.events file tells of changes. EPERM: it is a file that can't be polled.
    */
   alarm(fd: number): number;
-  /** Closes a descriptor that came from somebody else: what close(2) waits for, this doesn't. */
+  /**
+   * What a descriptor leads to, without asking a file's server, which may never answer (AT_STATX_DONT_SYNC in statx(2)).
+   * `id` is the same for descriptors of one file; all anonymous inodes share one.
+   */
+  describeFile(fd: number): FileDescription;
+  /** Closes an untrusted descriptor without blocking: where close(2) might wait, a thread of the addon closes it (8 at most). */
   closeAside(fd: number): void;
   /**
    * Locks the open file of a descriptor against every other one of the same file (flock(2)), until it is closed: the kernel
@@ -132,7 +147,8 @@ interface Native {
   xattr(path: string, name: string): string | null;
   /**
    * Gives back what only the work just done needed: free heap (malloc_trim(3)) and resident program text (madvise(2)),
-   * most of Node's resident size. The text comes back from the page cache as it is needed.
+   * most of Node's resident size. The text comes back from the page cache as it is needed. Text that somebody patched in
+   * memory stays. Where /proc/self/smaps can't be read, all text stays.
    */
   trim(): void;
 }

@@ -2,31 +2,40 @@
 #include "addon.h"
 
 #include <errno.h>
-#include <link.h>
 #include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
-// Segments that can't be written are as they stand in their file: what is dropped of them comes back from the page
-// cache when it is touched. (What the dynamic linker relocates lies in the writable ones.)
-static int drop_unwritable(struct dl_phdr_info *object, size_t size, void *data) {
-  uintptr_t page = sysconf(_SC_PAGESIZE);
-  if (object->dlpi_name[0] && object->dlpi_name[0] != '/') return 0;  // the kernel's vDSO
-  for (int i = 0; i < object->dlpi_phnum; i++) {
-    const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-    if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W)) continue;
-    uintptr_t start = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
-    uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_filesz;
-    madvise((void *)start, end - start, MADV_DONTNEED);
+// A mapping of a file that can't be written comes back from the page cache when it is touched, but only as it stands in the
+// file: what a debugger, an agent or Node's own --use-largepages put in its place would be lost. Such pages are anonymous,
+// and proc_pid_smaps(5) counts them.
+static void drop_text(FILE *smaps) {
+  char *line = NULL, permissions[5];
+  size_t size = 0;
+  unsigned long start = 0, end = 0, next_start, next_end, inode, anonymous;
+  bool is_text = false;
+  while (getline(&line, &size, smaps) > 0) {
+    if (sscanf(line, "%lx-%lx %4s %*s %*s %lu", &next_start, &next_end, permissions, &inode) == 4) {
+      start = next_start;
+      end = next_end;
+      is_text = inode && permissions[0] == 'r' && permissions[1] == '-' && permissions[3] == 'p';
+    } else if (is_text && sscanf(line, "Anonymous: %lu kB", &anonymous) == 1 && !anonymous) {
+      madvise((void *)start, end - start, MADV_DONTNEED);
+    }
   }
-  return 0;
+  free(line);
 }
 
 // trim(): returns free heap to the system, and lets go of program text
 static napi_value trim(napi_env env, napi_callback_info info) {
+  FILE *smaps = fopen("/proc/self/smaps", "re");
+  if (smaps) {
+    drop_text(smaps);
+    fclose(smaps);
+  }
   malloc_trim(0);
-  dl_iterate_phdr(drop_unwritable, NULL);
   return NULL;
 }
 

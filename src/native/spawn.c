@@ -37,6 +37,10 @@
 
 enum { FIRST_FD = 3, STACK_BYTES = 64 * 1024, PID_DIGITS = 10, KERNEL_SIGNALS = 64 };
 
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC 4
+#endif
+
 struct plan {
   char **paths;        // what to try, in order (one for each directory of PATH)
   char **argv;
@@ -91,6 +95,9 @@ static int place_fds(struct plan *plan) {
     if (plan->fds[i] == target ? fcntl(target, F_SETFD, 0) < 0 : dup2(plan->fds[i], target) < 0)
       return fail(plan, plan->fds[i] == target ? "fcntl" : "dup2");
   }
+  // By execve(2), when our parent no longer waits for us: closing a file of a file system that hangs may take for ever.
+  if (syscall(SYS_close_range, end, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return 0;
+  // Linux before 5.11 doesn't know that.
   return syscall(SYS_close_range, end, ~0U, 0) < 0 ? fail(plan, "close_range") : 0;
 }
 
@@ -332,6 +339,23 @@ static napi_value reap(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// reapOrphans(own): collects children that ended and aren't among those pids; stops at one of these
+static napi_value reap_orphans(napi_env env, napi_callback_info info) {
+  napi_value argument;
+  int *own;
+  uint32_t count;
+  if (!get_arguments(env, info, 1, &argument) || !get_int_array(env, argument, "own", &own, &count)) return NULL;
+  for (bool is_own = false; !is_own;) {
+    siginfo_t end = {0};
+    // Looks first: one of our own must stay, or nobody would learn how it ended.
+    if (waitid(P_ALL, 0, &end, WEXITED | WNOHANG | WNOWAIT) < 0 || end.si_pid == 0) break;
+    for (uint32_t i = 0; i < count; i++) is_own |= own[i] == end.si_pid;
+    if (!is_own) waitid(P_PID, end.si_pid, &end, WEXITED | WNOHANG);
+  }
+  free(own);
+  return NULL;
+}
+
 // pidfdId(pid) → the inode number that identifies the process for as long as the system runs (what LISTEN_PIDFDID
 // holds), as a decimal string; "" on a kernel older than 6.9, where every pidfd has the same.
 static napi_value pidfd_id(napi_env env, napi_callback_info info) {
@@ -353,5 +377,6 @@ static napi_value pidfd_id(napi_env env, napi_callback_info info) {
 
 bool spawn_init(napi_env env, napi_value exports) {
   return export_function(env, exports, "spawn", spawn) && export_function(env, exports, "become", become) &&
-         export_function(env, exports, "reap", reap) && export_function(env, exports, "pidfdId", pidfd_id);
+         export_function(env, exports, "reap", reap) &&
+         export_function(env, exports, "reapOrphans", reap_orphans) && export_function(env, exports, "pidfdId", pidfd_id);
 }

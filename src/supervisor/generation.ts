@@ -121,6 +121,11 @@ export class GenerationProcess {
     return this.outside.readable(this.pidfd);
   }
 
+  /** Its main process, for as long as nobody has waited for it. */
+  get unreaped(): number | undefined {
+    return this.reaped ? undefined : this.pid;
+  }
+
   /** To the main process. */
   signal(signal: NodeJS.Signals): void {
     if (!this.reaped) this.send(this.pid, signal);
@@ -134,7 +139,10 @@ export class GenerationProcess {
     } catch (error) {
       this.listener.onProblem(`its cgroup can't be killed: ${(error as Error).message}`);
     }
-    if (!this.reaped) this.send(-this.pid, "SIGKILL");
+    if (this.reaped) return;
+    this.send(-this.pid, "SIGKILL");
+    // The main process may have left its process group. Its pid is its own until it is waited for.
+    this.send(this.pid, "SIGKILL");
   }
 
   /** About what it says: one line for each kind of problem. */
@@ -150,11 +158,22 @@ export class GenerationProcess {
   /** Closes all that was opened for it. */
   release(): void {
     this.hearNoMore();
-    for (const close of this.lastClosers.splice(0).reverse()) close();
+    this.run(this.lastClosers);
   }
 
   private hearNoMore(): void {
-    for (const close of this.closers.splice(0).reverse()) close();
+    this.run(this.closers);
+  }
+
+  /** The last one first. One that fails must not keep the others from closing what is theirs. */
+  private run(closers: (() => void)[]): void {
+    for (const close of closers.splice(0).reverse()) {
+      try {
+        close();
+      } catch (error) {
+        this.listener.onProblem(`it leaves something behind: ${(error as Error).message}`);
+      }
+    }
   }
 
   private spawn(launch: Launch, readyWriter: number | undefined): { pid: number; pidfd: number } {

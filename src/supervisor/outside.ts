@@ -4,7 +4,7 @@ import { native } from "../native/index.js";
 import { releaseMemory } from "./memory.js";
 import { spawn } from "./spawn.js";
 
-export interface Outside extends Pick<typeof native, "spawn" | "reap" | "readable" | "watch"> {
+export interface Outside extends Pick<typeof native, "spawn" | "reap" | "reapOrphans" | "readable" | "watch"> {
   /** CLOCK_MONOTONIC in microseconds, as MONOTONIC_USEC= wants it. */
   now(): number;
   /** Calls back once, in that many milliseconds. @returns what prevents that */
@@ -29,6 +29,7 @@ export const outside: Outside = {
   kill: (pid, signal) => void process.kill(pid, signal),
   spawn,
   reap: pidfd => native.reap(pidfd),
+  reapOrphans: own => native.reapOrphans(own),
   readable: fd => native.readable(fd),
   watch: (fd, writable, callback) => native.watch(fd, writable, callback),
   releaseMemory,

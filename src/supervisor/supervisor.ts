@@ -83,6 +83,7 @@ export class Supervisor {
     for (const signal of stopOn) on(signal, { type: "stop", signal });
     for (const signal of passSignals) on(signal, { type: "pass", signal });
     this.ignoreOtherUserSignals();
+    if (this.options.config.pid === 1) outside.onSignal("SIGCHLD", () => this.reapOrphans());
     this.happened({ type: "start" });
   }
 
@@ -275,6 +276,14 @@ export class Supervisor {
     generation.release();
     this.attempt(() => this.options.files.putBack(`generation ${number} had ended`));
     this.attempt(() => this.strays.look());
+    // Its main process may have stood in front of orphans that ended.
+    if (this.options.config.pid === 1) this.reapOrphans();
+  }
+
+  /** A container's init gets every process whose parent ended, and nobody else waits for them. */
+  private reapOrphans(): void {
+    const own = [...this.generations.values()].map(({ unreaped }) => unreaped).filter(pid => pid !== undefined);
+    this.options.outside.reapOrphans(own);
   }
 
   private setTimer(timer: Timer, at: number): void {

@@ -1,7 +1,7 @@
 // Descriptors that outlive who made them: FDSTORE=1 in sd_notify(3), seen from the service manager's side. What is stored
 // here is passed on to systemd's own store, so that it outlives the supervisor too.
 
-import { closeSync, fstatSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { watchAlarm } from "../native/alarm.js";
 import { type NativeError, native } from "../native/index.js";
 import { isFdName } from "./fd-name.js";
@@ -118,8 +118,8 @@ export class FdStore {
   }
 
   private addOne(fd: number, name: string, poll: boolean, onProblem: OnProblem): void {
-    const inode = inodeOf(fd);
-    const isThere = (other: PassedFd) => inodeOf(other.fd) === inode && isSameFile(other.fd, fd);
+    const inode = native.describeFile(fd).id;
+    const isThere = (other: PassedFd) => native.describeFile(other.fd).id === inode && isSameFile(other.fd, fd);
     if (this.stored.some(other => other.inode === inode && isSameFile(other.fd, fd))) return;
     if (this.sockets.some(isThere)) return;
     if (this.stored.length >= this.max) return onProblem("full", this.fullText());
@@ -157,20 +157,22 @@ export class FdStore {
         unwatch();
         native.closeAside(fd);
       };
-      const stored = { fd, name, poll, inode: inodeOf(fd), close };
+      const stored = { fd, name, poll, inode: native.describeFile(fd).id, close };
       this.stored.push(stored);
       return stored;
     } catch (error) {
-      closeSync(fd);
+      native.closeAside(fd);
       throw error;
     }
   }
 
   private watch(fd: number): () => void {
+    // A file never hangs up, and to poll one of a FUSE file system is to wait for its server.
+    if (/^(file|directory)$/.test(native.describeFile(fd).type)) return () => {};
     try {
       return watchAlarm(fd, () => this.hungUp(this.stored.find(other => other.fd === fd)!));
     } catch (error) {
-      // A file, say, never hangs up.
+      // It is of a kind that can't be polled.
       if ((error as NativeError).code === "EPERM") return () => {};
       throw error;
     }
@@ -198,11 +200,6 @@ export class FdStore {
 
 function toOuterName({ name, poll }: Pick<Stored, "name" | "poll">): string {
   return `zd${poll ? "+" : "-"}${name}`;
-}
-
-function inodeOf(fd: number): string {
-  const { dev, ino } = fstatSync(fd, { bigint: true });
-  return `${dev}:${ino}`;
 }
 
 /** Of those with the same inode, which is one for all that have none of their own. */

@@ -1,8 +1,8 @@
 // The sockets that systemd passes: sd_listen_fds(3), sd_listen_fds_with_names(3).
 
-import { fstatSync } from "node:fs";
+import { existsSync, fstatSync } from "node:fs";
 import { type NativeError, native } from "../native/index.js";
-import { isEpoll } from "./proc.js";
+import { descriptorLink, EPOLL } from "./proc.js";
 
 /**
  * The first passed descriptor (SD_LISTEN_FDS_START).
@@ -110,13 +110,20 @@ function isOtherProcess(pidfdId: string | undefined): boolean {
 
 /** Open, and not one of Node's own: those begin with an epoll instance, which no service manager passes. */
 function isPassed(fd: number): boolean {
+  // The link asks no file system, unlike fstat(2): what was stored may be of one that hangs.
+  const link = descriptorLink(fd);
+  return link === undefined ? !existsSync("/proc/self/fd") && isOpen(fd) : link !== EPOLL;
+}
+
+/** For where there is no /proc. Node's own descriptors can't be told from others there. */
+function isOpen(fd: number): boolean {
   try {
     fstatSync(fd);
+    return true;
   } catch (error) {
     if ((error as NativeError).code === "EBADF") return false;
     throw error;
   }
-  return !isEpoll(fd);
 }
 
 /**

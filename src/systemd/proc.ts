@@ -11,7 +11,10 @@ export function descriptorLink(fd: number): string | undefined {
   }
 }
 
+/** The link of an epoll instance. */
+export const EPOLL = "anon_inode:[eventpoll]";
+
 /** An event loop, which no other process can use. Without /proc none is found. */
 export function isEpoll(fd: number): boolean {
-  return descriptorLink(fd) === "anon_inode:[eventpoll]";
+  return descriptorLink(fd) === EPOLL;
 }

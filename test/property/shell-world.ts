@@ -163,6 +163,9 @@ export class ShellWorld implements Outside {
     return { pid: child.pid, pidfd: child.pidfd };
   };
 
+  /** Only PID 1 gets any. */
+  reapOrphans = () => {};
+
   reap = (pidfd: number) => {
     const child = this.children.find(other => other.pidfd === pidfd && other.state !== "gone")!;
     if (child.state !== "zombie") return null;

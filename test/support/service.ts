@@ -31,6 +31,8 @@ export class TestService {
   private startedSupervisor: TestSupervisor | undefined;
   private readonly removeDirectory: () => void;
   private baseline: { fds: string[] } | undefined;
+  /** Of the supervisor, when generation 1 began to serve. */
+  threadsBefore = 0;
 
   constructor() {
     const { path, remove } = temporaryDirectory();
@@ -55,6 +57,7 @@ export class TestService {
     await this.supervisor.serving(1);
     expect(await this.ask()).toMatch(/ from generation 1$/);
     await idle(this.supervisor.pid);
+    this.threadsBefore = this.threads();
     this.baseline = { fds: fdKinds(this.supervisor.pid) };
     return this;
   }
@@ -114,6 +117,10 @@ export class TestService {
     return `${this.runtimeDirectory}/notify-${generation}`;
   }
 
+  threads(): number {
+    return readdirSync(`/proc/${this.supervisor.pid}/task`).length;
+  }
+
   /** What the supervisor holds besides itself. */
   holdings(): { fds: string[]; children: number; files: string[] } {
     const { pid } = this.supervisor;
@@ -124,10 +131,13 @@ export class TestService {
   /**
    * Asserts that this generation serves, that nothing is left of any other, and that the supervisor holds no more than
    * when generation 1 began to serve.
+   *
+   * @param leftFiles what a generation made of its notify socket, which isn't ours to remove
    */
-  async expectOnly(generation: number, version: string): Promise<void> {
+  async expectOnly(generation: number, version: string, ...leftFiles: string[]): Promise<void> {
     const { fds } = this.baseline!;
-    await eventually(() => expect(this.holdings()).toEqual({ fds, children: 1, files: [`notify-${generation}`] }));
+    const files = [...leftFiles, `notify-${generation}`];
+    await eventually(() => expect(this.holdings()).toEqual({ fds, children: 1, files }));
     expect(await this.ask()).toBe(`${version} from generation ${generation}`);
   }
 

@@ -23,7 +23,8 @@ test.each([
   const service = await new TestService().start();
   service.deploy(program);
   expect(await service.reload()).toMatch(failure(text));
-  expect(service.supervisor.log.matching(/generation 2/)).toHaveLength(2);
+  // One that exits with 0 is asked whether it daemonizes.
+  expect(service.supervisor.log.matching(/generation 2 (?!.*daemonize)/)).toHaveLength(2);
   await service.expectOnly(1, "v1");
   await service.expectRecovery(3);
 });
@@ -35,6 +36,24 @@ test("a candidate that hangs is killed at --start-timeout, with its reason told"
   expect(service.supervisor.output.matching(/^hanging/)).toHaveLength(1);
   await service.expectOnly(1, "v1");
   await service.expectRecovery(3);
+});
+
+test("a candidate that leaves its process group is killed at --start-timeout all the same, and at a stop", async () => {
+  const service = await new TestService().start({ args: ["--start-timeout", "1500ms", "--stop-timeout", "500ms"] });
+  const leaving = (ready: string) => `${ready} exec /usr/bin/python3 -ISc '
+import os, signal
+for number in signal.SIGINT, signal.SIGTERM: signal.signal(number, signal.SIG_IGN)
+os.setpgid(0, os.getpgid(os.getppid()))
+print("left", os.getpid(), flush=True)
+while True: signal.pause()'`;
+  service.deploy(leaving(""));
+  expect(await service.reload()).toMatch(failure("was not ready within 1.5s and was killed"));
+  expect(service.supervisor.output.matching(/^left/)).toHaveLength(1);
+  await service.expectOnly(1, "v1");
+  service.deploy(leaving("systemd-notify --ready;"));
+  expect(await service.reload()).toMatch(/^generation 3 .* serving: ready/);
+  await service.supervisor.output.next(/^left/, service.supervisor.output.count - 1);
+  expect(await service.supervisor.stop()).toEqual({ status: 0, signal: null });
 });
 
 test("a candidate that forks and whose parent exits has failed, and the fork is gone", async () => {
