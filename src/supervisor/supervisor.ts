@@ -282,7 +282,7 @@ export class Supervisor {
 
   /** A container's init gets every process whose parent ended, and nobody else waits for them. */
   private reapOrphans(): void {
-    const own = [...this.generations.values()].map(({ unreaped }) => unreaped).filter(pid => pid !== undefined);
+    const own = [...this.processes.values()].map(({ unreaped }) => unreaped).filter(pid => pid !== undefined);
     this.options.outside.reapOrphans(own);
   }
 
