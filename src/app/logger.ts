@@ -1,6 +1,6 @@
 // What the library itself has to say.
 
-import type { Priority } from "../supervisor/model.js";
+import type { Priority } from "../machine/effects.js";
 
 /** Takes one line; "err", "warning", "notice", "info" and "debug" are syslog's priorities. */
 export type Logger = (priority: Priority, text: string) => void;

@@ -1,9 +1,8 @@
 // What bites in a unit that runs zerodown: one small function a rule.
 
 import { constants } from "node:os";
-import { startLimit } from "../supervisor/machine.js";
-import { STOP_SIGNALS } from "../supervisor/model.js";
-import { SHORTEST_WATCHDOG } from "../supervisor/watchdogs.js";
+import { STOP_SIGNALS } from "../machine/events.js";
+import { SHORTEST_WATCHDOG, startLimit } from "../machine/limits.js";
 import type { UnitProperties } from "../systemd/manager.js";
 import { formatTimeSpan } from "../systemd/time-span.js";
 import { commandLine, timeoutBeyond } from "../systemd/unit-files.js";

@@ -1,8 +1,9 @@
 // The options of `zerodown run`.
 
 import { parseArgs } from "node:util";
+import type { ReadyMode } from "../machine/config.js";
+import { STOP_SIGNALS } from "../machine/events.js";
 import { type Listen, parseListen, type SocketType } from "../sockets/address.js";
-import { type ReadyMode, STOP_SIGNALS } from "../supervisor/model.js";
 import type { KillStrays } from "../supervisor/strays.js";
 import {
   choiceOption,

@@ -1,6 +1,6 @@
 // What `zerodown status` knows: the supervisor's report, systemd's view of the unit, and what /proc tells.
 
-import type { GenerationReport, SocketReport, StatusReport } from "../control/types.js";
+import type { GenerationReport, OutcomeReport, SocketReport, StatusReport } from "../control/types.js";
 import type { UnitProperties } from "../systemd/manager.js";
 import { readUse, type Use } from "./processes.js";
 
@@ -26,6 +26,8 @@ export interface GenerationFacts {
   readonly status: string;
   /** How it ended, and why. */
   readonly end: string | null;
+  /** The same as values. */
+  readonly outcome: OutcomeReport | null;
   /** Its cgroup, where it has one of its own, as in /proc/PID/cgroup. */
   readonly cgroup: string | null;
   /** Its pids; like what they use null for one that ended, or where /proc doesn't show them. */
@@ -97,7 +99,7 @@ export function unitFacts(properties: UnitProperties): UnitFacts {
 }
 
 function generationFacts(generation: GenerationReport, use: Use | undefined): GenerationFacts {
-  const { number, state, pid, startedAt, endedAt, status, end, cgroup } = generation;
+  const { number, state, pid, startedAt, endedAt, status, end, outcome, cgroup } = generation;
   return {
     number,
     state,
@@ -106,6 +108,7 @@ function generationFacts(generation: GenerationReport, use: Use | undefined): Ge
     endedAt: endedAt ?? null,
     status,
     end: end ?? null,
+    outcome: outcome ?? null,
     cgroup: cgroup ?? null,
     processes: use?.processes ?? null,
     tasks: use?.tasks ?? null,

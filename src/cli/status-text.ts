@@ -105,12 +105,12 @@ function wrapWords(text: string, width: number): string[] {
 }
 
 function generationCells(generation: GenerationFacts, now: number): string[] {
-  const { number, state, pid, startedAt, endedAt, status, end, processes, tasks, memory, cpu, openSockets } =
+  const { number, state, pid, startedAt, endedAt, status, end, outcome, processes, tasks, memory, cpu, openSockets } =
     generation;
   const who = [String(number), state, pid === null ? "-" : String(pid)];
   if (endedAt !== null) {
     // Of one that never served, the supervisor gives it as the reason.
-    const isTold = end?.endsWith(`(its last status: ${status})`);
+    const isTold = outcome?.lastStatus === status;
     const last = status && !isTold ? `; its last status: ${status}` : "";
     return [...who, `${formatAge(now - endedAt)} ago, after ${formatAge(endedAt - startedAt)}: ${end ?? ""}${last}`];
   }

@@ -2,8 +2,8 @@
 
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { startLimit } from "../machine/limits.js";
 import { parseListen } from "../sockets/address.js";
-import { startLimit } from "../supervisor/machine.js";
 import type { Scope } from "../systemd/manager.js";
 import { longestSocketPath, SOCKET_PATH_BYTES, tooLongText } from "../systemd/runtime-directory.js";
 import { serviceFile, socketFile, type UnitPlan } from "../systemd/unit-files.js";

@@ -1,6 +1,6 @@
 // Whether a reply is what the method returns: what answers on a socket may be anything.
 
-import type { GenerationReport, ReloadReport, SocketReport, StatusReport } from "./types.js";
+import type { GenerationReport, OutcomeReport, ReloadReport, SocketReport, StatusReport } from "./types.js";
 
 type Check = (value: unknown) => boolean;
 
@@ -26,6 +26,18 @@ const isArray =
   value =>
     Array.isArray(value) && value.every(check);
 
+const isOutcome = isObject({
+  kind: isString,
+  state: isState,
+  status: isOptional(isNumber),
+  signal: isOptional(isString),
+  error: isOptional(isString),
+  limit: isOptional(isNumber),
+  killed: isOptional(isBoolean),
+  reported: isOptional(isString),
+  lastStatus: isOptional(isString),
+} satisfies Record<keyof OutcomeReport, Check>);
+
 const isGeneration = isObject({
   number: isNumber,
   state: isState,
@@ -34,6 +46,7 @@ const isGeneration = isObject({
   endedAt: isOptional(isNumber),
   status: isString,
   end: isOptional(isString),
+  outcome: isOptional(isOutcome),
   cgroup: isOptional(isCgroup),
 } satisfies Record<keyof GenerationReport, Check>);
 

@@ -2,12 +2,15 @@
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import type { Ended, Generation } from "../machine/state.js";
+import { pidsOf, statusOf } from "../machine/state.js";
+import { outcomeText } from "../machine/words.js";
 import { describeFd } from "../sockets/describe.js";
-import type { Ended, Generation } from "../supervisor/model.js";
 import type { Supervisor } from "../supervisor/supervisor.js";
 import type { FdStore } from "../systemd/fd-store.js";
 import { LISTEN_FDS_START, type PassedFd } from "../systemd/listen-fds.js";
 import type { Method } from "./connection.js";
+import { reportOutcome } from "./report-outcome.js";
 import type { GenerationReport, ReloadReport, SocketReport, StatusReport } from "./types.js";
 import { VarlinkError } from "./varlink.js";
 
@@ -48,8 +51,9 @@ export function controlMethods({ supervisor, sockets, store, version }: Served):
         const result = await supervisor.reload(since ?? null, replace ?? false);
         unfollow?.();
         if (result.error === null) return { generation: result.generation?.number, ...progress() };
-        const { number: generation, pid } = result.generation ?? {};
-        throw new VarlinkError(`${NAME}.ReloadFailed`, { reason: result.error, generation, pid: pid ?? undefined });
+        const [generation, pid] = result.generation ? [result.generation.number, ...pidsOf(result.generation)] : [];
+        const outcome = result.outcome ? reportOutcome(result.outcome) : undefined;
+        throw new VarlinkError(`${NAME}.ReloadFailed`, { reason: result.error, generation, pid, outcome });
       },
     ],
     [
@@ -110,10 +114,14 @@ function reportGenerations(supervisor: Supervisor): GenerationReport[] {
 }
 
 function reportGeneration(generation: Generation | Ended, supervisor: Supervisor): GenerationReport {
-  const { number, pid, state, startedAt, status } = generation;
-  const report = { number, startedAt, status, ...(pid === null ? {} : { pid }) };
-  if ("endedAt" in generation) return { ...report, state: "ended", endedAt: generation.endedAt, end: generation.end };
-  const cgroup = supervisor.cgroupOf(number);
+  const { number, state, startedAt } = generation;
+  const [pid] = pidsOf(generation);
+  const report = { number, startedAt, status: statusOf(generation), ...(pid === undefined ? {} : { pid }) };
+  if ("endedAt" in generation) {
+    const { endedAt, outcome } = generation;
+    return { ...report, state: "ended", endedAt, end: outcomeText(outcome), outcome: reportOutcome(outcome) };
+  }
+  const cgroup = supervisor.cgroupOf(number, 0);
   return { ...report, state, ...(cgroup === undefined ? {} : { cgroup }) };
 }
 

@@ -11,8 +11,32 @@ export interface GenerationReport {
   readonly status: string;
   /** How it ended, and why. */
   readonly end?: string;
+  /** The same as values. */
+  readonly outcome?: OutcomeReport;
   /** Its own, as in /proc/PID/cgroup. */
   readonly cgroup?: string;
+}
+
+/** How a process ended, and why, as values: Outcome of src/machine/outcome.ts with what there is to say. */
+export interface OutcomeReport {
+  /** exit, signal, spawn, start-timeout, stop-timeout, interrupted, watchdog or cancelled; later versions may have more. */
+  readonly kind: string;
+  /** What its generation did when it ended. */
+  readonly state: "starting" | "settling" | "serving" | "draining";
+  /** The exit status, where it exited. */
+  readonly status?: number;
+  /** The name of the signal, where it was killed by one. */
+  readonly signal?: string;
+  /** Why it could not be started. */
+  readonly error?: string;
+  /** The time that it exceeded, µs. */
+  readonly limit?: number;
+  /** Whether SIGABRT did not end one that missed its watchdog. */
+  readonly killed?: boolean;
+  /** Its ERRNO= or EXIT_STATUS=, in words. */
+  readonly reported?: string;
+  /** Its last STATUS=, if it never served and reported nothing else: that may be why. */
+  readonly lastStatus?: string;
 }
 
 export interface SocketReport {
@@ -39,6 +63,7 @@ export interface ReloadReport {
 
 export interface ReloadFailure {
   readonly reason: string;
+  readonly outcome?: OutcomeReport;
   readonly generation?: number;
   readonly pid?: number;
 }

@@ -2,6 +2,8 @@
 
 import { closeSync, readFileSync, readSync } from "node:fs";
 import { constants } from "node:os";
+import type { ReadyMode } from "../machine/config.js";
+import type { End } from "../machine/outcome.js";
 import { native } from "../native/index.js";
 import { toPath, toText } from "../systemd/bytes.js";
 import { type Cgroup, hasOomKill, type UnitCgroup } from "../systemd/cgroup.js";
@@ -11,7 +13,6 @@ import type { NotifyMessage } from "../systemd/notify-message.js";
 import { NotifySocket } from "../systemd/notify-socket.js";
 import { notifySocketIn } from "../systemd/runtime-directory.js";
 import { childEnvironment } from "./child-environment.js";
-import type { End, ReadyMode } from "./model.js";
 import type { Outside } from "./outside.js";
 import { formatEnvironment, type Variables } from "./received.js";
 

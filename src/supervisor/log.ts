@@ -1,7 +1,7 @@
 // One line an event, on stderr: with sd-daemon(3)'s priority prefixes for the journal, in colour for a terminal.
 
 import { fstatSync, readlinkSync } from "node:fs";
-import type { Priority } from "./model.js";
+import type { Priority } from "../machine/effects.js";
 import { openStderr } from "./stderr.js";
 
 const STDERR = 2;

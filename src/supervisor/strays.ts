@@ -42,13 +42,13 @@ export class Strays {
 
   /**
    * @param fds those of the sockets
-   * @param living the generations that there are, by number
+   * @param living the processes that there are, by "generation/slot"
    * @param environment SYSTEMD_EXEC_PID tells whether the unit is this process's own
    */
   constructor(
     private readonly fds: readonly number[],
     private readonly kill: KillStrays,
-    private readonly living: ReadonlyMap<number, Living>,
+    private readonly living: ReadonlyMap<string, Living>,
     private readonly environment: NodeJS.ProcessEnv,
     private readonly log: Log,
     private readonly outside: Pick<Outside, "after" | "now" | "kill" | "releaseMemory">,
@@ -134,7 +134,7 @@ export class Strays {
       if (living.some(({ pid, cgroup }) => pid === ancestor || cgroup?.contains(ancestor))) return undefined;
       const generation = generationOf(ancestor, process.pid);
       if (generation === undefined) continue;
-      if (this.living.has(generation)) return undefined;
+      if ([...this.living.keys()].some(key => key.startsWith(`${generation}/`))) return undefined;
       return { isOwn: true, text: `though it is of generation ${generation}, which has ended` };
     }
     const cgroup = cgroupOf(pid);

@@ -1,5 +1,13 @@
 // The machine's shell: carries out its effects and feeds it what happens.
 
+import type { Config } from "../machine/config.js";
+import type { Effect } from "../machine/effects.js";
+import type { Event, Happening } from "../machine/events.js";
+import { type Timer, timerKey } from "../machine/names.js";
+import type { Outcome } from "../machine/outcome.js";
+import { abortable, type Ended, type Generation, initialState, isIdle, type State, serving } from "../machine/state.js";
+import { step } from "../machine/step.js";
+import { name, refusalText } from "../machine/words.js";
 import type { NativeError } from "../native/index.js";
 import { noteBlocking } from "../sockets/blocking.js";
 import type { SocketFiles } from "../sockets/files.js";
@@ -8,24 +16,8 @@ import type { Notifier } from "../systemd/notify.js";
 import type { NotifyMessage } from "../systemd/notify-message.js";
 import { GenerationProcess, type Launch } from "./generation.js";
 import type { Log } from "./log.js";
-import { step } from "./machine.js";
-import {
-  type Config,
-  candidate,
-  type Effect,
-  type Event,
-  type Generation,
-  type Happening,
-  initialState,
-  isIdle,
-  type OwnTimerName,
-  type State,
-  serving,
-  type TimerName,
-} from "./model.js";
 import type { Outside } from "./outside.js";
 import { type KillStrays, Strays } from "./strays.js";
-import { name } from "./texts.js";
 
 // sysexits.h
 const EX_UNAVAILABLE = 69;
@@ -55,20 +47,22 @@ export interface SupervisorOptions {
   readonly exit: (status: number) => void;
 }
 
-/** `generation` serves, or `error` says why not. */
+/** `generation` serves, or `error` says why not, and `outcome` how the one ended that failed. */
 export interface ReloadResult {
-  readonly generation: Generation | null;
+  readonly generation: Generation | Ended | null;
   readonly error: string | null;
+  readonly outcome: Outcome | null;
 }
 
 export class Supervisor {
   private current = initialState;
-  private readonly generations = new Map<number, GenerationProcess>();
+  /** By processKey(). */
+  private readonly processes = new Map<string, GenerationProcess>();
   private readonly strays: Strays;
   private readonly blockAsReceived: () => void;
-  /** For each generation: makes the sockets block as they did before it was started. */
-  private readonly blockAsBefore = new Map<number, () => void>();
-  /** What clears each that is set, by "timer/generation". */
+  /** For each process, by processKey(): makes the sockets block as they did before it was started. */
+  private readonly blockAsBefore = new Map<string, () => void>();
+  /** What clears each that is set, by timerKey(). */
   private readonly timers = new Map<string, () => void>();
   private readonly queue: Event[] = [];
   private stepping = false;
@@ -79,7 +73,7 @@ export class Supervisor {
   constructor(private readonly options: SupervisorOptions) {
     const { sockets, killStrays, launch, log, outside } = options;
     this.blockAsReceived = noteBlocking(sockets);
-    this.strays = new Strays(sockets, killStrays, this.generations, launch.environment, log, outside);
+    this.strays = new Strays(sockets, killStrays, this.processes, launch.environment, log, outside);
   }
 
   start(): void {
@@ -97,9 +91,9 @@ export class Supervisor {
     return this.current;
   }
 
-  /** The cgroup of that generation, as /proc/PID/cgroup has it; undefined when it has none of its own. */
-  cgroupOf(generation: number): string | undefined {
-    return this.generations.get(generation)?.cgroup?.path;
+  /** The cgroup of that process, as /proc/PID/cgroup has it; undefined when it has none of its own. */
+  cgroupOf(generation: number, slot: number): string | undefined {
+    return this.processes.get(processKey(generation, slot))?.cgroup?.path;
   }
 
   /** The clock of all times in the state: µs of CLOCK_MONOTONIC. */
@@ -124,10 +118,9 @@ export class Supervisor {
 
   /** Aborts the candidate that is starting. @returns its number, undefined when there is none */
   cancel(): number | undefined {
-    const starting = candidate(this.current);
-    if (starting?.state !== "starting" || starting.dying) return undefined;
-    this.happened({ type: "cancel" });
-    return starting.number;
+    const starting = abortable(this.current);
+    if (starting) this.happened({ type: "cancel" });
+    return starting?.number;
   }
 
   stop(): void {
@@ -178,17 +171,19 @@ export class Supervisor {
   private perform(effect: Effect): void {
     switch (effect.type) {
       case "spawn":
-        return this.spawn(effect.generation);
+        return this.spawn(effect.generation, effect.slot);
       case "signal":
-        return this.generations.get(effect.generation)?.signal(effect.signal as NodeJS.Signals);
+        return this.processOf(effect)?.signal(effect.signal as NodeJS.Signals);
       case "kill":
-        return this.generations.get(effect.generation)?.kill();
+        return this.processOf(effect)?.kill();
       case "release":
-        return this.release(effect.generation);
-      case "set-timer":
-        return this.setTimer(effect.timer, effect.generation, effect.at);
+        return this.release(effect.generation, effect.slot);
+      case "set-timer": {
+        const { type: _, at, ...timer } = effect;
+        return this.setTimer(timer, at);
+      }
       case "clear-timer":
-        return this.clearTimer(effect.timer, effect.generation);
+        return this.clear(timerKey(effect));
       case "notify":
         return this.options.notifier.send(effect.assignments);
       case "log":
@@ -207,66 +202,76 @@ export class Supervisor {
     this.options.files.note();
   }
 
-  private spawn(number: number): void {
-    const about = { generation: number };
+  private processOf({ generation, slot }: { generation: number; slot: number }): GenerationProcess | undefined {
+    return this.processes.get(processKey(generation, slot));
+  }
+
+  private spawn(number: number, slot: number): void {
+    const about = { generation: number, slot };
+    const key = processKey(number, slot);
     // There may be something to say of it before it is there.
     let generation: GenerationProcess | undefined;
     try {
       if (!serving(this.current)) this.blockAsReceived();
       // Changed by whoever isn't a generation: one that drains may just now spoil it.
-      if (this.generations.size <= 1) this.options.files.note();
+      if (this.processes.size <= 1) this.options.files.note();
       const blockAsBefore = noteBlocking(this.options.sockets);
       generation = new GenerationProcess(
         number,
         {
-          onMessage: (message, fds) => this.heard(generation!, number, message, fds),
+          onMessage: (message, fds) => this.heard(generation!, about, message, fds),
           onReady: () => this.happened({ type: "ready", ...about, posthumous: generation!.hasEnded }),
           onDying: () => this.happened({ type: "dying", ...about }),
           onExit: end => this.happened({ type: "exited", ...about, end }),
-          onProblem: what => this.options.log("warning", `${name({ number, pid: generation?.pid ?? null })}: ${what}`),
+          onProblem: what => this.options.log("warning", `${nameOf(number, generation)}: ${what}`),
         },
         this.options.launch,
         this.options.outside,
       );
-      this.generations.set(number, generation);
-      this.blockAsBefore.set(number, blockAsBefore);
+      this.processes.set(key, generation);
+      this.blockAsBefore.set(key, blockAsBefore);
       this.happened({ type: "spawned", ...about, pid: generation.pid });
     } catch (error) {
       const { code, message } = error as NativeError;
       const exitStatus = LACKING.has(code) ? EX_OSERR : EX_UNAVAILABLE;
-      this.happened({ type: "spawn-failed", ...about, text: message, exitStatus });
+      this.happened({ type: "spawn-failed", ...about, error: message, exitStatus });
     }
   }
 
-  private heard(generation: GenerationProcess, number: number, message: NotifyMessage, fds: readonly number[]): void {
+  private heard(
+    generation: GenerationProcess,
+    about: { generation: number; slot: number },
+    message: NotifyMessage,
+    fds: readonly number[],
+  ): void {
     const { store, remove, problem, unheeded = [], ...notification } = message;
     if (remove !== undefined) this.options.store.remove(remove);
     if (store) this.options.store.add(fds, store.name, store.poll, (kind, what) => generation.complain(kind, what));
     if (problem !== undefined) generation.complain(problem.split("=", 1)[0]!, problem);
     if (unheeded.length > 0) {
-      const text = `${name({ number, pid: generation.pid })} sent ${unheeded.join(" ")}: that is for zerodown alone`;
+      const text = `${nameOf(about.generation, generation)} sent ${unheeded.join(" ")}: that is for zerodown alone`;
       this.options.log("debug", text);
     }
     if (Object.keys(notification).length === 0) return;
-    this.happened({ type: "notified", generation: number, ...notification, posthumous: generation.hasEnded });
+    this.happened({ type: "notified", ...about, ...notification, posthumous: generation.hasEnded });
   }
 
-  private answer({ askers, generation, error }: Extract<Effect, { type: "result" }>): void {
+  private answer({ askers, generation, problem }: Extract<Effect, { type: "result" }>): void {
+    const error = problem && refusalText(problem);
+    const outcome = problem && "outcome" in problem ? problem.outcome : null;
     for (const asker of askers) {
-      this.askers.get(asker)?.({ generation, error });
+      this.askers.get(asker)?.({ generation, error, outcome });
       this.askers.delete(asker);
     }
   }
 
-  private release(number: number): void {
-    const generation = this.generations.get(number);
-    this.generations.delete(number);
+  private release(number: number, slot: number): void {
+    const key = processKey(number, slot);
+    const generation = this.processes.get(key);
+    this.processes.delete(key);
     // It failed, and may have left the sockets non-blocking to one that serves and waits in accept(2).
-    if ((serving(this.current)?.number ?? number) < number) this.blockAsBefore.get(number)?.();
-    this.blockAsBefore.delete(number);
-    for (const key of this.timers.keys()) {
-      if (key.endsWith(`/${number}`)) this.clear(key);
-    }
+    if ((serving(this.current)?.number ?? number) < number) this.blockAsBefore.get(key)?.();
+    this.blockAsBefore.delete(key);
     if (!generation) return;
     generation.release();
     this.attempt(() => this.options.files.putBack(`generation ${number} had ended`));
@@ -277,29 +282,30 @@ export class Supervisor {
 
   /** A container's init gets every process whose parent ended, and nobody else waits for them. */
   private reapOrphans(): void {
-    const own = [...this.generations.values()].map(({ unreaped }) => unreaped).filter(pid => pid !== undefined);
+    const own = [...this.processes.values()].map(({ unreaped }) => unreaped).filter(pid => pid !== undefined);
     this.options.outside.reapOrphans(own);
   }
 
-  private setTimer(timer: TimerName | OwnTimerName, generation: number, at: number): void {
-    const key = `${timer}/${generation}`;
+  private setTimer(timer: Timer, at: number): void {
+    const key = timerKey(timer);
     this.clear(key);
     const wait = Math.min(Math.ceil((at - this.now()) / 1e3), LONGEST_TIMER);
     const fire = () => {
       // What it has said in time may wait to be read. That may set the timer anew.
-      this.attempt(() => this.generations.get(generation)?.listen());
+      if ("generation" in timer) this.attempt(() => this.listen(timer.generation));
       if (this.timers.get(key) !== clear) return;
       this.timers.delete(key);
-      if (this.now() < at) this.setTimer(timer, generation, at);
-      else if (timer === "restart" || timer === "feed") this.happened({ type: timer });
-      else this.happened({ type: "timer", generation, timer });
+      if (this.now() < at) this.setTimer(timer, at);
+      else this.happened({ type: "timer", ...timer });
     };
     const clear = this.options.outside.after(wait, fire);
     this.timers.set(key, clear);
   }
 
-  private clearTimer(timer: TimerName | OwnTimerName, generation: number): void {
-    this.clear(`${timer}/${generation}`);
+  /** To what the processes of a generation have said already. */
+  private listen(number: number): void {
+    const generation = this.current.generations.find(generation => generation.number === number);
+    for (const { slot } of generation?.processes ?? []) this.processOf({ generation: number, slot })?.listen();
   }
 
   private clear(key: string): void {
@@ -317,4 +323,12 @@ export class Supervisor {
       );
     }
   }
+}
+
+function processKey(generation: number, slot: number): string {
+  return `${generation}/${slot}`;
+}
+
+function nameOf(number: number, generation: GenerationProcess | undefined): string {
+  return name({ number, pids: generation ? [generation.pid] : [] });
 }

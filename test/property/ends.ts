@@ -1,7 +1,8 @@
 // The ends of a generation, and of the supervisor: DESIGN.md 3.6, one function for each rule. As in invariants.ts.
 
 import { constants } from "node:os";
-import type { Config, End } from "../../src/supervisor/model.js";
+import type { Config } from "../../src/machine/config.js";
+import type { End } from "../../src/machine/outcome.js";
 import { check, type Rule, type Scene } from "./invariants.js";
 import { type Life, says, tells } from "./lives.js";
 
@@ -62,7 +63,7 @@ function crashesAreMended(): Rule {
     crashes = [...crashes.filter(time => now - time < CRASH_WINDOW), now];
     const givesUp = config.onCrash === "exit" || crashes.length > CRASHES;
     check(lives.stopping === givesUp, `${crashes.length} crashes, and it ${lives.stopping ? "gives up" : "goes on"}`);
-    const startsAgain = lives.candidates.length === 1 || timers.includes("restart/0");
+    const startsAgain = lives.candidates.length === 1 || timers.includes("restart");
     check(startsAgain === !givesUp, "nothing serves, and nothing is to start");
     const [at = now] = step.effects.flatMap(effect =>
       effect.type === "set-timer" && effect.timer === "restart" ? [effect.at] : [],
@@ -192,11 +193,12 @@ function endedAsAsked(end: End, config: Config): boolean {
   return [0, ...signals.map(name => 128 + constants.signals[name])].includes(end.status);
 }
 
-/** The child's own status from 1 on; 128 + signal; 75 beyond --start-timeout; else 69. */
+/** The child's own status from 1 on; 128 + signal; 75 beyond --start-timeout, or aborted by an operator; else 69. */
 function statusOf({ step: { event }, life }: Scene): number {
   if (event.type === "spawn-failed") return event.exitStatus;
   if (event.type !== "exited") throw new Error(`${event.type} ends nothing`);
-  const { readyAt, toldAt, abortedAt, killedAt } = life!;
+  const { readyAt, toldAt, abortedAt, killedAt, cancelled } = life!;
+  if (cancelled) return 75;
   if (readyAt === undefined && killedAt !== undefined && toldAt === undefined && abortedAt === undefined) return 75;
   if ("signal" in event.end) return 128 + event.end.signal;
   return event.end.status || 69;

@@ -1,8 +1,10 @@
 // The rules that always hold: DESIGN.md 3.5, one function each under its number. Each keeps its own memory and is called
 // after every step; it throws where its rule is broken.
 
+import type { Config } from "../../src/machine/config.js";
+import type { Effect } from "../../src/machine/effects.js";
+import { refusalText } from "../../src/machine/words.js";
 import { childEnvironment } from "../../src/supervisor/child-environment.js";
-import type { Config, Effect } from "../../src/supervisor/model.js";
 import { type Life, type Lives, reasonOf, says, tells } from "./lives.js";
 import type { Step } from "./world.js";
 
@@ -24,7 +26,7 @@ export interface Scene {
     readonly stopping: boolean;
     readonly exited: boolean;
   };
-  /** The timers that are set after it: "timer/generation". */
+  /** The timers that are set after it: "feed", "settle/2", "watchdog/2/0". */
   readonly timers: readonly string[];
   /** By how much they fire late. */
   readonly lateness: number;
@@ -99,7 +101,8 @@ function failuresAreExplained(): Rule {
     if (life && before.candidates.includes(life) && (event.type === "exited" || event.type === "spawn-failed")) {
       const explains = (text: string) => has(text, `generation ${life.number}`, what, life.reported);
       const what = reasonOf(event, life);
-      check(effects[0]?.type === "release" && effects[0].generation === life.number, "it is not released");
+      const first = effects.find(({ type }) => type !== "clear-timer");
+      check(first?.type === "release" && first.generation === life.number, "it is not released");
       const statuses = effects.flatMap(effect => (effect.type === "notify" ? [effect.assignments.at(-1)!] : []));
       check(statuses.some(explains), `systemd is not told that ${what}`);
       const errors = effects.flatMap(effect =>
@@ -118,7 +121,7 @@ function failuresAreExplained(): Rule {
           : "no generation is serving";
         check(has(errors[0]!, "reload failed after", still), "the duration, or what serves, is not logged");
         const told = effects.flatMap(effect =>
-          effect.type === "result" && effect.error !== null && explains(effect.error) ? effect.askers : [],
+          effect.type === "result" && effect.problem && explains(refusalText(effect.problem)) ? effect.askers : [],
         );
         check(
           [...reload.askers].every(asker => told.includes(asker)),
@@ -187,7 +190,7 @@ function reloadsAreKept(): Rule {
         const life = effect.generation === null ? undefined : lives.all.get(effect.generation.number);
         const isLater = life !== undefined && life.startedAt >= earliest;
         check(lives.stopping || isLater, `asker ${asker} gets the result of an older reload`);
-        if (effect.error === null) check(life?.readyAt !== undefined, `asker ${asker}'s generation has not served`);
+        if (effect.problem === null) check(life?.readyAt !== undefined, `asker ${asker}'s generation has not served`);
         askers.delete(asker);
       }
     }
@@ -212,7 +215,7 @@ function sameSockets(): Rule {
     for (const effect of step.effects) {
       if (effect.type !== "spawn") continue;
       // All that the machine says of a start is its number: which sockets it gets is no decision.
-      check(Object.keys(effect).sort().join() === "generation,type", "a spawn says more than its number");
+      check(Object.keys(effect).sort().join() === "generation,slot,type", "a spawn says more than its number");
       const { variables, pidVariables } = childEnvironment(
         { LISTEN_FDS: "9", LISTEN_PID: "1", LISTEN_FDNAMES: "received" },
         { LISTEN_FDS: String(effect.generation), LISTEN_FDNAMES: `file-${effect.generation}`, LISTEN_PID: "1" },

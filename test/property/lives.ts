@@ -1,7 +1,10 @@
 // What a bystander knows of each generation, from events and effects alone: the invariants are checked against this, not
 // against what the machine thinks.
 
-import type { Config, Effect, End, Event } from "../../src/supervisor/model.js";
+import type { Config } from "../../src/machine/config.js";
+import type { Effect } from "../../src/machine/effects.js";
+import type { Event } from "../../src/machine/events.js";
+import type { End } from "../../src/machine/outcome.js";
 import type { Step } from "./world.js";
 
 export interface Life {
@@ -148,7 +151,7 @@ export function tells({ effects }: Pick<Step, "effects">, assignment: string): b
 
 /** The words for how a generation ended. */
 export function reasonOf(event: Ended, life: Life): string {
-  if (event.type === "spawn-failed") return `could not be started: ${event.text}`;
+  if (event.type === "spawn-failed") return `could not be started: ${event.error}`;
   if (life.cancelled) return "was aborted";
   if (life.abortedAt !== undefined) return "its watchdog";
   if (life.killedAt !== undefined && life.readyAt === undefined && life.toldAt === undefined)

@@ -4,8 +4,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { step } from "../../src/supervisor/machine.js";
-import { statusText } from "../../src/supervisor/texts.js";
+import { timerKey } from "../../src/machine/names.js";
+import { findActor, timersOf } from "../../src/machine/state.js";
+import { step } from "../../src/machine/step.js";
+import { statusText } from "../../src/machine/words.js";
 import { ENDS } from "./ends.js";
 import { check, INVARIANTS, type Rule, type Scene } from "./invariants.js";
 import { Lives, tells } from "./lives.js";
@@ -30,6 +32,13 @@ function tellsItsStatus({ step: { after, effects } }: Scene): void {
   check(after.told === statusText(after), "systemd does not know the status");
 }
 
+/** The state has every timer that is set, and no other: who takes over sets them by it. */
+function knowsItsTimers({ step: { after }, timers }: Scene): void {
+  const known = timersOf(after).map(timerKey);
+  const isKnown = known.length === timers.length && known.every(timer => timers.includes(timer));
+  check(isKnown, `timers ${timers} are set, but it knows ${known}`);
+}
+
 /** Every line that speaks of a generation names its number and, once it has one, its pid. */
 function logsNames({ step: { effects }, lives }: Scene): void {
   for (const effect of effects) {
@@ -39,14 +48,18 @@ function logsNames({ step: { effects }, lives }: Scene): void {
   }
 }
 
-/** Plays a sequence, and at its end makes every deadline pass: the machine must reach its exit. */
-function play(sequence: Sequence, calm: boolean, observe: (step: Step) => void): void {
+/**
+ * Plays a sequence, in which other supervisors take over now and then, and at its end makes every deadline pass: the
+ * machine must reach its exit.
+ */
+function play(sequence: Sequence, calm: boolean, observe: (step: Step) => void): World {
   const { config, fates, lateness, actions, stops } = sequence;
   const rules: [string, Rule][] = [
     ...Object.entries({ ...INVARIANTS, ...ENDS }).map(([name, make]): [string, Rule] => [name, make()]),
     ["purity", isPure],
     ["STATUS", tellsItsStatus],
     ["the log", logsNames],
+    ["the timers", knowsItsTimers],
   ];
   const lives = new Lives(config);
   const before = () => ({
@@ -80,32 +93,37 @@ function play(sequence: Sequence, calm: boolean, observe: (step: Step) => void):
   }
   for (const action of stops) world.act(action);
   check(world.stop(), "it never reaches its exit");
+  return world;
 }
 
 test(`the rules of 3.5 and 3.6 hold in ${RUNS} random sequences of events, and each can be stopped at its end`, () => {
   const seen = new Map<string, number>();
   const count = (what: string, happened: boolean) => seen.set(what, (seen.get(what) ?? 0) + (happened ? 1 : 0));
+  let takeovers = 0;
   fc.assert(
-    fc.property(sequences, fc.boolean(), (sequence, calm) =>
-      play(sequence, calm, step => {
+    fc.property(sequences, fc.boolean(), (sequence, calm) => {
+      const world = play(sequence, calm, step => {
         const { event, effects, before, after } = step;
         count(
           "reloads that succeed",
-          effects.some(effect => effect.type === "result" && effect.error === null),
+          effects.some(effect => effect.type === "result" && effect.problem === null),
         );
-        count("reloads that fail", tells(step, "READY=1") && after.problem.startsWith("Reload failed"));
+        count("reloads that fail", tells(step, "READY=1") && after.problem?.kind === "reload-failed");
         count("reloads that wait", !before.pending && after.pending !== null);
         count(
           "candidates that settle",
           after.generations.some(({ state }) => state === "settling"),
         );
         count("crashes", after.crashes.length > before.crashes.length);
-        count("backoffs", !before.restarting && after.restarting);
-        count("reloads in a backoff", before.restarting && event.type === "reload");
+        count("backoffs", before.deadlines.restart === undefined && after.deadlines.restart !== undefined);
+        count("reloads in a backoff", before.deadlines.restart !== undefined && event.type === "reload");
         count("those that leave others behind", event.type === "dying");
         count(
           "watchdogs missed",
-          after.generations.some(({ aborted }, index) => aborted && before.generations[index]?.aborted === ""),
+          after.generations.some(
+            ({ number, processes }) =>
+              processes[0]?.state === "aborting" && findActor(before, number, 0)?.process.doom === null,
+          ),
         );
         count("crash loops", after.crashes.length > 5);
         count(
@@ -122,10 +140,12 @@ test(`the rules of 3.5 and 3.6 hold in ${RUNS} random sequences of events, and e
           "stale events",
           "generation" in event && !before.generations.some(({ number }) => number === event.generation),
         );
-      }),
-    ),
+      });
+      takeovers += world.takeovers;
+    }),
     { numRuns: RUNS },
   );
+  expect(takeovers).toBeGreaterThan(RUNS);
   // The sequences got somewhere: without this, a world in which nothing happens would pass.
   const rare = [...seen].filter(([, times]) => times < 20);
   expect(rare).toEqual([]);

@@ -1,7 +1,9 @@
 // What is random: the options, the children's fates, and what happens in which order.
 
 import fc from "fast-check";
-import type { Config, End, Happening, Notification } from "../../src/supervisor/model.js";
+import type { Config } from "../../src/machine/config.js";
+import type { Happening, Notification } from "../../src/machine/events.js";
+import type { End } from "../../src/machine/outcome.js";
 import type { ShellAction } from "./shell-child.js";
 import type { Action, Fate } from "./world.js";
 
@@ -62,9 +64,11 @@ const messages: fc.Arbitrary<Notification> = fc.oneof(
 
 const who = fc.constantFrom(0, 0, 1, 2);
 
+const whom = { generation: 0, slot: 0 };
+
 const staleEvents: fc.Arbitrary<Happening> = fc.oneof(
-  messages.map(message => ({ type: "notified" as const, generation: 0, ...message })),
-  ends.map(end => ({ type: "exited" as const, generation: 0, end })),
+  messages.map(message => ({ type: "notified" as const, ...whom, ...message })),
+  ends.map(end => ({ type: "exited" as const, ...whom, end })),
   fc
     .constantFrom(
       "hint" as const,
@@ -72,15 +76,16 @@ const staleEvents: fc.Arbitrary<Happening> = fc.oneof(
       "start-timeout" as const,
       "settle" as const,
       "stop-timeout" as const,
-      "watchdog" as const,
-      "abort-timeout" as const,
     )
     .map(timer => ({ type: "timer" as const, generation: 0, timer })),
+  fc
+    .constantFrom("watchdog" as const, "abort-timeout" as const)
+    .map(timer => ({ type: "timer" as const, ...whom, timer })),
   fc.constantFrom(
-    { type: "spawned" as const, generation: 0, pid: 9 },
-    { type: "spawn-failed" as const, generation: 0, text: "late", exitStatus: 71 },
-    { type: "ready" as const, generation: 0 },
-    { type: "restart" as const },
+    { type: "spawned" as const, ...whom, pid: 9 },
+    { type: "spawn-failed" as const, ...whom, error: "late", exitStatus: 71 },
+    { type: "ready" as const, ...whom },
+    { type: "timer" as const, timer: "restart" as const },
   ),
 );
 
@@ -107,6 +112,8 @@ const common: fc.Arbitrary<Exclude<Action, { do: "stale" }>> = fc.oneof(
 );
 
 const stale: fc.Arbitrary<Action> = fc.record({ do: fc.constant("stale"), who, event: staleEvents });
+
+const takeOver: fc.Arbitrary<Action> = fc.constant({ do: "take over" });
 
 /** Descriptors to store, and words that mean nothing. */
 const sent: fc.Arbitrary<ShellAction> = fc.oneof(
@@ -154,7 +161,7 @@ function sequencesOf<A extends Action | ShellAction>(
 }
 
 export const sequences = sequencesOf<Action>(
-  fc.oneof({ weight: 30, arbitrary: common }, { weight: 1, arbitrary: stale }),
+  fc.oneof({ weight: 30, arbitrary: common }, { weight: 1, arbitrary: stale }, { weight: 2, arbitrary: takeOver }),
   70,
 );
 

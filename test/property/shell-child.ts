@@ -1,7 +1,9 @@
 // A child in the world around the supervisor's shell, which is a process in name only; what happens to it, and what the shell
 // is seen to do.
 
-import type { Config, End, Priority } from "../../src/supervisor/model.js";
+import type { Config } from "../../src/machine/config.js";
+import type { Priority } from "../../src/machine/effects.js";
+import type { End } from "../../src/machine/outcome.js";
 import type { ReloadResult } from "../../src/supervisor/supervisor.js";
 import type { ScriptedCgroup } from "./scripted-cgroup.js";
 import type { Action, Fate } from "./world.js";

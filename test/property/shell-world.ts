@@ -3,8 +3,9 @@
 
 import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
 import { constants } from "node:os";
+import type { Notification } from "../../src/machine/events.js";
+import type { End } from "../../src/machine/outcome.js";
 import { native, SOCK_DGRAM, type SpawnOptions } from "../../src/native/index.js";
-import type { End, Notification } from "../../src/supervisor/model.js";
 import type { Outside } from "../../src/supervisor/outside.js";
 import { Supervisor } from "../../src/supervisor/supervisor.js";
 import { FdStore } from "../../src/systemd/fd-store.js";

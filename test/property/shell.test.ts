@@ -4,8 +4,8 @@
 import { readdirSync } from "node:fs";
 import { expect, jest, test } from "@jest/globals";
 import fc from "fast-check";
+import type { Config } from "../../src/machine/config.js";
 import { native } from "../../src/native/index.js";
-import type { Config } from "../../src/supervisor/model.js";
 import { eventually } from "../support/eventually.js";
 import { leftovers } from "../support/native.js";
 import { temporaryDirectory } from "../support/supervisor.js";

@@ -2,17 +2,15 @@
 // clock, and children that live and die as a random sequence says.
 
 import { constants } from "node:os";
-import { step } from "../../src/supervisor/machine.js";
-import {
-  type Config,
-  type Effect,
-  type End,
-  type Event,
-  type Happening,
-  initialState,
-  type Notification,
-  type State,
-} from "../../src/supervisor/model.js";
+import { isDeepStrictEqual } from "node:util";
+import type { Config } from "../../src/machine/config.js";
+import type { Effect } from "../../src/machine/effects.js";
+import type { Event, Happening, Notification } from "../../src/machine/events.js";
+import { timerKey } from "../../src/machine/names.js";
+import type { End } from "../../src/machine/outcome.js";
+import { readSnapshot, writeSnapshot } from "../../src/machine/snapshot.js";
+import { initialState, type SetTimer, type State, timersOf } from "../../src/machine/state.js";
+import { step } from "../../src/machine/step.js";
 
 /** How the start of one generation goes, and what it does when it is told to stop. */
 export interface Fate {
@@ -41,6 +39,8 @@ export type Action =
   | { readonly do: "cancel" }
   | { readonly do: "stop"; readonly signal: string }
   | { readonly do: "pass" }
+  /** Another supervisor takes over what this one has written down. */
+  | { readonly do: "take over" }
   /** Something comes late, about a generation that is gone. */
   | { readonly do: "stale"; readonly who: number; readonly event: Happening };
 
@@ -66,9 +66,10 @@ const SIGABRT: End = { signal: 6, name: "SIGABRT" };
 export class World {
   now = 5e6;
   state = initialState;
-  /** When each fires, by "timer/generation". */
-  readonly timers = new Map<string, number>();
+  /** Those that are set, by timerKey(). */
+  readonly timers = new Map<string, SetTimer>();
   exited = false;
+  takeovers = 0;
   private readonly children = new Map<number, Child>();
   private readonly queue: Happening[] = [];
   private stepping = false;
@@ -126,9 +127,11 @@ export class World {
         return this.happen({ type: "stop", signal: action.signal });
       case "pass":
         return this.happen({ type: "pass", signal: "SIGUSR1" });
+      case "take over":
+        return this.takeOver();
       case "stale":
         // A timer that is set fires when it is due, not before.
-        if (action.event.type === "restart" && this.timers.has("restart/0")) return;
+        if (action.event.type === "timer" && this.timers.has(timerKey(action.event))) return;
         return this.about(
           this.pick(action.who, ({ state }) => state === "gone"),
           action.event,
@@ -139,9 +142,11 @@ export class World {
   /** All who start become ready, until nothing starts any more. False when that leads nowhere. */
   calmDown(): boolean {
     return this.until(() => {
-      const { phase, restarting, generations } = this.state;
-      const isCalm = generations.every(({ state, aborted }) => /serving|draining/.test(state) && !aborted);
-      return phase !== "running" || (!restarting && isCalm);
+      const { phase, deadlines, generations } = this.state;
+      const isCalm = generations.every(
+        ({ state, processes }) => /serving|draining/.test(state) && processes.every(({ doom }) => !doom),
+      );
+      return phase !== "running" || (deadlines.restart === undefined && isCalm);
     });
   }
 
@@ -164,6 +169,16 @@ export class World {
     return false;
   }
 
+  /** The state is written down and read again, and the timers are set by it. */
+  private takeOver(): void {
+    const before = this.state;
+    this.state = readSnapshot(writeSnapshot(before));
+    if (!isDeepStrictEqual(this.state, before)) throw new Error("what was written down is read as something else");
+    this.timers.clear();
+    for (const timer of timersOf(this.state)) this.timers.set(timerKey(timer), timer);
+    this.takeovers++;
+  }
+
   private step(event: Event): void {
     const before = this.state;
     const [after, effects] = step(deepFreeze(before), deepFreeze(event), deepFreeze(this.config));
@@ -180,14 +195,13 @@ export class World {
         return this.signal(this.children.get(effect.generation), effect.signal);
       case "kill":
         return this.kill(this.children.get(effect.generation));
-      case "release":
-        for (const key of this.timers.keys()) if (key.endsWith(`/${effect.generation}`)) this.timers.delete(key);
+      case "set-timer": {
+        const { type: _, ...timer } = effect;
+        this.timers.set(timerKey(timer), timer);
         return;
-      case "set-timer":
-        this.timers.set(`${effect.timer}/${effect.generation}`, effect.at);
-        return;
+      }
       case "clear-timer":
-        this.timers.delete(`${effect.timer}/${effect.generation}`);
+        this.timers.delete(timerKey(effect));
         return;
       case "exit":
         this.exited = true;
@@ -205,7 +219,7 @@ export class World {
   private answer(child: Child | undefined): void {
     if (!child) return;
     child.state = child.fate.fails ? "gone" : "running";
-    if (child.fate.fails) this.about(child, { type: "spawn-failed", text: "ENOENT: execve 'app'", exitStatus: 69 });
+    if (child.fate.fails) this.about(child, { type: "spawn-failed", error: "ENOENT: execve 'app'", exitStatus: 69 });
     else this.about(child, { type: "spawned", pid: ++this.lastPid });
   }
 
@@ -252,21 +266,19 @@ export class World {
     const end = this.now + microseconds;
     for (;;) {
       for (let child = this.pickEnding(); child; child = this.pickEnding()) this.obey(child);
-      const [next] = [...this.timers].sort(([, a], [, b]) => a - b);
-      if (!next || next[1] + this.lateness > end) break;
-      const [key, at] = next;
+      const [next] = [...this.timers.values()].sort((a, b) => a.at - b.at);
+      if (!next || next.at + this.lateness > end) break;
+      const { at, ...timer } = next;
       this.now = Math.max(this.now, at + this.lateness);
-      this.timers.delete(key);
-      const [timer, generation] = key.split("/");
-      if (timer === "restart" || timer === "feed") this.happen({ type: timer });
-      else this.happen({ type: "timer", timer, generation: Number(generation) } as Happening);
+      this.timers.delete(timerKey(timer));
+      this.happen({ type: "timer", ...timer });
     }
     if (end !== Number.POSITIVE_INFINITY) this.now = end;
   }
 
   /** Of those that come to an end; systemd's watchdog is fed on the way. */
   private nextTimer(): number {
-    const times = [...this.timers].flatMap(([key, at]) => (key === "feed/0" ? [] : [at]));
+    const times = [...this.timers.values()].flatMap(({ timer, at }) => (timer === "feed" ? [] : [at]));
     return times.length > 0 ? Math.min(...times) : this.now;
   }
 
@@ -281,7 +293,7 @@ export class World {
   }
 
   private about(child: Child | undefined, event: object): void {
-    if (child) this.happen({ ...event, generation: child.number } as Happening);
+    if (child) this.happen({ slot: 0, ...event, generation: child.number } as Happening);
   }
 }
 

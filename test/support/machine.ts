@@ -1,15 +1,13 @@
 // Drives the state machine by hand, and writes what it does as lines that a table can hold.
 
-import { step } from "../../src/supervisor/machine.js";
-import {
-  type Config,
-  type Effect,
-  type End,
-  type Event,
-  type Happening,
-  initialState,
-  type Notification,
-} from "../../src/supervisor/model.js";
+import type { Config } from "../../src/machine/config.js";
+import type { Effect } from "../../src/machine/effects.js";
+import type { Event, Happening, Notification } from "../../src/machine/events.js";
+import type { Timer } from "../../src/machine/names.js";
+import type { End } from "../../src/machine/outcome.js";
+import { initialState, type SetTimer, timersOf } from "../../src/machine/state.js";
+import { step } from "../../src/machine/step.js";
+import { refusalText } from "../../src/machine/words.js";
 import { formatTimeSpan } from "../../src/systemd/time-span.js";
 
 export const SECOND = 1e6;
@@ -31,7 +29,7 @@ export class Machine {
   state = initialState;
   now = 10 * SECOND;
   lastEffects: readonly Effect[] = [];
-  private readonly armed = new Map<string, number>();
+  private readonly armed = new Map<string, SetTimer>();
   private readonly config: Config;
 
   constructor(config: Partial<Config> = {}) {
@@ -65,7 +63,7 @@ export class Machine {
 
   /** The timers that are set, and in what time each fires: "stop-timeout 1": "90s". */
   get timers(): Record<string, string> {
-    return Object.fromEntries([...this.armed].map(([timer, at]) => [timer, formatTimeSpan(at - this.now)]));
+    return Object.fromEntries([...this.armed].map(([timer, { at }]) => [timer, formatTimeSpan(at - this.now)]));
   }
 
   start(): string[] {
@@ -74,11 +72,11 @@ export class Machine {
 
   /** Generation 1 has pid 101, and so on. */
   spawned(generation: number): string[] {
-    return this.event({ type: "spawned", generation, pid: 100 + generation });
+    return this.event({ type: "spawned", generation, slot: 0, pid: 100 + generation });
   }
 
-  spawnFailed(generation: number, text: string, exitStatus: number): string[] {
-    return this.event({ type: "spawn-failed", generation, text, exitStatus });
+  spawnFailed(generation: number, error: string, exitStatus: number): string[] {
+    return this.event({ type: "spawn-failed", generation, slot: 0, error, exitStatus });
   }
 
   ready(generation: number): string[] {
@@ -86,7 +84,7 @@ export class Machine {
   }
 
   says(generation: number, message: Notification): string[] {
-    return this.event({ type: "notified", generation, ...message });
+    return this.event({ type: "notified", generation, slot: 0, ...message });
   }
 
   exits(generation: number, status: number): string[] {
@@ -94,7 +92,7 @@ export class Machine {
   }
 
   ends(generation: number, end: End): string[] {
-    return this.event({ type: "exited", generation, end });
+    return this.event({ type: "exited", generation, slot: 0, end });
   }
 
   reload(asker: number | null = null, request: { since?: number; replace?: boolean } = {}): string[] {
@@ -111,36 +109,36 @@ export class Machine {
 
   /** The clock goes to that timer's time ("stop-timeout 1"), and it fires. */
   fires(key: string): string[] {
-    const at = this.armed.get(key);
-    if (at === undefined) throw new Error(`no timer ${key} is set: ${[...this.armed.keys()]}`);
+    const due = this.armed.get(key);
+    if (due === undefined) throw new Error(`no timer ${key} is set: ${[...this.armed.keys()]}`);
+    const { at, ...timer } = due;
     this.armed.delete(key);
     this.now = at;
-    const [timer, generation] = key.split(" ");
-    return this.event(
-      (timer === "restart" || timer === "feed"
-        ? { type: timer }
-        : { type: "timer", timer, generation: Number(generation) }) as Happening,
-    );
+    return this.event({ type: "timer", ...timer });
   }
 
   event(happening: Happening): string[] {
     const [state, effects] = step(this.state, { ...happening, now: this.now } as Event, this.config);
     this.state = state;
     this.lastEffects = effects;
-    return effects.flatMap(effect => this.perform(effect));
+    const lines = effects.flatMap(effect => this.perform(effect));
+    const known = timersOf(state);
+    const isKnown =
+      known.length === this.armed.size && known.every(timer => this.armed.get(keyOf(timer))?.at === timer.at);
+    if (!isKnown) throw new Error(`timers ${[...this.armed.keys()]} are set, but ${known.map(keyOf)} are known`);
+    return lines;
   }
 
   private perform(effect: Effect): string[] {
     switch (effect.type) {
-      case "set-timer":
-        this.armed.set(`${effect.timer} ${effect.generation}`, effect.at);
+      case "set-timer": {
+        const { type: _, ...timer } = effect;
+        this.armed.set(keyOf(timer), timer);
         return [];
+      }
       case "clear-timer":
-        this.armed.delete(`${effect.timer} ${effect.generation}`);
+        this.armed.delete(keyOf(effect));
         return [];
-      case "release":
-        for (const key of this.armed.keys()) if (key.endsWith(` ${effect.generation}`)) this.armed.delete(key);
-        return [`release ${effect.generation}`];
       case "notify":
         return [`systemd: ${effect.assignments.join(" ")}`];
       case "log":
@@ -150,11 +148,18 @@ export class Machine {
         if (effect.signal === "SIGCONT") return [];
         return [`signal ${effect.generation} ${effect.signal}`];
       case "result":
-        return [`result for [${effect.askers}]: ${effect.error ?? `generation ${effect.generation!.number}`}`];
+        return [
+          `result for [${effect.askers}]: ${effect.problem ? refusalText(effect.problem) : `generation ${effect.generation!.number}`}`,
+        ];
       case "exit":
         return [`exit ${effect.status}`];
       default:
         return [`${effect.type} ${effect.generation}`];
     }
   }
+}
+
+/** "stop-timeout 1", "watchdog 1", "feed 0" */
+function keyOf(timer: Timer): string {
+  return `${timer.timer} ${"generation" in timer ? timer.generation : 0}`;
 }

@@ -57,6 +57,9 @@ describe("Reload", () => {
     const { error, parameters } = await failure(reloadBy(supervisor));
     expect(error).toBe("tech.fornaxian.zerodown.ReloadFailed");
     expect(parameters).toMatchObject({ generation: 2, pid: expect.any(Number) });
+    expect(parameters.outcome).toEqual({ kind: "exit", state: "starting", status: 7 });
+    const status = await callSupervisor(controlPath(supervisor), "Status", {});
+    expect(status.generations).toContainEqual(expect.objectContaining({ number: 2, outcome: parameters.outcome }));
     expect(parameters.reason).toMatch(
       /^Reload failed: generation 2 exited with status 7 before it was ready\. Generation 1 \(pid \d+\) still serving$/,
     );

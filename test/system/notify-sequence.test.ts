@@ -72,6 +72,7 @@ describe.each(TRANSPORTS)("by %s systemd is told", (name, options) => {
       "READY=1 | MAINPID=SUPERVISOR | STATUS=Generation 2 (pid PID2) serving; draining: generation 1",
       "STATUS=Generation 2 (pid PID2) serving",
       "STOPPING=1 | EXTEND_TIMEOUT_USEC=95000000 | STATUS=Stopping: waiting for generation 2 (pid PID2)",
+      "STATUS=Stopped",
     ]);
     // As NotifyAccess=main wants it.
     expect(new Set(manager.received.map(({ pid }) => pid))).toEqual(new Set([service.supervisor.pid]));
@@ -131,6 +132,7 @@ describe.each(TRANSPORTS)("by %s systemd is told", (name, options) => {
     // Whichever ends first, the other is still waited for.
     expect(messages.slice(4)).toEqual([
       expect.stringMatching(/^STATUS=Stopping: waiting for generation [12] \(pid \w+\)$/),
+      "STATUS=Stopped",
     ]);
   });
 

@@ -15,7 +15,17 @@ const REPLY = {
   pid: 800,
   now: 10,
   status: "fine",
-  generations: [GENERATION, { ...GENERATION, state: "ended", endedAt: 7, end: "exited with status 0" }],
+  generations: [
+    GENERATION,
+    { ...GENERATION, state: "ended", endedAt: 7, end: "exited with status 0" },
+    {
+      ...GENERATION,
+      state: "ended",
+      endedAt: 7,
+      end: "missed its watchdog of 5s and was killed by SIGABRT",
+      outcome: { kind: "watchdog", state: "serving", signal: "SIGABRT", limit: 5e6, killed: false },
+    },
+  ],
   sockets: [SOCKET, { ...SOCKET, stored: true }],
 };
 
@@ -42,6 +52,9 @@ test.each([
   { ...REPLY, sockets: [{ ...SOCKET, stored: 1 }] },
   { ...REPLY, generations: [{ ...GENERATION, cgroup: "app.service" }] },
   { ...REPLY, generations: [{ ...GENERATION, cgroup: "/app.service/../../etc" }] },
+  { ...REPLY, generations: [{ ...GENERATION, outcome: "exited" }] },
+  { ...REPLY, generations: [{ ...GENERATION, outcome: { kind: "exit", state: "serving", status: "0" } }] },
+  { ...REPLY, generations: [{ ...GENERATION, outcome: { kind: "exit", state: "asleep", status: 0 } }] },
 ])("%j is no reply of Status", reply => {
   expect(checkStatus(reply)).toBeUndefined();
 });

@@ -15,6 +15,7 @@ const SERVING: GenerationFacts = {
   endedAt: null,
   status: "12 jobs waiting",
   end: null,
+  outcome: null,
   cgroup: null,
   processes: [901, 902],
   tasks: 13,
@@ -152,8 +153,11 @@ test("an ended generation's last STATUS= stands behind its end", () => {
 
 test("a last STATUS= that is told as the reason is told once", () => {
   const end = "exited with status 1 before it was ready (its last status: a)";
-  expect(format({ generations: [{ ...ENDED, status: "a", end }] }).at(-1)).toMatch(/: a\)$/);
-  expect(format({ generations: [{ ...ENDED, status: "b", end }] }).at(-1)).toMatch(/: a\); its last status: b$/);
+  const outcome = { kind: "exit", state: "starting", status: 1, lastStatus: "a" } as const;
+  expect(format({ generations: [{ ...ENDED, status: "a", end, outcome }] }).at(-1)).toMatch(/: a\)$/);
+  expect(format({ generations: [{ ...ENDED, status: "b", end, outcome }] }).at(-1)).toMatch(
+    /: a\); its last status: b$/,
+  );
 });
 
 test("what isn't known is a dash: a candidate without a pid, processes that /proc doesn't show", () => {

@@ -1,7 +1,7 @@
 // Watchdogs: systemd's of the supervisor, and the supervisor's of its generations.
 
 import { describe, expect, test } from "@jest/globals";
-import { Machine, SECOND } from "../support/machine.js";
+import { Machine, SECOND } from "../../support/machine.js";
 
 const PING = { watchdog: "ping" } as const;
 
@@ -199,7 +199,7 @@ test("a signal that is to end a generation reaches one that somebody stopped, to
   const signals = machine.lastEffects.flatMap(effect => (effect.type === "signal" ? [effect.signal] : []));
   expect(signals).toEqual(["SIGABRT", "SIGCONT"]);
   machine.stop();
-  expect(machine.lastEffects).toContainEqual({ type: "signal", generation: 1, signal: "SIGCONT" });
+  expect(machine.lastEffects).toContainEqual({ type: "signal", generation: 1, slot: 0, signal: "SIGCONT" });
   machine.pass("SIGUSR1");
-  expect(machine.lastEffects).not.toContainEqual({ type: "signal", generation: 1, signal: "SIGCONT" });
+  expect(machine.lastEffects).not.toContainEqual({ type: "signal", generation: 1, slot: 0, signal: "SIGCONT" });
 });

@@ -1,7 +1,7 @@
 // The state machine, rule by rule: stops, and what comes late.
 
 import { describe, expect, test } from "@jest/globals";
-import { Machine, SECOND } from "../support/machine.js";
+import { Machine, SECOND } from "../../support/machine.js";
 
 const SIGKILL = { signal: 9, name: "SIGKILL" };
 
@@ -127,6 +127,21 @@ describe("a stop", () => {
     machine.fires("start-timeout 2");
     expect(machine.stop()).not.toContain("signal 2 SIGINT");
     expect(machine.timers).toEqual({ "stop-timeout 1": "1min 30s" });
+  });
+
+  test("one that has ended, but for what it left, has no time limit to end any more", () => {
+    const machine = Machine.reloading();
+    machine.event({ type: "dying", generation: 1, slot: 0 });
+    machine.ready(2);
+    expect(machine.timers).toEqual({});
+  });
+
+  test("a second SIGINT can't kill one that has ended, but for what it left", () => {
+    const machine = Machine.serving();
+    machine.stop("SIGINT");
+    machine.event({ type: "dying", generation: 1, slot: 0 });
+    expect(machine.stop("SIGINT")).toEqual([]);
+    expect(machine.exits(1, 0).at(-1)).toBe("exit 0");
   });
 
   test("nothing follows the exit", () => {

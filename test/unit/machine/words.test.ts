@@ -1,7 +1,7 @@
 // What STATUS= says fits into the messages that systemd takes, whatever happens.
 
 import { expect, test } from "@jest/globals";
-import { Machine } from "../support/machine.js";
+import { Machine } from "../../support/machine.js";
 
 /** systemd drops what is longer. */
 const LONGEST = 4096;

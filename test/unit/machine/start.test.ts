@@ -1,7 +1,7 @@
-// The state machine, rule by rule: starting and reloading (DESIGN.md 3.4, 3.5). Its ends are in machine-ends.test.ts.
+// The state machine, rule by rule: starting and reloading (DESIGN.md 3.4, 3.5). Their ends are in end.test.ts.
 
 import { describe, expect, test } from "@jest/globals";
-import { Machine, SECOND } from "../support/machine.js";
+import { Machine, SECOND } from "../../support/machine.js";
 
 describe("the first start", () => {
   test("READY=1 goes up with the main pid when generation 1 says it is ready", () => {
@@ -42,7 +42,7 @@ describe("the first start", () => {
     machine.start();
     machine.spawned(1);
     expect(machine.ready(1)).toEqual([]);
-    expect(machine.event({ type: "ready", generation: 1 })).toContain(
+    expect(machine.event({ type: "ready", generation: 1, slot: 0 })).toContain(
       "systemd: READY=1 MAINPID=42 STATUS=Generation 1 (pid 101) serving",
     );
   });
@@ -250,7 +250,7 @@ describe("settling", () => {
     machine.reload(1);
     machine.spawned(2);
     machine.ready(2);
-    machine.event({ type: "dying", generation: 2 });
+    machine.event({ type: "dying", generation: 2, slot: 0 });
     expect(machine.timers).toEqual({});
     expect(machine.exits(2, 3)).toContainEqual(
       expect.stringMatching(/^result for \[1\]: Reload failed: generation 2 exited with status 3 while it settled/),

@@ -1,7 +1,7 @@
 // The state machine, rule by rule: what a generation says (DESIGN.md 3.3), and the signals that are passed to it.
 
 import { describe, expect, test } from "@jest/globals";
-import { Machine, SECOND } from "../support/machine.js";
+import { Machine, SECOND } from "../../support/machine.js";
 
 describe("what a generation says", () => {
   test("STATUS= of the current one goes up, behind its generation; of others it does not", () => {

@@ -1,7 +1,7 @@
 // One request is one reload, however often and on which ways it comes; and what an operator may abort.
 
 import { describe, expect, test } from "@jest/globals";
-import { Machine, SECOND } from "../support/machine.js";
+import { Machine, SECOND } from "../../support/machine.js";
 
 /** A signal has started generation 2, half a second ago. */
 function signalled(): Machine {
@@ -98,6 +98,17 @@ describe("aborting the candidate", () => {
     const third = machine.ready(3);
     expect(third).toContainEqual(expect.stringMatching(/^systemd: READY=1 MAINPID=42 /));
     expect(third).toContainEqual("result for [2]: generation 3");
+  });
+
+  test("that is being killed for its time limit already: what replaces it follows all the same", () => {
+    const machine = new Machine({ startTimeout: 2 * SECOND });
+    machine.start();
+    machine.spawned(1);
+    machine.fires("start-timeout 1");
+    expect(machine.reload(1, { replace: true })).not.toContain("kill 1");
+    expect(machine.ends(1, { signal: 9, name: "SIGKILL" })).toEqual(
+      expect.arrayContaining(["err: start failed after 2s: generation 1 (pid 101) was aborted", "spawn 2"]),
+    );
   });
 
   test("spares one that settles, because it has requests to answer", () => {

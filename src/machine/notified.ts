@@ -1,0 +1,47 @@
+// What a process says on its notify socket.
+
+import type { ProcessEvent } from "./events.js";
+import { extension, watchdogLimit } from "./limits.js";
+import { log, type Move, tell, update } from "./move.js";
+import { ready } from "./ready.js";
+import type { Actor } from "./state.js";
+import { NEVER, setGenerationTimer } from "./timers.js";
+import { abort, prolong, unwatch, watch } from "./watchdog.js";
+import { saysStoppingLine } from "./words.js";
+
+type Message = Extract<ProcessEvent, { type: "notified" }>;
+
+export function notified(move: Move, sender: Actor, message: Message): void {
+  const { status, reported, watchdogTimeout } = message;
+  let actor = update(move, sender, {
+    ...(status === undefined ? {} : { status }),
+    ...(reported === undefined ? {} : { reported }),
+  });
+  if (message.stopping && !actor.process.saidStopping) actor = stopping(move, actor);
+  if (message.extend !== undefined) actor = extend(move, actor, message.extend);
+  if (watchdogTimeout !== undefined) actor = update(move, actor, { watchdog: watchdogLimit(watchdogTimeout) });
+  if (message.watchdog === "trigger") actor = abort(move, actor, null);
+  else if (message.watchdog || watchdogTimeout !== undefined) actor = watch(move, actor);
+  if (message.ready && move.config.ready === "notify") ready(move, actor, message.posthumous);
+}
+
+function stopping(move: Move, actor: Actor): Actor {
+  log(move, "info", saysStoppingLine(actor));
+  return unwatch(move, update(move, actor, { saidStopping: true }));
+}
+
+/** EXTEND_TIMEOUT_USEC=: more time for its watchdog, and for its start or its drain. */
+function extend(move: Move, actor: Actor, microseconds: number): Actor {
+  const { generation, process } = prolong(move, actor, microseconds);
+  const isStarting = generation.state === "starting";
+  const isEnding = process.state === "killing" || process.state === "dying";
+  if (isEnding || !(isStarting || generation.state === "draining")) return { generation, process };
+  const timer = isStarting ? "start-timeout" : "stop-timeout";
+  // Without a limit there is none to extend.
+  const deadline = Math.max(generation.deadlines[timer] ?? NEVER, move.now + microseconds);
+  const extended = setGenerationTimer(move, generation, timer, deadline);
+  // systemd waits for a start, a reload or a stop; of a generation that drains at leisure it knows nothing.
+  const isAwaited = isStarting ? move.state.reload || !move.state.announced : move.state.phase === "ending";
+  if (isAwaited) tell(move, extension(microseconds));
+  return { generation: extended, process };
+}
