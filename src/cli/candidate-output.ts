@@ -18,7 +18,7 @@ const TAIL_BYTES = 16 * 1024;
 export function candidateOutput(status: StatusReport, candidate: number, scope?: Scope, unit?: string): string[] {
   const { pid: supervisor } = status;
   const stderr = readLink(`/proc/${supervisor}/fd/2`);
-  if (stderr?.startsWith("socket:")) return fromJournal(journalMatches(status, candidate, Date.now(), scope, unit));
+  if (stderr?.startsWith("socket:")) return fromJournal(journalMatches(status, candidate, scope, unit));
   if (stderr?.startsWith("/dev/")) return [`what it wrote is on ${stderr}`];
   const lines = stderr === undefined ? [] : fromFile(stderr);
   return lines.length > 0
@@ -26,28 +26,24 @@ export function candidateOutput(status: StatusReport, candidate: number, scope?:
     : [`see where the supervisor (pid ${supervisor}) logs to`];
 }
 
-/**
- * What finds its lines only: a pid comes around again, after the next boot at the latest.
- *
- * @param wall the time of day at the report's `now`, ms
- */
+/** Selects the lines of that process alone: a pid comes around again, after the next boot at the latest. */
 export function journalMatches(
   { now, generations }: StatusReport,
   candidate: number,
-  wall: number,
   scope?: Scope,
   unit?: string,
-): string[] {
+): { since: string[]; matches: string[] } {
   const started = generations.findLast(({ pid }) => pid === candidate)?.startedAt;
-  const since = started === undefined ? [] : [`--since=@${Math.floor((wall - (now - started) / 1e3) / 1e3)}`];
+  // By how long ago, because nothing here goes by the wall clock.
+  const since = started === undefined ? [] : [`--since=-${Math.ceil((now - started) / 1e6) + 1}s`];
   const field = scope === "user" ? "_SYSTEMD_USER_UNIT" : "_SYSTEMD_UNIT";
-  return ["--boot", ...since, `_PID=${candidate}`, ...(unit === undefined ? [] : [`${field}=${unit}`])];
+  return { since, matches: ["--boot", `_PID=${candidate}`, ...(unit === undefined ? [] : [`${field}=${unit}`])] };
 }
 
-function fromJournal(matches: readonly string[]): string[] {
+function fromJournal({ since, matches }: ReturnType<typeof journalMatches>): string[] {
   const { stdout, status } = spawnSync(
     "journalctl",
-    ["--no-pager", "--quiet", "--output=cat", `--lines=${LINES}`, ...matches],
+    ["--no-pager", "--quiet", "--output=cat", `--lines=${LINES}`, ...since, ...matches],
     { encoding: "utf8", timeout: 5000 },
   );
   const lines = status === 0 ? stdout.split("\n").filter(Boolean) : [];

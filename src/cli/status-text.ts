@@ -72,8 +72,9 @@ function unitLines(unit: UnitFacts, { width, paint }: Look): string[] {
   const { Id, LoadState, ActiveState, SubState, Result, ReloadResult, MainPID, NRestarts } = unit;
   const facts = [
     ...(LoadState === "loaded" ? [] : [`LoadState=${LoadState}`]),
-    ...(Result === "success" ? [] : [`Result=${Result}`]),
-    ...(ReloadResult === "success" ? [] : [`ReloadResult=${ReloadResult}`]),
+    // Targets and the like have neither.
+    ...(Result === "success" || !Result ? [] : [`Result=${Result}`]),
+    ...(ReloadResult === "success" || !ReloadResult ? [] : [`ReloadResult=${ReloadResult}`]),
     `MainPID=${MainPID}`,
     `NRestarts=${NRestarts}`,
     `TimeoutStartUSec=${formatTimeout(unit.TimeoutStartUSec)}`,

@@ -124,7 +124,7 @@ describe("a TypeError refuses what is of another type", () => {
 });
 
 test("a TypeError refuses a call with arguments missing", () => {
-  const functions = Object.entries(native).filter(([name]) => name !== "pipe" && name !== "trim");
+  const functions = Object.entries(native).filter(([name]) => !["pipe", "trim", "bootTime"].includes(name));
   expect(functions.length).toBeGreaterThan(10);
   for (const [, call] of functions) {
     expect(thrown(call as () => unknown)).toMatchObject({ name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
