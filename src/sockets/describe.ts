@@ -1,9 +1,9 @@
-// What a descriptor is, for people.
+// Describes a descriptor for people.
 
 import { readlinkSync } from "node:fs";
 import { native } from "../native/index.js";
 
-/** One line: "stream [::]:8080", "datagram /run/log.sock", "netlink", "/run/app.fifo". */
+/** Returns one line: "stream [::]:8080", "datagram /run/log.sock", "netlink", "/run/app.fifo". */
 export function describeFd(fd: number): string {
   const socket = native.describeSocket(fd);
   if (socket === null) return readlinkSync(`/proc/self/fd/${fd}`);
