@@ -8,8 +8,8 @@ import { init, restart, serve, startupFinished, stopping } from "zerodown";
 
 // if zerodown.Init() { return }
 //
-// Here it doesn't return at all where it would say true: that process is the supervisor from here on. It binds what each
-// process of ours gets (ExtraFiles), unless there is a socket from systemd.
+// Here init() doesn't return at all where Init() would return true: that process is the supervisor from then on. It binds the
+// socket that each process of ours gets (ExtraFiles), unless there is one from systemd.
 init({
   listen: process.env.LISTEN_FDS ? [] : [process.env.PORT ?? "8080"],
   // systemd-socket-activate keeps SIGHUP for itself.
@@ -35,7 +35,7 @@ const server = createServer(async (request, response) => {
   }
 });
 
-// … and listen: on the socket that was passed. Its wait for a signal, listener.Close() and server.Shutdown() are in here, too.
+// … and listen, on the passed socket. serve() also waits for a signal, and does listener.Close() and server.Shutdown().
 await serve(server, { ready: false });
 
 // zerodown.StartupFinished()

@@ -1,12 +1,12 @@
-# A counter that is handed on from generation to generation, and its clients with it: each line that a client sends is
-# answered with the next number, and no connection is closed when the code is swapped.
+# Each generation hands a counter and its clients on to the next one. It answers each line that a client sends with the
+# next number, and no connection is closed when the code is swapped.
 #
 #   zerodown run --listen web=7070 --fdstore-max 1000 -- python3 handover.py
 #   nc localhost 7070
 #
-# What it keeps outlives it in the supervisor's fd store (sd_notify(3), FDSTORE=1), and in systemd's, if the unit has
-# FileDescriptorStoreMax=: then not even a SIGKILL of all of it loses a client or a number. (A client that came in the same
-# moment is lost. Who must know when it is stored waits, as sd_notify_barrier(3) does.)
+# The counter and the clients outlive a generation in the supervisor's fd store (sd_notify(3), FDSTORE=1), and in systemd's, if
+# the unit has FileDescriptorStoreMax=: then not even a SIGKILL of the whole service loses a client or a number. (A client that
+# comes in the same moment is lost. An app that must know when a client is stored waits, as sd_notify_barrier(3) does.)
 import fcntl
 import os
 import select
@@ -17,8 +17,8 @@ import sys
 
 GENERATION = os.environ["ZERODOWN_GENERATION"]
 
-# In the memfd: who is in charge holds a lock on the first 8 bytes. Then the count, the last client's number, the pid of
-# the newest generation, and, from byte 64 on, the names of the clients that it got.
+# In the memfd, the generation in charge holds a lock on the first 8 bytes. Then come the count, the last client's number, the
+# pid of the newest generation, and, from byte 64 on, the names of the clients that this one got.
 IN_CHARGE, COUNT, LAST_CLIENT, NEWEST = 0, 8, 16, 24
 NAMES = 64
 
@@ -58,13 +58,13 @@ def accept():
 
 def admit(name, connection):
     clients[connection.fileno()] = name, connection
-    # Nobody waits longer for a client that doesn't read.
+    # The others don't wait longer than this for a client that doesn't read.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 5, 0))
     epoll.register(connection, select.EPOLLIN | select.EPOLLET)
 
 
 def serve(name, connection):
-    # What is no whole line yet is left in the kernel, so that it stays with the connection, whoever reads it.
+    # A line that isn't whole yet is left in the kernel, so that it stays with the connection, whoever reads it.
     while True:
         try:
             data = connection.recv(65536, socket.MSG_PEEK | socket.MSG_DONTWAIT)
@@ -76,7 +76,7 @@ def serve(name, connection):
         if data and lines == 0:
             return
         if not data or not answer(connection, data.rindex(b"\n") + 1, lines):
-            # The store has it open, too: only this ends the connection.
+            # The store has the connection open, too: only its removal ends it.
             notify(f"FDSTOREREMOVE=1\nFDNAME={name}")
             return let_go(connection)
 
@@ -88,7 +88,7 @@ def answer(connection, length, lines):
             connection.sendall(f"{count_up(COUNT)} from generation {GENERATION}\n".encode())
         return True
     except (BlockingIOError, ConnectionError):
-        return False  # It doesn't read, or is gone.
+        return False  # The client doesn't read, or is gone.
 
 
 def let_go(connection):
@@ -99,7 +99,7 @@ def let_go(connection):
 def stop():
     newest = get(NEWEST)
     if newest == os.getpid() or not os.path.exists(f"/proc/{newest}"):
-        sys.exit()  # Nobody takes over; who is stored waits in the store.
+        sys.exit()  # Nobody takes over; stored clients wait in the store.
     epoll.unregister(web)
     handed = os.pread(state, 1 << 20, NAMES).split(b"\0")[0].decode().split("\n")
     for name, connection in list(clients.values()):
@@ -108,7 +108,7 @@ def stop():
     fcntl.lockf(state, fcntl.LOCK_UN, 8, IN_CHARGE)
 
 
-# Told to stop before it is in charge, it just goes.
+# A generation that is told to stop before it is in charge just exits.
 signal.signal(signal.SIGINT, lambda *_: sys.exit())
 
 names = os.environ["LISTEN_FDNAMES"].split(":")
@@ -125,10 +125,10 @@ put(NEWEST, os.getpid())
 os.pwrite(state, "\n".join(fds).encode() + b"\0", NAMES)
 notify("READY=1")
 
-# The one before lets go of it when it is told to stop, or dies. Until then the clients are its own.
+# The old generation lets go of this lock when it is told to stop, or dies. Until then the clients are its own.
 fcntl.lockf(state, fcntl.LOCK_EX, 8, IN_CHARGE)
 
-# From here on signals are read between lines, so that none is left without its answer.
+# From here on signals are read between lines, so that no line is left without its answer.
 wakeup, waker = os.pipe()
 os.set_blocking(waker, False)
 signal.set_wakeup_fd(waker)

@@ -1,32 +1,32 @@
-// For frameworks that make their server themselves, and call listen() themselves.
+// adopt() serves frameworks that make their server, and call listen(), themselves.
 
 import { Server } from "node:net";
 import { type Served, type ServeOptions, serveOr } from "./serve.js";
 
-/** For the server that calls listen() next. */
+/** Whether an adopt() still waits for a server to call listen(). */
 let isWaiting = false;
 
 /**
- * Serves, as `serve()` does, the server that calls `listen()` next, wherever in this process: on the socket that was passed,
- * or else where it wants to listen itself. To be called before it does.
+ * Does what `serve()` does for the server in this process that calls `listen()` next: that server listens on the passed
+ * socket, or else where it wants to. Call `adopt()` before the server listens.
  *
  * A framework that ends the process by itself at SIGINT or SIGTERM must be told not to.
  *
  * @returns when that server listens
- * @throws {Error} as serve() does; the server then has an "error" event, too. And when an earlier call still waits
+ * @throws {Error} as serve() does, and the server then emits "error", too; also when an earlier call still waits
  * @example
  * ```ts
  * import { createServer } from "node:http";
  * import { adopt } from "zerodown";
  *
  * const served = adopt();
- * // What a framework does:
+ * // A framework does this:
  * createServer((_, response) => response.end("Hello\n")).listen(0);
  * console.log((await served).address);
  * ```
  */
 export async function adopt(options: Omit<ServeOptions, "listen"> = {}): Promise<Served> {
-  if (isWaiting) throw new Error("adopt() was called before, and its server doesn't listen yet: one after the other");
+  if (isWaiting) throw new Error("adopt() was called before, and its server doesn't listen yet: wait for that first");
   isWaiting = true;
   const { listen } = Server.prototype;
   return new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
-// The drain of HTTP/1: from now on a response is the last one of its connection, and says so; a connection that is idle is
-// closed only after a grace. Clients do the rest: who reads `Connection: close` sends nothing more on that connection.
+// The drain of HTTP/1: each response from now on is the last one of its connection, and says so by `Connection: close`. A
+// client that reads this sends nothing more on that connection. An idle connection is closed only after a grace.
 
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server, Socket } from "node:net";
@@ -7,22 +7,22 @@ import { makeLast } from "./last-response.js";
 import { whenRead } from "./late-data.js";
 import type { Track } from "./track.js";
 
-/** The events that Node gives requests out by. */
+/** Node gives each request to the app by one of these events. */
 const REQUEST_EVENTS = ["request", "checkContinue", "checkExpectation"] as const;
 
 /**
- * How long a request waits for one more, where the client pipelines, ms. What it wrote after the first one may wait in its
- * kernel until that is acknowledged (Nagle), which ours puts off for 40 ms.
+ * How long a request of a client that pipelines waits for the next one, ms. The client's kernel may hold the next one back
+ * until ours has acknowledged the first (Nagle), and ours puts that off for 40 ms.
  */
 const PIPELINE_QUIET = 100;
 
-/** A request that was not yet given to the app. */
+/** A request that the app doesn't have yet. */
 interface Held {
   readonly give: () => void;
   readonly cancel: () => void;
 }
 
-/** @returns what ends it */
+/** @returns a function that ends the drain */
 export function drainHttp1(server: Server, track: Track, idleGrace: number): () => void {
   if (!("closeIdleConnections" in server)) return () => {};
   const drain = new Http1Drain(server as HttpServer, track);
@@ -30,7 +30,7 @@ export function drainHttp1(server: Server, track: Track, idleGrace: number): () 
 }
 
 class Http1Drain {
-  /** The responses of a connection that are not finished, in their order. */
+  /** Each connection's unfinished responses, in their order. */
   private readonly open = new WeakMap<Socket, ServerResponse[]>();
   private readonly held = new WeakMap<Socket, Held>();
 
@@ -42,19 +42,19 @@ class Http1Drain {
   start(idleGrace: number): () => void {
     for (const socket of this.track.http) this.markOpen(socket);
     for (const event of REQUEST_EVENTS) this.intercept(event);
-    // What becomes idle from now on. (To Node 0 is for ever.)
+    // Node closes the connections that become idle from now on. (It takes 0 for "never".)
     const { keepAliveTimeout } = this.server;
     if (!keepAliveTimeout || keepAliveTimeout > idleGrace) this.server.keepAliveTimeout = Math.max(idleGrace, 1);
     const timer = setTimeout(() => whenRead(() => this.closeIdle()), idleGrace);
     return () => clearTimeout(timer);
   }
 
-  /** The responses that were under way when the stop came. */
+  /** Takes in the responses that were under way when the stop came. */
   private markOpen(socket: Socket): void {
-    // Not documented, but what node:http itself goes by. Without it such a response would just not be the last one.
+    // `_httpMessage` isn't documented, but node:http itself uses it. Without it such a response just wouldn't be the last.
     const { _httpMessage: current } = socket as { _httpMessage?: ServerResponse };
     const queued = this.track.queued(socket);
-    // Of a client that pipelines there may be more on their way, for which the last of these is not held any more.
+    // A client that pipelines may have more requests on their way, and it is too late to hold these until they are here.
     for (const response of queued ?? []) this.admit(socket, response, false);
     if (current) this.admit(socket, current, queued === undefined);
   }
@@ -84,12 +84,12 @@ class Http1Drain {
     });
   }
 
-  /** Whether the client has done so, or may be about to: its first request may come in a packet of its own. */
+  /** Whether the client pipelines, or may be about to: its first request may come in a packet of its own. */
   private mayPipeline(socket: Socket, response: ServerResponse): boolean {
     return this.track.queued(socket) !== undefined || (socket.bytesWritten === 0 && response.shouldKeepAlive);
   }
 
-  /** Node may read several requests at once: only when all are known can the last be told. */
+  /** Delays a request: Node may read several at once, and only when all are known can we tell which is the last. */
   private hold(socket: Socket, isPipelined: boolean, give: () => void): void {
     const before = this.held.get(socket);
     before?.cancel();
@@ -100,7 +100,7 @@ class Http1Drain {
       this.held.delete(socket);
       if (!socket.destroyed) give();
     };
-    // A process that was busy finds that the time is over before it finds what has come meanwhile.
+    // A process that was busy runs its timers before it reads what has arrived meanwhile.
     const timer = isPipelined ? setTimeout(() => whenRead(giveNow), PIPELINE_QUIET) : undefined;
     if (!isPipelined) setImmediate(giveNow);
     const cancel = () => {
@@ -112,7 +112,7 @@ class Http1Drain {
 
   private closeIdle(): void {
     this.server.closeIdleConnections();
-    // Those that never sent anything Node doesn't count among them.
+    // Node doesn't count a connection as idle that never sent anything.
     for (const socket of this.track.http) if (socket.bytesRead === 0) socket.destroy();
   }
 }

@@ -1,22 +1,22 @@
-// The drain of HTTP/2, as RFC 9113, section 6.8, has it: a GOAWAY that announces the end, and when a PING has been to the
-// client and back, so that what it had sent before is here, the one after which the session ends with its streams.
+// The drain of HTTP/2 by RFC 9113, section 6.8: a GOAWAY announces the end. When a PING has been to the client and back,
+// everything that the client had sent before is here; then a last GOAWAY lets the session end with its streams.
 //
-// Node's own client refuses what it has queued when it reads the first one. So a session gets that when nothing can be on
-// its way: requests that come are held, until a PING has been to the client and back and no stream has come or ended
-// meanwhile. A client that waits for what is held has sent all it can.
+// Node's own client refuses its queued requests when it reads the first GOAWAY. So a session gets that only when nothing can
+// be on its way: the drain holds new requests until a PING has been to the client and back and no stream has come or ended
+// meanwhile. A client that waits for a held request has sent all it can.
 
 import { constants, type Http2Session, type ServerHttp2Stream } from "node:http2";
 import type { Server } from "node:net";
 import type { Track } from "./track.js";
 
-/** For how long requests may be held: a client that sends on and on, without an answer, doesn't wait for any. ms */
+/** How long requests may be held, ms: a client that sends on and on never waits for an answer. */
 const HOLD_LIMIT = 500;
-/** For how long the last GOAWAY waits for the answer to a PING, ms. */
+/** How long the last GOAWAY waits for the answer to a PING, ms. */
 const ANNOUNCED_LIMIT = 500;
-/** The last stream that a GOAWAY names which refuses none. */
+/** A GOAWAY that names this stream as the last one refuses none. */
 const ANY_STREAM = 2 ** 31 - 1;
 
-/** @returns what ends it */
+/** @returns a function that ends the drain */
 export function drainHttp2(server: Server, track: Track, grace: number): () => void {
   if (!("updateSettings" in server)) return () => {};
   const drains = new Map<Http2Session, SessionDrain>();
@@ -32,7 +32,7 @@ export function drainHttp2(server: Server, track: Track, grace: number): () => v
       for (const listener of listeners) Reflect.apply(listener, server, [stream, ...rest]);
     });
   });
-  // Those that nobody has asked anything of.
+  // A session without a new request begins its drain after the grace.
   const timer = setTimeout(() => {
     for (const session of track.sessions) drainOf(session).begin();
   }, grace);
@@ -45,7 +45,7 @@ class SessionDrain {
   private hasBegun = false;
   private hasLeft = false;
 
-  /** @param changes how many streams have come and ended, ever */
+  /** @param changes returns how many times a stream has come or ended so far */
   constructor(
     private readonly session: Http2Session,
     private readonly changes: () => number,

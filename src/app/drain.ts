@@ -1,4 +1,4 @@
-// The end of a server: it accepts no more, and is done when its last connection is.
+// The drain of a server: it accepts no more connections, and is done when its last one has ended.
 
 import type { IncomingMessage } from "node:http";
 import net, { type Server } from "node:net";
@@ -19,8 +19,8 @@ export interface DrainOptions {
 /** @returns how many connections had to be cut off */
 export async function drain(server: Server, track: Track, options: DrainOptions): Promise<number> {
   const closed = new Promise(resolve => {
-    // Not the server's own close(): that of node:http also closes connections that are idle at this moment, with requests
-    // on their way. The socket stays open elsewhere, so what has not been accepted yet is accepted by another generation.
+    // The close() of node:http would also close connections that are idle at this moment, with requests on their way. The
+    // socket stays open elsewhere, so another generation accepts the connections that wait in it.
     net.Server.prototype.close.call(server, resolve);
   });
   const giveUpHandshakes = () => {
@@ -48,12 +48,12 @@ function sayGoodbye(server: Server, track: Track, goodbye: (socket: Duplex) => v
     try {
       goodbye(socket);
     } catch (error) {
-      // The others, and the requests under way, have nothing to do with it.
+      // An error for one connection must not stop the others, or the requests under way.
       say("err", `goodbye: ${(error as Error)?.stack ?? error}`);
     }
   };
   for (const socket of track.upgraded) tell(socket);
-  // A connection that was accepted before may still become one of them. The app's own listener comes first.
+  // An accepted connection may still be upgraded during the drain. The app's own listener comes first.
   for (const event of ["upgrade", "connect"]) {
     if (server.listenerCount(event) > 0) server.on(event, (_: IncomingMessage, socket: Duplex) => tell(socket));
   }

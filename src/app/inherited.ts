@@ -12,7 +12,7 @@ const taken = new Set<number>();
  *
  * @param wanted its name in LISTEN_FDNAMES, or its index; undefined: the only one that listens and isn't taken
  * @returns undefined when none was passed
- * @throws {RangeError} when it isn't there, is taken, or can't be told
+ * @throws {RangeError} when it isn't there, is taken, or can't be told from others
  */
 export function takeSocket(wanted: string | number | undefined): PassedFd | undefined {
   passed ??= listenFds(process.env, why => say("warning", why));
@@ -29,7 +29,7 @@ function find(all: readonly PassedFd[], wanted: string | number | undefined): Pa
   const names = all.map(({ name }, index) => `${index} "${name}"`).join(", ");
   if (wanted === undefined) {
     const free = all.filter(({ fd }) => !taken.has(fd));
-    // Beside what an app has stored, or was given as extraFds, the only one that listens is meant.
+    // Stored descriptors and extraFds come along with the sockets, so the only one that listens is meant.
     const listening = free.filter(({ fd }) => native.describeSocket(fd)?.listening);
     const [first, ...more] = listening.length > 0 ? listening : free;
     if (first && more.length === 0) return first;
@@ -37,7 +37,7 @@ function find(all: readonly PassedFd[], wanted: string | number | undefined): Pa
     throw new RangeError(`serve(): which socket? With { socket: NAME } or { socket: INDEX } it is one of: ${names}`);
   }
   const found = typeof wanted === "number" ? [all[wanted]] : all.filter(({ name }) => name === wanted);
-  // Several may have one name, as those of one .socket unit do: each server takes the next.
+  // Several sockets may have one name, as those of one .socket unit do: each server takes the next.
   const socket = found.find(one => one && !taken.has(one.fd)) ?? found[0];
   if (!socket) throw new RangeError(`serve(): no socket ${JSON.stringify(wanted)} was passed, but: ${names}`);
   return socket;

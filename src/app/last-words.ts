@@ -1,11 +1,11 @@
-// What ends this process is the last thing that its supervisor hears of it, so that an operator finds it in the unit's status.
+// Tells the supervisor which error ends this process, so that an operator finds it in the unit's status.
 
 import { notify } from "./ready.js";
 import { isChild } from "./role.js";
 
 let isArmed = false;
 
-/** The error that nobody catches becomes the STATUS=. */
+/** Makes the error that nobody catches the STATUS=. */
 export function sayLastWords(): void {
   if (isArmed || !isChild()) return;
   isArmed = true;

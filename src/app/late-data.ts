@@ -1,16 +1,16 @@
-// A process that was busy finds that a connection's time is over before it finds what the connection has sent. Whoever is
-// about to close one for its silence reads first.
+// A process that was busy sees that a connection's time is over before it reads what the connection has sent. So it must
+// read once more before it closes a connection for its silence.
 
 import type { ServerResponse } from "node:http";
 import type { Server, Socket } from "node:net";
 
-/** Calls back when all that has arrived by now was read. */
+/** Calls back when everything that has arrived by now is read. */
 export function whenRead(callback: () => void): void {
-  // The first turn may be the one that is under way, whose reading is over.
+  // The first callback may run in the current turn of the event loop, whose reading is over.
   setImmediate(() => setImmediate(callback));
 }
 
-/** Node closes a connection at its time (`keepAliveTimeout`, `timeout`), unless somebody listens to that: from now on this. */
+/** Takes over from Node, by listening to "timeout", the close of connections at `keepAliveTimeout` and `timeout`. */
 export function readBeforeTimeout(server: Server): void {
   const listener = (socket: Socket) => {
     if (server.listenerCount("timeout") > 1 || isHeard(socket)) return; // The app decides.
@@ -22,9 +22,9 @@ export function readBeforeTimeout(server: Server): void {
   server.on("timeout", listener);
 }
 
-/** Whether the app has said by `request.setTimeout()` or `response.setTimeout()` what is to be done. */
+/** Whether the app handles the timeout itself, by `request.setTimeout()` or `response.setTimeout()`. */
 function isHeard(socket: Socket): boolean {
-  // Not documented, as in Http1Drain.
+  // `_httpMessage` isn't documented; see Http1Drain.
   const { _httpMessage: response } = socket as { _httpMessage?: ServerResponse };
   if (!response) return false;
   const { req: request } = response;

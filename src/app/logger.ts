@@ -1,4 +1,4 @@
-// What the library itself has to say.
+// The log lines of the library itself.
 
 import type { Priority } from "../machine/effects.js";
 
@@ -10,7 +10,7 @@ let logger: Logger = (priority, text) => {
 };
 
 export function setLogger(given: Logger): void {
-  if (typeof given !== "function") throw new TypeError("logger: it is no function");
+  if (typeof given !== "function") throw new TypeError("logger: it isn't a function");
   logger = given;
 }
 

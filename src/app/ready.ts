@@ -1,23 +1,23 @@
-// Saying that this process is ready to serve.
+// Says that this process is ready to serve.
 
 import { Notifier } from "../systemd/notify.js";
 import { say } from "./logger.js";
 
 let notifier: Notifier | undefined;
-/** Who said it. */
+/** Which of the two has said so; undefined before. */
 let saidBy: "startupFinished()" | "serve()" | undefined;
 
-/** Sends to $NOTIFY_SOCKET, the supervisor's or systemd's; without it nothing happens. */
+/** Sends to $NOTIFY_SOCKET, the supervisor's or systemd's; does nothing without it. */
 export function notify(...assignments: string[]): void {
   notifier ??= new Notifier(process.env, why => say("warning", why));
   notifier.send(assignments);
 }
 
 /**
- * Says that this process is ready: the supervisor then tells the one before it to finish. (It sends READY=1, so that a
- * systemd without a supervisor hears it too; with neither nothing happens.) `serve()` does it by itself.
+ * Says that this process is ready; the supervisor then tells the old generation to finish. (It sends READY=1, so without a
+ * supervisor systemd hears it; with neither nothing happens.) `serve()` does it by itself.
  *
- * @throws {Error} when it was said before
+ * @throws {Error} when this process has said so before
  * @example
  * ```ts
  * import { createServer } from "node:net";
@@ -37,9 +37,9 @@ export function startupFinished(): void {
   notify("READY=1");
 }
 
-/** The same by `serve()`, once all servers listen; whoever said it before was right. */
+/** Says so for `serve()`, once all servers listen, unless it was said before. */
 export function sayReady(): void {
-  // In a process that the app has started itself, and that is not the one with the sockets, it says nothing of the app.
+  // A helper process of the app, without the sockets, must not declare the app ready.
   const { LISTEN_PID } = process.env;
   if (saidBy || (LISTEN_PID !== undefined && LISTEN_PID !== String(process.pid))) return;
   saidBy = "serve()";

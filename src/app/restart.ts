@@ -1,11 +1,11 @@
-// Asking the supervisor for the next generation.
+// Asks the supervisor for the next generation.
 
 import { ConnectionLost, callSupervisor } from "../control/client.js";
 import { locateControl } from "../control/locate.js";
 import { VarlinkError } from "../control/varlink.js";
 
 /**
- * The next generation could not take over; this one serves on. Its message is the supervisor's reason.
+ * The next generation could not take over, and this one serves on. The message is the supervisor's reason.
  *
  * @example
  * ```ts
@@ -23,8 +23,8 @@ export class RestartError extends Error {
 }
 
 /**
- * Starts the next generation from what is on disk now, and waits until it serves. Then this process is told to stop, and
- * finishes what it is at: the request that asked for it gets its answer.
+ * Starts the next generation from what is on disk now, and waits until it serves. Then the supervisor tells this process to
+ * stop, and it finishes its work: the request that asked for the restart gets its answer.
  *
  * @returns the number of the generation that serves now
  * @throws {RestartError} when it failed (with the supervisor's reason: this generation serves on), or there is no supervisor
@@ -47,7 +47,7 @@ export async function restart(): Promise<number> {
   if (!supervisor) throw new RestartError("no supervisor: neither init() nor `zerodown run` started this process");
   const control = locateControl(supervisor);
   if (control === undefined) {
-    throw new RestartError(`the supervisor (pid ${supervisor}) has no control socket, or it is not to be found`);
+    throw new RestartError(`the supervisor (pid ${supervisor}) has no control socket, or it can't be found`);
   }
   try {
     const { generation } = await callSupervisor(control, "Reload", {});

@@ -1,4 +1,4 @@
-// serve(): a server listens on the socket that was passed, or binds one; is ready; and drains when it is told to stop.
+// serve() makes a server listen on the socket that was passed, or bind one; says that it is ready; and drains it at the stop.
 
 import { once } from "node:events";
 import type { ListenOptions, Server } from "node:net";
@@ -15,8 +15,8 @@ import { type Track, trackConnections } from "./track.js";
 
 export interface ServeOptions {
   /**
-   * Which of the passed sockets: by its name in LISTEN_FDNAMES (FileDescriptorName= of the .socket unit, NAME= of
-   * `--listen`), or by its index, from 0.
+   * Which of the passed sockets to take: its name in LISTEN_FDNAMES (FileDescriptorName= of the .socket unit, NAME= of
+   * `--listen`), or its index, from 0.
    *
    * @default the only one that listens, and that no other server has
    */
@@ -29,8 +29,8 @@ export interface ServeOptions {
    */
   listen?: number | string | ListenOptions | undefined;
   /**
-   * Says that this process is ready once this server, and all others that serve() was called with by then, listen. With
-   * false that is left to `startupFinished()`.
+   * Whether serve() says that this process is ready, once this server, and all others that it was called with by then,
+   * listen. With false it leaves that to `startupFinished()`.
    *
    * @default true
    */
@@ -38,22 +38,22 @@ export interface ServeOptions {
   /**
    * How long an idle connection may still bring a request once this process was told to stop, ms. The default is longer
    * than the server's own time for idle connections (`keepAliveTimeout`, and in newer Nodes `keepAliveTimeoutBuffer`):
-   * within that each of them is used once more, or closed just as it would have been without a reload, at a time that the
-   * client was told. With a shorter one a request may be on its way to a connection that is just being closed.
+   * within that time each of them is used once more, or closed at the time that its client was told, just as without a
+   * reload. With a shorter grace a request may be on its way to a connection that is just being closed.
    *
    * @default a second more than the server's own, but a second less than stopTimeout
    */
   idleGrace?: number | undefined;
   /**
-   * How long all may take once this process was told to stop, ms; then what is still open is closed, and the exit status is
-   * 1. It should be shorter than the supervisor's --stop-timeout (90 s).
+   * How long the drain may take once this process was told to stop, ms. Then all connections that are still open are closed,
+   * and the exit status is 1. It should be shorter than the supervisor's --stop-timeout (90 s).
    *
    * @default 85_000
    */
   stopTimeout?: number | undefined;
   /**
-   * Called with each connection that HTTP has left to others (`upgrade`, `connect`), when this process is told to stop,
-   * or after it: a WebSocket, say, whose client is to connect anew. It may take until `stopTimeout`.
+   * Called with each connection that HTTP has left to others (`upgrade`, `connect`), such as a WebSocket, when this process
+   * is told to stop, or later: its client should connect again. The connection may stay open until `stopTimeout`.
    *
    * @default nothing is done
    */
@@ -61,7 +61,7 @@ export interface ServeOptions {
 }
 
 export interface Served {
-  /** What the server listens on, as `server.address()` has it. */
+  /** Where the server listens, as `server.address()` says. */
   readonly address: ReturnType<Server["address"]>;
   /** Whether the socket was passed to this process, so that the next generation gets it too. */
   readonly passed: boolean;
@@ -69,16 +69,16 @@ export interface Served {
   readonly closed: Promise<void>;
 }
 
-/** A larger one than the kernel takes: listen(2) on a shared socket must not shorten its queue. */
+/** Larger than the kernel's limit, because listen(2) on a shared socket must not shorten its queue. */
 const BACKLOG = 0x7fffffff;
-/** Beyond the server's own time for idle connections, ms. */
+/** How much longer the grace is than the server's own time for idle connections, ms. */
 const GRACE_MARGIN = 1000;
-/** Of servers that have none: as node:http has it. */
+/** The default of node:http, for servers that have no keepAliveTimeout, ms. */
 const KEEP_ALIVE = 5000;
-/** What a timer can wait for, ms: 25 days. */
+/** The longest time that a timer can wait, ms: 25 days. */
 const LONGEST = 0x7fffffff;
 
-/** Servers that are to listen before this process is ready. */
+/** How many servers must still listen before this process is ready. */
 let awaited = 0;
 
 /**
@@ -86,7 +86,7 @@ let awaited = 0;
  * process is ready; and when it is told to stop, drains the server so that no request is lost, and ends the process.
  *
  * @param server of node:net, node:tls, node:http, node:https or node:http2, that doesn't listen yet
- * @throws {RangeError | TypeError} when an option is wrong, or the socket can't be told
+ * @throws {RangeError | TypeError} when an option is wrong, or the socket can't be told from others
  * @throws {NodeJS.ErrnoException} when it can't listen: EADDRINUSE, EACCES …
  * @example
  * ```ts
@@ -114,7 +114,7 @@ export async function serve(server: Server, options: ServeOptions = {}): Promise
   });
 }
 
-/** @param listenItself where no sockets were passed */
+/** @param listenItself called when no sockets were passed */
 export async function serveOr(server: Server, options: ServeOptions, listenItself: () => void): Promise<Served> {
   sayLastWords();
   check(server, options);
@@ -128,14 +128,14 @@ export async function serveOr(server: Server, options: ServeOptions, listenItsel
     if (ready) awaited--;
     throw error;
   }
-  // Not before who awaits this could call the next serve().
+  // Deferred, so that the caller can start another serve() first.
   if (ready) setImmediate(listens);
   return { address: server.address(), passed, closed: drainAtStop(server, track, options) };
 }
 
 const followed = new WeakMap<Server, Track>();
 
-/** Once only: it may be the second try of a server that could not listen. */
+/** Tracks a server only once, because a server that could not listen may be tried again. */
 function follow(server: Server): Track {
   const known = followed.get(server);
   if (known) return known;
@@ -150,27 +150,27 @@ function listens(): void {
   if (awaited === 0) sayReady();
 }
 
-/** @returns whether on a passed socket */
+/** @returns whether the socket was passed */
 async function listen(server: Server, socket: ServeOptions["socket"], listenItself: () => void): Promise<boolean> {
   const passed = takeSocket(socket);
   if (passed) {
     // Node ignores the backlog among the options of a descriptor.
     server.listen({ fd: passed.fd, exclusive: true }, BACKLOG);
   } else listenItself();
-  // Whatever comes of it comes later.
+  // Node emits "listening" or "error" only after listen() has returned.
   await once(server, "listening");
   if (!passed) say("notice", isChild() ? BINDS_ITSELF : UNSUPERVISED);
   return passed !== undefined;
 }
 
 const UNSUPERVISED =
-  "no supervisor started this process: it can't be reloaded. init() as its first call, or `zerodown run -- node …`, changes that";
+  "no supervisor started this process, so it can't be reloaded: call init() first, or start it by `zerodown run -- node …`";
 const BINDS_ITSELF =
-  "no socket was passed to this generation, so it bound one, which the next one can't: give zerodown run --listen, or a .socket unit";
+  "no socket was passed to this generation, so it bound one, and the next can't: give zerodown run --listen, or a .socket unit";
 
 function toListenOptions(target: number | string | ListenOptions): ListenOptions {
   if (typeof target === "object") return target;
-  // Of a mere port Node itself finds out whether there is IPv6.
+  // For a mere port Node itself finds out whether there is IPv6.
   if (typeof target === "number" || /^\d+$/.test(target)) return { port: Number(target) };
   const address = parseAddress(target);
   if (address.family === "unix") return { path: address.name.replace(/^@/, "\0") };
@@ -180,15 +180,15 @@ function toListenOptions(target: number | string | ListenOptions): ListenOptions
 
 function drainAtStop(server: Server, track: Track, options: ServeOptions): Promise<void> {
   const stopTimeout = Math.min(options.stopTimeout ?? STOP_TIMEOUT, LONGEST);
-  // Cut off is cut off first.
+  // The process must not give up before the drain has cut off what is still open.
   atLeastUntil(Math.min(stopTimeout + GRACE_MARGIN, LONGEST));
   return new Promise(resolve => {
     onStop(async () => {
-      // It may be changed at any time, so it is read as late as that.
+      // The app may change keepAliveTimeout at any time, so we read it only now.
       const own = server as { keepAliveTimeout?: number; keepAliveTimeoutBuffer?: number };
       const patience = (own.keepAliveTimeout || KEEP_ALIVE) + (own.keepAliveTimeoutBuffer ?? 0);
       const { goodbye } = options;
-      // Idle ones are nothing to be cut off for.
+      // The grace ends before stopTimeout, because idle connections must not make the stop fail.
       const { idleGrace = Math.min(patience, Math.max(stopTimeout - 2 * GRACE_MARGIN, 0)) + GRACE_MARGIN } = options;
       const cutOff = await drain(server, track, {
         idleGrace: Math.min(idleGrace, LONGEST),
@@ -220,8 +220,8 @@ function check(server: Server, options: ServeOptions): void {
   }
   for (const [name, value] of Object.entries({ idleGrace, stopTimeout })) {
     if (value !== undefined && !(typeof value === "number" && value >= 0)) {
-      throw new RangeError(`serve(): { ${name}: ${value} } is no time in ms`);
+      throw new RangeError(`serve(): { ${name}: ${value} } isn't a time in ms`);
     }
   }
-  if (goodbye !== undefined && typeof goodbye !== "function") throw new TypeError("serve(): goodbye is no function");
+  if (goodbye !== undefined && typeof goodbye !== "function") throw new TypeError("serve(): goodbye isn't a function");
 }

@@ -1,4 +1,4 @@
-// The stop: the signal, what is done at it, and the exit when all of that is done.
+// The stop: at the signal the tasks run, and the process exits when all of them are done.
 
 import { setMaxListeners } from "node:events";
 import { constants } from "node:os";
@@ -11,8 +11,8 @@ const controller = new AbortController();
 const tasks: (() => unknown)[] = [];
 
 /**
- * Is aborted when this process is told to stop: for long work of the app's own, which then comes to an end. (Once `serve()`
- * or `onStop()` was called: before that the signal ends this process, as it does any.)
+ * Is aborted when this process is told to stop, so that the app's own long work can come to an end. (Before `serve()` or
+ * `onStop()` is called, the signal ends this process, as it does any.)
  *
  * @example
  * ```ts
@@ -28,16 +28,16 @@ const tasks: (() => unknown)[] = [];
  * ```
  */
 export const stopping: AbortSignal = controller.signal;
-// One for all of the process: each stream may listen.
+// The whole process shares this signal, and each stream may listen to it.
 setMaxListeners(0, stopping);
 
 /**
  * Calls a function when this process is told to stop (SIGINT, SIGTERM, or what `init()` was told). The process exits when
- * it, and all that it returns promises of, are done, and all servers of `serve()` are drained: with status 0, or 1 if
- * something of it failed, or takes longer than 85 s, or than the longest `stopTimeout` of `serve()`.
+ * all such functions, and the promises that they return, are done, and all servers of `serve()` are drained. The status is
+ * 0, or 1 if any of it failed, or took longer than 85 s, or than the longest `stopTimeout` of `serve()` if that is more.
  *
- * @param task called once, without arguments; what it throws is logged, and changes nothing but the exit status
- * @throws {TypeError} when it is no function
+ * @param task called once, without arguments; an error that it throws is logged, and changes nothing but the exit status
+ * @throws {TypeError} when it isn't a function
  * @example
  * ```ts
  * import { createServer } from "node:http";
@@ -51,9 +51,9 @@ setMaxListeners(0, stopping);
  * ```
  */
 export function onStop(task: () => unknown): void {
-  if (typeof task !== "function") throw new TypeError("onStop(): it is no function");
+  if (typeof task !== "function") throw new TypeError("onStop(): it isn't a function");
   arm();
-  // Too late to be called with the others.
+  // The other tasks have been called already.
   if (stopping.aborted) void run(task);
   else tasks.push(task);
 }
@@ -73,7 +73,7 @@ function arm(): void {
   for (const signal of signals) process.on(signal, () => stop(signal));
 }
 
-/** A little shorter than the supervisor's own, which tells nobody what was not done. ms */
+/** A little shorter than the supervisor's own, which kills the process before it can say what isn't done; ms. */
 export const STOP_TIMEOUT = 85_000;
 let limit = STOP_TIMEOUT;
 let running = 0;
@@ -81,13 +81,13 @@ let failed = false;
 
 function stop(signal: NodeJS.Signals): void {
   if (stopping.aborted) {
-    // Whoever presses Ctrl-C again has waited long enough. A supervisor's own end is one more signal, and no hurry.
+    // A user who presses Ctrl-C again has waited long enough. A supervisor that ends sends one more signal, but isn't in haste.
     if (signal === "SIGINT" && isParent()) process.exit(128 + constants.signals[signal]);
     return;
   }
-  // It also keeps the process up for tasks that wait for nothing of which Node knows.
+  // The timer also keeps the process alive when no task waits for anything that Node knows of.
   setTimeout(giveUp, limit);
-  // Nothing is done before all of it is under way.
+  // Counts as one more task, so that the process can't exit before all tasks are under way.
   running++;
   controller.abort();
   for (const task of tasks) void run(task);
@@ -106,7 +106,7 @@ async function run(task: () => unknown): Promise<void> {
 }
 
 function giveUp(): void {
-  say("err", `at the stop: ${running} of what was to be done is not done after ${limit} ms`);
+  say("err", `at the stop: tasks are not done after ${limit} ms: ${running}`);
   process.exit(1);
 }
 

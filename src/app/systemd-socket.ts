@@ -1,4 +1,4 @@
-// What systemd passes, for Node: sd_listen_fds(3), sd_is_socket(3). It needs nothing of the rest of the library.
+// sd_listen_fds(3) and sd_is_socket(3) for Node. They need nothing of the rest of the library.
 
 import { fstatSync } from "node:fs";
 import { native, type SocketDescription } from "../native/index.js";
@@ -20,7 +20,7 @@ export interface ListenFdsOptions {
  * The descriptors that were passed to this process, in their order, with their names ("unknown" where none were given).
  * They are close-on-exec, as Node makes all that it inherits.
  *
- * @returns nothing when none were passed, or to another process: LISTEN_PID, and since systemd 259 LISTEN_PIDFDID, say to whom
+ * @returns an empty list when none were passed, or LISTEN_PID, or since systemd 259 LISTEN_PIDFDID, names another process
  * @throws {ListenFdsError} when the variables are garbled, or don't match what is open
  * @see sd_listen_fds_with_names(3)
  * @example
@@ -44,7 +44,7 @@ export function listenFds({ unsetEnvironment = false }: ListenFdsOptions = {}): 
 }
 
 /**
- * The same by their names: several descriptors may have one.
+ * Returns the same descriptors by their names: several may have one name.
  *
  * @throws {ListenFdsError} as listenFds()
  * @example
@@ -64,7 +64,7 @@ export function listenFdsWithNames(options?: ListenFdsOptions): Record<string, n
   return names;
 }
 
-/** What a socket is to be; what is left out may be anything. */
+/** The kind of socket that is expected; a property that is left out may be anything. */
 export interface SocketKind {
   family?: SocketDescription["family"];
   type?: SocketDescription["type"];
@@ -146,7 +146,7 @@ export function isFifo(fd: number): boolean {
 }
 
 function describe(fd: number): SocketDescription | null {
-  // Of a number that is none the addon would say that it is no integer; fs says it in Node's own words.
+  // fs refuses an invalid number in Node's own words; the addon would only say that it isn't an integer.
   fstatSync(fd);
   return native.describeSocket(fd);
 }

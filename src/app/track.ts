@@ -1,5 +1,5 @@
-// What must be known of a server's connections when it is told to stop. It must be gathered from the beginning, so it must
-// cost next to nothing: of HTTP/1 one listener a request that reads one property, of HTTP/2 two a stream that count.
+// Tracks what the drain must know of a server's connections. It tracks them from the beginning, so it must cost next to
+// nothing: for HTTP/1 one listener a request, which reads one property; for HTTP/2 two a stream, which count.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2Session, Http2Stream } from "node:http2";
@@ -7,19 +7,19 @@ import type { Server, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 export interface Track {
-  /** As the server accepted them: below TLS, where there is TLS. */
+  /** The connections as the server accepted them: below TLS, where there is TLS. */
   readonly accepted: ReadonlySet<Socket>;
-  /** Of these, where there is TLS, those that have not shaken hands. */
+  /** The accepted connections whose TLS handshake isn't finished. */
   readonly handshaking: ReadonlySet<Socket>;
   /** The connections that HTTP/1 is spoken on: above TLS. */
   readonly http: ReadonlySet<Socket>;
-  /** Those of HTTP/2. */
+  /** The sessions of HTTP/2. */
   readonly sessions: ReadonlySet<Http2Session>;
-  /** Those that HTTP/1 has left to the app, by `upgrade` or `connect`. */
+  /** The connections that HTTP/1 has left to the app, by `upgrade` or `connect`. */
   readonly upgraded: ReadonlySet<Duplex>;
   /** Responses that wait for the one before them on their connection; undefined: its client has never pipelined. */
   queued(socket: Socket): ReadonlySet<ServerResponse> | undefined;
-  /** How many streams of a session have come and ended, ever. */
+  /** How many times a stream of the session has come or ended so far. */
   streamChanges(session: Http2Session): number;
 }
 
@@ -34,7 +34,7 @@ export function trackConnections(server: Server): Track {
   if (http !== accepted) {
     collect(server, "secureConnection", http);
     collect(server, "connection", handshaking);
-    // Not documented: the socket below TLS. Without it none counts as one that has not shaken hands.
+    // `_parent`, the socket below TLS, isn't documented. Without it no handshake counts as unfinished.
     server.on("secureConnection", ({ _parent: below }: { _parent?: Socket }) => {
       if (below) handshaking.delete(below);
       else handshaking.clear();
@@ -51,17 +51,17 @@ export function trackConnections(server: Server): Track {
       });
     });
   }
-  // To a server of HTTP/2 that goes by streams a listener would bring the events of HTTP/1, and answers of Node's own.
+  // On an HTTP/2 server that goes by streams, a listener would bring the events of HTTP/1, and answers of Node's own.
   if (!("updateSettings" in server) || server.listenerCount("request") > 0) {
     server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-      // Of HTTP/2 it never is; of HTTP/1 it is when another response has the connection.
+      // The socket is null only in HTTP/1, when another response has the connection.
       if (response.socket !== null || !request.socket) return;
       const responses = queued.get(request.socket) ?? new Set();
       queued.set(request.socket, responses.add(response));
       response.once("close", () => responses.delete(response));
     });
   }
-  // A listener of ours alone would make Node leave the connection to us.
+  // If we alone listened, Node would leave the connection to us.
   server.on("newListener", (event: string) => {
     if (event === "upgrade" || event === "connect") watchUpgrades(server, event, upgraded);
   });
@@ -79,7 +79,7 @@ export function trackConnections(server: Server): Track {
   };
 }
 
-/** Keeps those that an event brings until they close. */
+/** Collects what an event brings, and keeps it until it closes. */
 function collect<T extends { once(event: "close", listener: () => void): unknown }>(
   server: Server,
   event: string,
@@ -104,7 +104,7 @@ function watchUpgrades(server: Server, event: string, upgraded: Set<Duplex>): vo
   });
 }
 
-/** Of TLS: node:tls, node:https, node:http2's secure one. */
+/** Whether the server speaks TLS: that of node:tls, node:https, or node:http2's secure one. */
 function isSecure(server: Server): boolean {
   return "setSecureContext" in server;
 }

@@ -1,4 +1,4 @@
-// Whether a reply is what the method returns: what answers on a socket may be anything.
+// Checks that a reply is what the method returns, because anything may answer on a socket.
 
 import type { GenerationReport, OutcomeReport, ReloadReport, SocketReport, StatusReport } from "./types.js";
 
@@ -6,7 +6,7 @@ type Check = (value: unknown) => boolean;
 
 const isString: Check = value => typeof value === "string";
 const isBoolean: Check = value => typeof value === "boolean";
-/** An absolute path that leads to nowhere above itself. */
+/** An absolute path without "..", so that it can't leave the cgroups' directory. */
 const isCgroup: Check = value => String(value).startsWith("/") && !String(value).split("/").includes("..");
 const isNumber: Check = value => Number.isFinite(value);
 const isPid: Check = value => Number.isInteger(value) && (value as number) > 0;
@@ -71,12 +71,12 @@ const isReload = isObject({
   generations: isArray(isGeneration),
 } satisfies Record<keyof ReloadReport, Check>);
 
-/** The reply as what it is; undefined when it is something else. */
+/** @returns the reply with its type; undefined when it is something else */
 export function checkReload(reply: Readonly<Record<string, unknown>>): ReloadReport | undefined {
   return isReload(reply) ? (reply as unknown as ReloadReport) : undefined;
 }
 
-/** The reply as what it is; undefined when it is something else. */
+/** @returns the reply with its type; undefined when it is something else */
 export function checkStatus(reply: Readonly<Record<string, unknown>>): StatusReport | undefined {
   return isStatus(reply) ? (reply as unknown as StatusReport) : undefined;
 }

@@ -1,4 +1,4 @@
-// Calling a supervisor over its control socket.
+// Calls a supervisor over its control socket.
 
 import { connect, type Socket } from "node:net";
 import { type Call, Decoder, encode, REPLY_BYTES, type Reply, VarlinkError } from "./varlink.js";
@@ -11,9 +11,9 @@ export class ConnectionLost extends Error {
 /**
  * Calls a method.
  *
- * @param onReply called for each reply but the last, which is returned; without it there is only that one
+ * @param onReply called for each reply but the last, which is returned; without it the supervisor sends only that one
  * @throws {VarlinkError} when the supervisor replies with an error
- * @throws {ConnectionLost} when it goes away, turns us away, or replies with what is no reply
+ * @throws {ConnectionLost} when it goes away, turns us away, or sends something that isn't a reply
  * @throws {NodeJS.ErrnoException} when it can't be reached: ENOENT, ECONNREFUSED, EACCES
  */
 export async function callSupervisor(
@@ -46,9 +46,9 @@ async function* replies(socket: Socket): AsyncGenerator<Reply> {
   try {
     for await (const data of socket) yield* decoder.take(data as Buffer) as Reply[];
   } catch (error) {
-    // It closed the connection with the call unread, or before that was written.
+    // The supervisor closed the connection before it had read our call, or before we had written it.
     if (["EPIPE", "ECONNRESET"].includes((error as NodeJS.ErrnoException).code!)) {
-      throw new ConnectionLost("the supervisor hung up: it has too many clients, as its log says then, or is ending");
+      throw new ConnectionLost("the supervisor hung up: it has too many clients (then its log says so), or is ending");
     }
     if (error instanceof SyntaxError || error instanceof RangeError) {
       throw new ConnectionLost(`the supervisor's reply broke off: ${error.message}`);

@@ -1,16 +1,16 @@
-// One client of the control socket: its calls in, our replies out, one call at a time.
+// Serves one client of the control socket: its calls in, our replies out, one call at a time.
 
 import { Socket } from "node:net";
 import { CALL_BYTES, type Call, Decoder, encode, type Reply, VarlinkError } from "./varlink.js";
 
-/** Replies a client leaves unread, bytes, before it is cut off. */
+/** How many bytes of replies a client may leave unread before it is cut off. */
 const UNREAD_BYTES = 256 * 1024;
-/** Calls a client may send ahead of the replies. */
+/** How many calls a client may send ahead of the replies. */
 const WAITING_CALLS = 16;
 
 /**
- * Serves one method call. May reply several times through `reply` if the caller said `more`; what it returns is the
- * last reply. `signal` aborts when the caller is gone.
+ * Serves one method call. It may reply several times through `reply` if the caller said `more`; the last reply is what it
+ * returns. `signal` aborts when the caller is gone.
  */
 export type Method = (
   parameters: Readonly<Record<string, unknown>>,
@@ -25,7 +25,7 @@ export class Connection {
   private readonly gone = new AbortController();
   private busy = false;
 
-  /** @param fd an accepted, non-blocking connection; it is this object's from now on */
+  /** @param fd an accepted, non-blocking connection, which this object owns from now on */
   constructor(
     fd: number,
     private readonly methods: ReadonlyMap<string, Method>,
@@ -34,8 +34,8 @@ export class Connection {
   ) {
     this.socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
     this.socket.on("data", data => this.received(data));
-    // It calls no more, and may still listen. A write, even of nothing, fails if it is gone; one that goes later, having
-    // closed its half before, is missed with the next reply only: a watcher, with the next change.
+    // The client calls no more, but may still listen. A write, even of nothing, fails if the client is gone. A half-closed
+    // client that leaves later is noticed only at the next write: that of a watcher at the next change.
     this.socket.on("end", () => {
       this.socket.write("");
       void this.serve();
@@ -92,7 +92,7 @@ export class Connection {
 
   private send(reply: Reply): void {
     if (this.gone.signal.aborted) return;
-    // Whatever the size of one reply: it is those before it that nobody reads.
+    // Only the unread replies before this one count, whatever its own size.
     if (this.socket.writableLength > UNREAD_BYTES) this.socket.destroy();
     else this.socket.write(encode(reply));
   }

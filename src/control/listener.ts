@@ -1,4 +1,4 @@
-// The control socket: waits for clients, and loads what serves them with the first one.
+// The control socket waits for clients, and loads the code that serves them with the first one.
 
 import { closeSync } from "node:fs";
 import { type NativeError, native } from "../native/index.js";
@@ -7,10 +7,10 @@ import { removeSocketFile } from "../sockets/remove.js";
 import { releaseMemory } from "../supervisor/memory.js";
 import type { Method } from "./connection.js";
 
-/** Clients served at a time; further ones are turned away. */
+/** How many clients are served at a time; further ones are turned away. */
 const CONNECTIONS = 16;
 
-/** How long nobody is accepted after that failed, ms. */
+/** How long we accept nobody after accept() has failed, ms. */
 const PAUSE = 1000;
 
 /** How long the supervisor's end waits for its clients at most, and for the process of one that has hung up, ms. */
@@ -65,7 +65,7 @@ export class ControlListener {
       const client = native.accept(this.fd);
       if (client) this.admit(client);
     } catch (error) {
-      // EMFILE and the like: the client waits in the backlog, and must not make us spin.
+      // After EMFILE and the like the client waits in the backlog, and must not make us spin.
       this.onProblem(`the control socket can't accept: ${(error as NativeError).message}`);
       this.stopWatching();
       const timer = setTimeout(() => {

@@ -2,7 +2,7 @@
 
 /** The longest call that the supervisor takes, bytes. Ours are far shorter. */
 export const CALL_BYTES = 64 * 1024;
-/** The longest reply that a client takes: the status of thousands of sockets, and of what their generations are. */
+/** The longest reply that a client takes, bytes: the status of thousands of sockets, and of the generations. */
 export const REPLY_BYTES = 4 * 1024 * 1024;
 
 export interface Call {
@@ -41,12 +41,12 @@ export function encode(message: Call | Reply): string {
 export class Decoder {
   private rest: Buffer = Buffer.alloc(0);
 
-  /** @param longest message that is taken, bytes */
+  /** @param longest how long a message may be, bytes */
   constructor(private readonly longest: number) {}
 
   /**
    * @returns the messages that are complete now
-   * @throws {RangeError | SyntaxError} when a message is too long, or no JSON object; the stream is unusable then
+   * @throws {RangeError | SyntaxError} when a message is too long, or isn't a JSON object; the stream is unusable then
    */
   take(data: Buffer): unknown[] {
     this.rest = Buffer.concat([this.rest, data]);

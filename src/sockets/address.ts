@@ -9,7 +9,7 @@ export type Address =
 /** A socket that was asked for with `--listen`. */
 export interface Listen {
   readonly type: SocketType;
-  /** For LISTEN_FDNAMES; undefined when none was given. */
+  /** The socket's name in LISTEN_FDNAMES; undefined when none was given. */
   readonly name: string | undefined;
   readonly address: Address;
   /** The address as it was written. */
@@ -20,7 +20,7 @@ export interface Listen {
  * Reads an address: `8080` (all addresses), `127.0.0.1:8080`, `[::1]:8080`, `[fe80::1]:8080%eth0`, `/run/a.sock`,
  * `@abstract`.
  *
- * @throws {RangeError} when the text is no address
+ * @throws {RangeError} when the text isn't an address
  */
 export function parseAddress(text: string): Address {
   if (/^[/@]./.test(text)) {
@@ -28,7 +28,7 @@ export function parseAddress(text: string): Address {
     return { family: "unix", name: text };
   }
   const [, host6, port6, interfaceName = ""] = /^\[(.+)\]:(\d+)(?:%(.+))?$/.exec(text) ?? [];
-  // isIPv6() takes "fe80::1%eth0"; here the interface stands at the end.
+  // systemd writes the interface at the end, not as in "fe80::1%eth0".
   if (host6 !== undefined && isIPv6(host6) && !host6.includes("%")) {
     return { family: "inet6", host: host6, interface: interfaceName, port: parsePort(port6, text) };
   }
@@ -65,7 +65,7 @@ export function parseListen(type: SocketType, text: string): Listen {
   return { type, name, address: parseAddress(address), text: address };
 }
 
-// node:net has these two, and would cost every idle supervisor 1.5 MB.
+// node:net has these two functions, but would cost every idle supervisor 1.5 MB.
 
 function isIPv4(host: string): boolean {
   const parts = host.split(".");

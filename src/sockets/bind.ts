@@ -1,4 +1,4 @@
-// Binding the sockets of --listen, with the defaults that systemd has for a .socket unit.
+// Binds the sockets of --listen, with the defaults that systemd has for a .socket unit.
 
 import { chmodSync, closeSync, lstatSync, unlinkSync } from "node:fs";
 import {
@@ -15,8 +15,8 @@ import type { Address, Listen } from "./address.js";
 const TYPES = { stream: SOCK_STREAM, datagram: SOCK_DGRAM, seqpacket: SOCK_SEQPACKET };
 
 /**
- * Binds, and for streams and seqpackets listens. A socket file that nobody serves any more is replaced; one that is
- * alive is not.
+ * Binds, and for streams and seqpackets listens. It replaces a socket file that nobody serves any more, but not one that
+ * is alive.
  *
  * @param mode of a socket's file; the default is that of SocketMode=
  * @returns the descriptor, close-on-exec
@@ -38,7 +38,7 @@ function bindInet(type: number, address: Exclude<Address, { family: "unix" }>): 
   try {
     return native.bindInet(type, address.family === "inet" ? AF_INET : AF_INET6, host, address.interface, port);
   } catch (error) {
-    // As systemd does for a bare port on a machine without IPv6.
+    // systemd does the same for a bare port on a machine without IPv6.
     if ((error as NativeError).code !== "EAFNOSUPPORT" || host !== "::") throw error;
     return native.bindInet(type, AF_INET, "0.0.0.0", "", port);
   }

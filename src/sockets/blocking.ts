@@ -1,9 +1,9 @@
-// O_NONBLOCK of sockets. It belongs to the open file, which all who have the socket share (open(2)): what one generation
-// sets, all have.
+// O_NONBLOCK belongs to the open file, which all processes that have the socket share (open(2)): what one generation sets,
+// all have.
 
 import { native } from "../native/index.js";
 
-/** Notes how sockets are now. @returns what makes them so again */
+/** Notes whether sockets are non-blocking now. @returns a function that restores that */
 export function noteBlocking(fds: readonly number[]): () => void {
   const noted = fds.map(fd => [fd, native.isNonBlocking(fd)] as const);
   return () => {

@@ -1,9 +1,9 @@
-// What a descriptor is, for people.
+// Describes a descriptor for people.
 
 import { native } from "../native/index.js";
 import { descriptorLink } from "../systemd/proc.js";
 
-/** One line: "stream [::]:8080", "datagram /run/log.sock", "netlink", "/run/app.fifo". */
+/** Returns one line: "stream [::]:8080", "datagram /run/log.sock", "netlink", "/run/app.fifo". */
 export function describeFd(fd: number): string {
   const socket = native.describeSocket(fd);
   if (socket === null) return descriptorLink(fd) ?? `descriptor ${fd}`;

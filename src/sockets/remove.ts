@@ -1,6 +1,6 @@
 import { unlinkSync } from "node:fs";
 
-/** Removes a socket's file, if it is there. (fs.rmSync would do, and cost every idle supervisor 250 kB.) */
+/** Removes a socket's file, if it is there. (fs.rmSync would do, but cost every idle supervisor 250 kB.) */
 export function removeSocketFile(path: string): void {
   try {
     unlinkSync(path);

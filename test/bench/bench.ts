@@ -1,4 +1,4 @@
-// make bench: what the README says in numbers, on this machine. See test/bench/run, which starts it.
+// make bench measures the README's numbers on this machine. test/bench/run starts it.
 
 import { existsSync, writeFileSync } from "node:fs";
 import { ROOT } from "../support/supervisor.js";
@@ -10,11 +10,11 @@ import { describeMachine } from "./machine.js";
 import { draw } from "./picture.js";
 import { printResults, summarize } from "./results.js";
 
-// What only the app's Node is to read, the bare one is spared, too.
+// Zerodown keeps these variables from its own Node, so the bare Node is spared them, too.
 delete process.env.NODE_OPTIONS;
 delete process.env.NODE_EXTRA_CA_CERTS;
 
-// By Ctrl-C this process alone ends, and test/system/sandbox then what it has started.
+// Ctrl-C ends this process alone; test/system/sandbox then ends what it has started.
 process.once("SIGINT", () => process.exit(130));
 
 const machine = describeMachine();

@@ -1,4 +1,4 @@
-// One way to put new code into service, and what the measuring asks of it.
+// A candidate is one way to put new code into service; the measuring asks this of it.
 
 import { execFile, spawnSync } from "node:child_process";
 import { promisify } from "node:util";
@@ -18,11 +18,11 @@ export interface Candidate {
 }
 
 export interface Running {
-  /** The process that is there besides the app's. */
+  /** The process that runs beside the app's. */
   readonly supervisor?: number;
   /** Asks for new code by the command that an operator would use. Without it nothing is reloaded. */
   reload?(): Promise<unknown>;
-  /** Leaves nothing of it. */
+  /** Ends it, and leaves nothing behind. */
   stop(): Promise<unknown>;
 }
 
@@ -32,9 +32,9 @@ export type Drain = "close" | "example";
 export const DRAINS: Readonly<Record<Drain, string>> = { close: "server.close()", example: "our example's drain" };
 
 export const BENCH_APPS = `${ROOT}test/bench/apps/`;
-/** node's arguments; the app boots for 300 ms. */
+/** Arguments for Node that make the app boot for 300 ms. */
 export const BOOTING = ["--import", `${BENCH_APPS}boot.mjs`] as const;
-/** Where the packages of test/bench/packages/package.json are installed. */
+/** The packages of test/bench/packages/package.json are installed here. */
 export const PACKAGES = `${ROOT}build/bench/`;
 
 /** Runs a command without blocking; rejects when it fails, and after 20 s. */

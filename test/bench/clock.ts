@@ -1,11 +1,11 @@
-// The clock that several processes go by.
+// Several processes go by this clock.
 
 /** ms since 1970, as finely as bash's EPOCHREALTIME. */
 export function now(): number {
   return sinceEpoch(performance.now());
 }
 
-/** What performance.now() said in this process. */
+/** Converts a time of this process's performance.now(). */
 export function sinceEpoch(milliseconds: number): number {
   return performance.timeOrigin + milliseconds;
 }

@@ -19,7 +19,7 @@ const PEERS: readonly Candidate[] = [
   systemdRestart("example"),
 ];
 
-/** The baseline first. A peer that can't be tried is told, and left out. */
+/** Measures the baseline first. It names a peer that can't be tried, and leaves it out. */
 export async function measureAll(): Promise<[Measured, ...Measured[]]> {
   const all: [Measured, ...Measured[]] = [await announceAndMeasure(baseline)];
   for (const candidate of PEERS) {
@@ -37,7 +37,7 @@ export async function measureAll(): Promise<[Measured, ...Measured[]]> {
   return all;
 }
 
-/** It takes long, so whoever waits is told what for. */
+/** Says what is measured, because it takes long. */
 function announceAndMeasure(candidate: Candidate): Promise<Measured> {
   console.error(`measuring: ${candidate.name}`);
   return measure(candidate);

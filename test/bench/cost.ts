@@ -1,4 +1,4 @@
-// What the supervisor itself costs. Ratios to a bare Node in the same run, because machines differ.
+// Measures what the supervisor itself costs, in ratios to a bare Node in the same run, because machines differ.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { closeSync } from "node:fs";
@@ -12,16 +12,16 @@ import { report } from "./report.js";
 
 const RUNS = 15;
 
-/** A child that prints when it runs. */
+/** A child that prints the time at which it runs. */
 const STAMP = ["bash", "-c", "echo $EPOCHREALTIME"] as const;
 
-/** How long it takes from our spawn until the child prints, ms. */
+/** Returns how long it takes from our spawn until the child prints, ms. */
 function untilStamp(file: string, args: readonly string[]): number {
   const start = now();
   return Number(spawnSync(file, args).stdout.toString()) * 1e3 - start;
 }
 
-/** From exec of zerodown to exec of its child, beside a bare Node's whole run. */
+/** Measures from exec of zerodown to exec of its child, beside a bare Node's whole run. */
 async function benchStart(): Promise<void> {
   const [ours, childs, bare]: [number[], number[], number[]] = [[], [], []];
   for (let run = 0; run < RUNS; run++) {
@@ -31,7 +31,7 @@ async function benchStart(): Promise<void> {
     spawnSync("node", ["-e", "0"]);
     bare.push(now() - startBare);
   }
-  // What the child itself takes until it prints is none of ours.
+  // The time that the child itself takes until it prints doesn't count.
   const toExec = median(ours) - median(childs);
   report("start: exec of zerodown to exec of the child", `${toExec.toFixed(1)} ms`, "");
   report("       beside a bare node -e 0", `× ${(toExec / median(bare)).toFixed(2)}`, "goal: at most 1.5");
@@ -39,7 +39,7 @@ async function benchStart(): Promise<void> {
 
 async function benchIdle(ready: string, child: readonly string[]): Promise<void> {
   const bare: ChildProcess = spawn("node", ["-e", "setInterval(() => {}, 1e9)"]);
-  // With somebody to notify, because the library for that is part of the cost.
+  // The supervisor has somebody to notify, because the library for that is part of the cost.
   const notifySocket = `@zerodown-bench-notify-${process.pid}`;
   const notifyFd = native.bindUnix(SOCK_DGRAM, notifySocket);
   const listen = ["--listen", `@zerodown-bench-${process.pid}`, "--ready", ready];

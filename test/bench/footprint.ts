@@ -1,17 +1,17 @@
-// What a process costs while it has nothing to do.
+// Measures what a process costs while it has nothing to do.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { privateKilobytes } from "../support/processes.js";
 
-/** What it takes until a process that has just started is at rest, ms. */
+/** How long it takes until a process that has just started is at rest, ms. */
 const SETTLING = 2000;
 export const IDLE_SECONDS = 5;
 
 export interface Footprint {
   readonly privateKilobytes: number;
   readonly residentKilobytes: number;
-  /** Of all threads, in `IDLE_SECONDS`. */
+  /** How often all threads together wake up in `IDLE_SECONDS`. */
   readonly wakeUps: number;
 }
 

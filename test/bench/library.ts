@@ -1,4 +1,4 @@
-// What the library costs an app: requests a second with serve() and without, and how long its drain takes.
+// Measures what the library costs an app: requests a second with serve() and without, and how long its drain takes.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,12 +10,12 @@ import { median } from "../support/median.js";
 import { type Address, BENCH_APPS, isInstalled, run } from "./candidate.js";
 import { report } from "./report.js";
 
-/** Short ones, so that what else the machine does meets both. */
+/** The rounds are short, so that what else the machine does meets both. */
 const ROUNDS = 10;
 const ROUND_SECONDS = 1;
 /** How long the longest request in flight takes, ms. */
 const LONGEST = 1000;
-/** How long it has been under way when the stop signal comes, ms. */
+/** How long that request has been under way when the stop signal comes, ms. */
 const HEAD_START = 300;
 
 async function startApp(address: Address, env: NodeJS.ProcessEnv = {}): Promise<ChildProcess> {
@@ -25,7 +25,7 @@ async function startApp(address: Address, env: NodeJS.ProcessEnv = {}): Promise<
   return app;
 }
 
-/** @returns in each round, how many times as many requests a second it answers with serve() as without; undefined without wrk */
+/** @returns each round's ratio of requests a second with serve() to those without; undefined where wrk isn't installed */
 export async function throughputRatios(): Promise<number[] | undefined> {
   if (!isInstalled("wrk")) return undefined;
   const addresses = [loopback(), loopback()] as const;
@@ -52,13 +52,13 @@ async function requestsPerSecond({ host, port }: Address): Promise<number> {
 }
 
 export interface DrainTimes {
-  /** From the stop signal to the last answer, ms. */
+  /** The time from the stop signal to the last answer, ms. */
   readonly request: number;
-  /** From the stop signal to the process's end, ms. */
+  /** The time from the stop signal to the process's end, ms. */
   readonly drain: number;
 }
 
-/** One request is in flight, on a connection that its client would keep; no other is open. */
+/** Drains with one request in flight, on a connection that its client would keep; no other is open. */
 export async function drainTimes(): Promise<DrainTimes> {
   const address = loopback();
   const app = await startApp(address);

@@ -5,17 +5,17 @@ import { fileURLToPath } from "node:url";
 import type { Address } from "./candidate.js";
 import type { Timed } from "./statistics.js";
 
-/** Its times are ms since 1970. */
+/** A request whose times are ms since 1970. */
 export interface LoadSample extends Timed {
-  /** By a client that keeps its connection. */
+  /** Whether its client keeps the connection. */
   readonly kept: boolean;
   readonly lost: boolean;
 }
 
 export interface Observed {
-  /** By their start. */
+  /** Sorted by their start. */
   readonly samples: readonly LoadSample[];
-  /** Why each request was lost that was. */
+  /** Why each lost request was lost. */
   readonly failures: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export class LoadProcess {
       });
       this.child.on("exit", () => reject(new Error("the load has ended")));
     });
-    // Who stops it is told.
+    // stop() hands the rejection to its caller; until then Node must not take it for unhandled.
     this.observed.catch(() => {});
   }
 
@@ -50,7 +50,7 @@ export class LoadProcess {
     return this.answered.length;
   }
 
-  /** When that generation first answered, ms since 1970; they are counted from 0. */
+  /** Resolves with when that generation first answered, ms since 1970; generations are counted from 0. */
   async serving(generation: number): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`no new generation answered within ${LIMIT / 1000} s`)), LIMIT);

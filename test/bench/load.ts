@@ -1,17 +1,17 @@
-// The load, in a process of its own, so that nothing that the measuring does is in its way. Arguments: host, port.
+// The load runs in a process of its own, so that the measuring isn't in its way. Its arguments are host and port.
 //
-// The usual clients won't do. wrk prints totals: what happened in the times of reloads can't be told apart, nor when anything
-// was lost; and it asks as fast as it can, so that a server which stalls is asked less. autocannon (9.0) connects anew and
-// counts nothing when a connection is closed under a request.
+// The usual clients won't do. wrk prints totals, which don't tell what happened during reloads, nor when anything was lost;
+// and it asks as fast as it can, so a server that stalls is asked less. autocannon (9.0) connects again and counts nothing
+// when a connection is closed under a request.
 
 import { HttpLoad, type Sample } from "../support/http-load.js";
 import { now, sinceEpoch } from "./clock.js";
 import type { LoadSample } from "./load-process.js";
 
 const CLIENTS = 8;
-/** Each client asks a hundred times a second. */
+/** How often each client asks, ms: a hundred times a second. */
 const EVERY = 10;
-/** A request that hangs for that long is lost. */
+/** A request that hangs for this long is lost, ms. */
 const PATIENCE = 5000;
 
 const [host, port] = process.argv.slice(2);

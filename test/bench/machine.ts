@@ -1,4 +1,4 @@
-// What the numbers were measured on.
+// Describes the machine on which the numbers were measured.
 
 import { spawnSync } from "node:child_process";
 import { cpus, release, totalmem } from "node:os";

@@ -1,4 +1,4 @@
-// One candidate under load, through its reloads.
+// Measures one candidate under load, through its reloads.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually } from "../support/eventually.js";
@@ -10,9 +10,9 @@ import { LoadProcess, type Observed } from "./load-process.js";
 import { AFTERMATH, type Reload } from "./statistics.js";
 
 const RELOADS = 10;
-/** Load before the first reload, ms. */
+/** How long there is load before the first reload, ms. */
 const LEAD = 1000;
-/** From one reload's aftermath to the next reload, ms. */
+/** The time from one reload's aftermath to the next reload, ms. */
 const PAUSE = 100;
 /** How long there is load where nothing is reloaded, ms. */
 const WITHOUT_RELOADS = 15_000;
@@ -20,7 +20,7 @@ const WITHOUT_RELOADS = 15_000;
 export interface Measured extends Observed {
   readonly name: string;
   readonly reloads: readonly Reload[];
-  /** Of the supervisor, before there was any load. */
+  /** The supervisor's, before there was any load. */
   readonly footprint: Footprint | undefined;
 }
 

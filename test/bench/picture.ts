@@ -1,11 +1,11 @@
-// The picture: each candidate's slowest answers over time, its reloads, and what was lost.
+// Draws the picture: each candidate's slowest answers over time, its reloads, and its lost requests.
 
 import { createRequire } from "node:module";
 import { PACKAGES } from "./candidate.js";
 import type { LoadSample } from "./load-process.js";
 import type { Measured } from "./measure.js";
 
-/** What of echarts is used here; its types are where it is, out of the compiler's sight. */
+/** The part of echarts that is used here; its own types are installed with it, out of the compiler's sight. */
 interface Echarts {
   init(
     element: null,
@@ -18,9 +18,9 @@ const WIDTH = 1000;
 const TOP = 80;
 const PANEL = 130;
 const PLOT = 80;
-/** Of the answers within each of these, the slowest is drawn, ms. */
+/** The slowest answer within each such time is drawn, ms. */
 const BUCKET = 50;
-/** What the axis spans, ms. */
+/** The ends of the axis, ms. */
 const [FASTEST, SLOWEST] = [0.1, 10_000];
 
 /** @returns an SVG */
@@ -107,7 +107,7 @@ function series({ samples, reloads }: Measured, index: number): object[] {
   ];
 }
 
-/** A point a bucket; none where nothing was answered. */
+/** Returns a point a bucket, and none where nothing was answered. */
 function slowest(samples: readonly LoadSample[]): [number, number][] {
   const buckets = new Map<number, number>();
   for (const { start, duration, lost } of samples) {
@@ -120,7 +120,7 @@ function slowest(samples: readonly LoadSample[]): [number, number][] {
     .map(([bucket, duration]) => [(bucket * BUCKET) / 1000, Math.min(SLOWEST, duration)]);
 }
 
-/** In seconds, rounded as finely as it can be seen. */
+/** Returns seconds since the first sample, rounded as finely as it can be seen. */
 function sinceStart(samples: readonly LoadSample[], time: number): number {
   return Math.round(time - samples[0]!.start) / 1000;
 }

@@ -1,4 +1,4 @@
-// What the measuring comes to, as data and as tables.
+// Makes data and tables of what was measured.
 
 import { columns } from "../support/columns.js";
 import { median } from "../support/median.js";
@@ -10,21 +10,21 @@ export interface Result {
   readonly name: string;
   readonly requests: number;
   readonly lost: { readonly new: number; readonly kept: number };
-  /** Why, and how often. */
+  /** How often requests were lost for each reason. */
   readonly reasons: Readonly<Record<string, number>>;
-  /** Of all requests that were answered, ms. */
+  /** The latency of all requests that were answered, ms. */
   readonly latency: Latency;
   readonly reloads: readonly Reload[];
-  /** Where there are any. */
+  /** Undefined without reloads. */
   readonly reloading?: {
-    /** Median time from the asking for a reload to the new generation's first answer, ms. */
+    /** The median time from the request for a reload to the new generation's first answer, ms. */
     readonly time: number;
-    /** Of the requests that a reload may have touched. */
+    /** The latency of the requests that a reload may have touched, ms. */
     readonly latency: Latency;
-    /** Beside that of all requests where nothing was reloaded. */
+    /** The ratio of that latency to the one of all requests where nothing was reloaded. */
     readonly ratio: Latency;
   };
-  /** Of the supervisor, where there is one. */
+  /** The supervisor's, where there is one. */
   readonly footprint?: Footprint;
 }
 

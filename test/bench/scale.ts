@@ -1,4 +1,4 @@
-// make scale: how a reload's time and the supervisor's memory grow with sockets, environment, and generations that drain.
+// make scale shows how a reload's time and the supervisor's memory grow with sockets, environment, and draining generations.
 
 import { writeFileSync } from "node:fs";
 import { columns } from "../support/columns.js";
@@ -12,10 +12,10 @@ const KIB = 1024;
 
 /** A child that is ready when it is executed, and ends at once when it is told to. */
 const SHORT = ["sleep", "infinity"];
-/** One that drains without end. */
+/** A child that drains without end. */
 const LONG = ["sh", "-c", "trap '' INT; exec sleep infinity"];
 
-/** From SIGHUP to the line that says that the new one serves, ms. */
+/** Reloads, and returns the time from SIGHUP to the line that says that the new generation serves, ms. */
 async function reload(supervisor: TestSupervisor): Promise<number> {
   const start = performance.now();
   const line = await supervisor.reload();
@@ -23,7 +23,7 @@ async function reload(supervisor: TestSupervisor): Promise<number> {
   return performance.now() - start;
 }
 
-/** What some reloads take, and the memory after them. */
+/** Returns how long some reloads take, and the memory after them. */
 async function measure(supervisor: TestSupervisor): Promise<string[]> {
   await supervisor.serving(1);
   const times: number[] = [];
@@ -42,7 +42,7 @@ async function sockets(count: number): Promise<string[]> {
   return [String(count), ...measured];
 }
 
-/** Variables of 64 KiB each. */
+/** Measures with variables of 64 KiB each. */
 async function environment(kibibytes: number): Promise<string[]> {
   const value = "x".repeat(Math.min(kibibytes, 64) * KIB - 16);
   const count = Math.max(kibibytes / 64, 1);
@@ -53,7 +53,7 @@ async function environment(kibibytes: number): Promise<string[]> {
   return [`${kibibytes} KiB`, ...measured];
 }
 
-/** What an operator reads whose --env-file says more than the kernel takes. */
+/** Returns the line that an operator reads if --env-file says more than the kernel takes. */
 async function beyond(text: string): Promise<string> {
   const { path, remove } = temporaryDirectory();
   const file = `${path}/env`;

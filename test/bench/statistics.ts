@@ -1,4 +1,4 @@
-// Percentiles, and the samples of the times of reloads.
+// Percentiles, and the samples that belong to reloads.
 
 export interface Timed {
   /** ms */
@@ -17,21 +17,21 @@ const PERCENTS = { p50: 50, p99: 99, "p99.9": 99.9, max: 100 };
 export type Latency = Readonly<Record<keyof typeof PERCENTS, number>>;
 export const PERCENTILES = Object.keys(PERCENTS) as (keyof Latency)[];
 
-/** How long after a reload it may still be felt, ms: the old generation drains then. */
+/** How long a reload may still be felt afterwards, ms, because the old generation drains. */
 export const AFTERMATH = 1000;
 
-/** Of durations, ms. */
+/** Returns percentiles of the durations, ms. */
 export function latency(samples: readonly Timed[]): Latency {
   const sorted = sort(samples.map(({ duration }) => duration));
   return eachPercentile(name => percentile(sorted, PERCENTS[name]));
 }
 
-/** How many times the other each of its percentiles is. */
+/** Divides each percentile of one by that of the other. */
 export function ratio(one: Latency, other: Latency): Latency {
   return eachPercentile(name => one[name] / other[name]);
 }
 
-/** What was under way at any time from the asking for a reload until a second after the new generation serves. */
+/** Returns what was under way at any time from the request for a reload until a second after the new generation serves. */
 export function inReloads<T extends Timed>(samples: readonly T[], reloads: readonly Reload[]): T[] {
   return samples.filter(({ start, duration }) =>
     reloads.some(({ asked, serving }) => start + duration >= asked && start <= serving + AFTERMATH),
@@ -42,7 +42,7 @@ function eachPercentile(value: (name: keyof Latency) => number): Latency {
   return Object.fromEntries(PERCENTILES.map(name => [name, value(name)])) as Latency;
 }
 
-/** The least value that so many percent of them don't exceed. */
+/** Returns the least value that this many percent of the values don't exceed. */
 function percentile(sorted: readonly number[], percent: number): number {
   return sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)]!;
 }

@@ -3,7 +3,7 @@ import Fastify from "fastify";
 import { onStop, serve } from "zerodown";
 
 const greeting = `Hello from generation ${process.env.ZERODOWN_GENERATION}`;
-// Fastify's own 72 s are how long an old generation would wait for clients that keep an idle connection.
+// With Fastify's own 72 s an old generation would wait that long for clients that keep an idle connection.
 const fastify = Fastify({ keepAliveTimeout: 5000 });
 fastify.get("/", async () => greeting);
 fastify.get("/slow", async () => {
@@ -15,5 +15,5 @@ fastify.addHook("onClose", async () => console.log("no request needs the databas
 
 await fastify.ready();
 const { closed } = await serve(fastify.server, { listen: 8080 });
-// Not earlier: a closing Fastify answers 503.
+// Fastify is closed only after the drain, because a closing Fastify answers 503.
 onStop(() => closed.then(() => fastify.close()));

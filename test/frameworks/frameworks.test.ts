@@ -1,5 +1,5 @@
-// The library in the frameworks that people use: each serves strict clients through reloads, loses no request, and ends by
-// itself. The apps are those that docs/node-frameworks.md shows.
+// Tests the library in the frameworks that people use: each serves strict clients through reloads, loses no request, and ends
+// by itself. docs/node-frameworks.md shows the apps.
 
 import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -10,16 +10,16 @@ import { WebSocketLoad } from "../support/web-socket-load.js";
 
 const FRAMEWORKS = `${ROOT}test/frameworks/`;
 const RELOADS = 5;
-/** What every app's idle connections have once it is told to stop: the 5 s of node:http, and a second more. */
+/** How long every app leaves idle connections open once it is told to stop, ms: the 5 s of node:http, and a second more. */
 const IDLE_GRACE = 6000;
 const SLOWEST_REQUEST = 500;
-/** For the work itself, on a busy machine. */
+/** How long the work itself may take on a busy machine, ms. */
 const SLACK = 5000;
 const WEB_SOCKETS = 5;
 const TIMEOUT = 300_000;
 
 interface App {
-  /** For Node. */
+  /** Node's arguments. */
   readonly args: readonly string[];
   /** @default FRAMEWORKS */
   readonly directory?: string;
@@ -80,7 +80,7 @@ function start({ args, directory = FRAMEWORKS, options = [] }: App) {
   };
 }
 
-// All at once, because most of the time is that of an idle connection.
+// The tests run all at once, because most of their time is that of an idle connection.
 test.concurrent.each(Object.entries(APPS))(
   `%s: ${RELOADS} reloads, and no request is lost`,
   async (name, app) => {
@@ -114,7 +114,7 @@ test.concurrent.each(Object.entries(APPS))(
   TIMEOUT,
 );
 
-/** How long that generation took from now on until it had exited by itself, ms. */
+/** Resolves when that generation has exited by itself, with the time that it took from now on, ms. */
 async function drained(supervisor: TestSupervisor, generation: number): Promise<number> {
   const start = performance.now();
   await supervisor.log.next(new RegExp(`generation ${generation} .* drained and exited with status 0$`));
@@ -123,7 +123,7 @@ async function drained(supervisor: TestSupervisor, generation: number): Promise<
 
 test.concurrent.each([
   ["a server of one's own", NEXT_SERVER],
-  // It says that it listens before it has looked at what it serves.
+  // `next start` says that it listens before it has looked at what it serves.
   ["next start with --settle", { ...NEXT_START, options: ["--settle=60s"] }],
 ])(
   "Next.js, %s: the reload to a release that isn't built fails, and the old one serves on",

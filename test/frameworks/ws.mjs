@@ -12,6 +12,6 @@ new WebSocketServer({ server }).on("connection", (webSocket, request) => {
 
 await serve(server, {
   listen: 8080,
-  // 1012: the service restarts. The client connects anew, to the new generation.
+  // 1012 says that the service restarts. The client connects again, to the new generation.
   goodbye: socket => webSockets.get(socket)?.close(1012),
 });

@@ -1,5 +1,5 @@
 // Fuzzes what the addon reads, with libFuzzer: addresses, messages with descriptors, and the conversion of every argument.
-// The addon's own files are in here as they are. Of Node-API there is what they call, in its smallest form.
+// The addon's own files are in here as they are, with the functions of Node-API that they call in their smallest form.
 #include "../../src/native/address.c"
 #include "../../src/native/error.c"
 #include "../../src/native/message.c"
@@ -144,7 +144,7 @@ static const char *take_bytes(size_t *size) {
   return start;
 }
 
-// Sometimes of another type than the one that is wanted.
+// The value is sometimes of another type than the one that is wanted.
 static napi_value take_value(enum type wanted, double usual) {
   static const double odd[] = {-1, 0.5, 1e300, INT32_MAX, INT32_MIN, 0.0 / 0.0, 65536, 999};
   napi_value value;
@@ -173,7 +173,7 @@ static void describe(napi_value made) {
   close(made->number);
 }
 
-// What the peer sends by itself, with whatever goes with it.
+// The peer sends a message by itself, with any number of descriptors.
 static void send_raw(int fd) {
   size_t size;
   const char *bytes = take_bytes(&size);
@@ -222,7 +222,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       break;
     case 3: {
       napi_value name = take_value(STRING, 0);
-      // A path would be left behind.
+      // A socket's file would be left behind.
       if (name->type == STRING && name->size && name->bytes[0] == '/') break;
       describe(call(bind_unix, (struct napi_callback_info__){{take_value(NUMBER, SOCK_STREAM), name}, 2}));
       break;

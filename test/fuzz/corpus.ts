@@ -1,4 +1,4 @@
-// The inputs that are kept, of each target in a file of its own: a JSON string a line, a character a byte.
+// Each target has a file of the inputs that are kept: each line is a JSON string, each character a byte.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { ROOT } from "../support/supervisor.js";

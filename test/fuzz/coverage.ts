@@ -1,10 +1,10 @@
-// Which branches were reached: V8 counts them itself.
+// Tells which branches were reached: V8 counts them itself.
 
 import { type Profiler, Session } from "node:inspector";
 
 export class Coverage {
   private readonly session = new Session();
-  /** All branches that are known, by function. V8 tells of one only when it ran more or less often than what is around it. */
+  /** All known branches, by function. V8 tells of a branch only when it ran more or less often than what is around it. */
   private readonly known = new Map<string, Map<string, Profiler.CoverageRange>>();
   private readonly reached = new Set<string>();
 
@@ -15,7 +15,7 @@ export class Coverage {
     this.session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
   }
 
-  /** The branches that were reached since it was asked last, and not before. */
+  /** Returns the branches that were reached since the last call, but for those that `add` has noted. */
   take(): string[] {
     const scripts = this.counts().filter(({ url }) => this.files.some(file => url.endsWith(file)));
     const branches = scripts.flatMap(({ url, functions }) => functions.flatMap(({ ranges }) => this.look(url, ranges)));
@@ -46,7 +46,7 @@ export class Coverage {
     return [...known].filter(([, branch]) => !unreached.some(range => isIn(branch, range))).map(([name]) => name);
   }
 
-  /** The session is of this very thread: its answer is there at once. */
+  /** The session belongs to this very thread, so its answer is there at once. */
   private counts(): Profiler.ScriptCoverage[] {
     let scripts: Profiler.ScriptCoverage[] = [];
     this.session.post("Profiler.takePreciseCoverage", (_, { result }) => {

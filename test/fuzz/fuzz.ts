@@ -1,5 +1,5 @@
-// Fuzzes each target for a while: fuzz.js SECONDS [--keep]. Inputs that reach new branches are bred from; with --keep they
-// are added to the corpus. One that breaks a promise is always added, so that the test replays it, and ends this with 1.
+// Fuzzes each target for a while: fuzz.js SECONDS [--keep]. It breeds from inputs that reach new branches; with --keep it
+// adds them to the corpus. It always adds one that breaks a promise, so that the test replays it, and then exits with 1.
 
 import { readCorpus, writeCorpus } from "./corpus.js";
 import { Coverage } from "./coverage.js";
@@ -16,7 +16,7 @@ interface Finding {
 }
 
 class Fuzzer {
-  /** Those that reached something new, in the order in which they were found. */
+  /** The inputs that reached something new, in the order in which they were found. */
   readonly inputs: Buffer[] = [Buffer.alloc(0)];
   readonly coverage: Coverage;
   runs = 0;
@@ -44,7 +44,7 @@ class Fuzzer {
     }
   }
 
-  /** Which of them reached something new. V8 takes its time to tell: it is asked for many at once, then for half of them. */
+  /** Finds out which input reached something new. V8 takes its time to tell, so we ask it for many, then for each half. */
   private learn(batch: readonly Buffer[]): void {
     for (const input of batch) this.target.run(input);
     const branches = this.coverage.take();

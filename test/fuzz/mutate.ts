@@ -1,4 +1,4 @@
-// Makes an input from those that are known.
+// Makes a new input from known ones.
 
 /** @param random a whole number from 0 to below its argument */
 export function mutate(inputs: readonly Buffer[], words: readonly string[], random: (below: number) => number): Buffer {

@@ -1,4 +1,4 @@
-// What fuzzing (make fuzz) has kept: inputs that reach each branch of the parsers, and those that once broke a promise.
+// Replays what fuzzing (make fuzz) has kept: inputs that reach each branch of the parsers, or once broke a promise.
 
 import { expect, test } from "@jest/globals";
 import { readCorpus } from "./corpus.js";

@@ -1,4 +1,4 @@
-// What is fuzzed: everything that reads text which others wrote. Each target throws where a promise is broken.
+// The targets of fuzzing are everything that reads text which others wrote. Each target throws where a promise is broken.
 
 import assert from "node:assert/strict";
 import { isIPv4, isIPv6 } from "node:net";
@@ -19,12 +19,12 @@ export interface Target {
   readonly name: string;
   /** The files below src/ whose branches are to be reached. */
   readonly files: readonly string[];
-  /** Words that it takes. */
+  /** Words that the target takes. */
   readonly words: readonly string[];
   readonly run: (data: Buffer) => void;
 }
 
-/** What the call returns; undefined when it throws what it may. */
+/** Returns what the call returns; undefined when it throws an allowed error. */
 function attempt<T>(call: () => T, ...allowed: (new (...args: never[]) => Error)[]): T | undefined {
   try {
     return call();
@@ -89,7 +89,7 @@ function timeSpan(data: Buffer): void {
   const time = attempt(() => parseTimeSpan(data.toString()), RangeError);
   if (time === undefined) return;
   assert.ok(time === Number.POSITIVE_INFINITY || (Number.isInteger(time) && time >= 0 && time <= 2 ** 64));
-  // Written for people, it is rounded.
+  // A time span that is written for people is rounded.
   const again = parseTimeSpan(formatTimeSpan(time));
   assert.ok(again === time || Math.abs(again - time) <= time / 2, `${time} µs is written as ${again} µs`);
 }
@@ -104,7 +104,7 @@ function address(data: Buffer): void {
   assert.ok(Number.isInteger(address.port) && address.port >= 0 && address.port <= 65535);
 }
 
-/** A line each: LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PIDFDID, WATCHDOG_USEC, WATCHDOG_PID. */
+/** The lines are LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PIDFDID, WATCHDOG_USEC and WATCHDOG_PID. */
 function environment(data: Buffer): void {
   const [LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PIDFDID, WATCHDOG_USEC, WATCHDOG_PID] = data.toString().split("\n");
   const received = { LISTEN_PID: String(process.pid), LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PIDFDID };

@@ -1,4 +1,4 @@
-// Whether something grows: the Theil–Sen line through what was measured, which a few odd values don't bend.
+// Tells whether something grows, by the Theil–Sen line through the measured values, which a few odd ones don't bend.
 
 import { median } from "../support/median.js";
 import { type Holdings, RESOURCES } from "./watch.js";
@@ -19,7 +19,7 @@ export function slope(points: readonly Point[]): number {
   return slopes.length === 0 ? 0 : median(slopes);
 }
 
-/** How far, in the median, the points are from that line. */
+/** Returns how far, in the median, the points are from that line. */
 function scatter(points: readonly Point[]): number {
   const steepness = slope(points);
   const heights = points.map(({ x, y }) => y - steepness * x);
@@ -27,13 +27,13 @@ function scatter(points: readonly Point[]): number {
   return median(heights.map(value => Math.abs(value - height)));
 }
 
-/** Memory is not the same twice: what counts is a line that rises by more than this times what the values scatter … */
+/** Memory is never the same twice: it grows only if its line rises by more than this times what the values scatter … */
 const SCATTERS = 3;
-/** … and by more than this per 1,000 reloads, kB: whatever leaks with each generation is larger. */
+/** … and by more than this per 1,000 reloads, kB: a leak with each generation is larger. */
 const LEAST = 500;
 
 export interface Sample {
-  /** Reloads that had succeeded by then. */
+  /** How many reloads had succeeded by then. */
   readonly reloads: number;
   readonly holdings: Holdings;
 }

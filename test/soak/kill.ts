@@ -1,4 +1,4 @@
-// SIGKILL for a process that serves, and an exact account of what that must cost: the connections that it had.
+// Kills a process that serves by SIGKILL, and notes exactly what that must cost: the connections that it had.
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,7 +13,7 @@ export interface Killed {
 
 /** @returns undefined when it has ended by itself */
 export async function kill(pid: number): Promise<Killed | undefined> {
-  // It must take no connection, and answer nothing, while it is looked at.
+  // The process must take no connection, and answer nothing, while we look at it.
   process.kill(pid, "SIGSTOP");
   while (processState(pid) === "R" || processState(pid) === "S" || processState(pid) === "D") await sleep(1);
   if (processState(pid) !== "T") return undefined;

@@ -1,4 +1,4 @@
-// The clients of the soak, of every kind; and which of their requests are lost.
+// The clients of the soak, of every kind, and an account of their lost requests.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { HttpLoad, type LoadOptions } from "../support/http-load.js";
@@ -11,13 +11,13 @@ interface Failure {
   readonly text: string;
 }
 
-/** How long after a kill its last failure may be noticed, ms. Much sooner than its ports are used again. */
+/** How long after a kill its last failure may be noticed, ms. The ports are used again only much later. */
 const NOTICED_WITHIN = 5000;
 
 /** How long a request that is under way at the end may take, ms: longer than a start of the service. */
 const PATIENCE = 60_000;
 
-/** Remembers of each failure when it was, and on which connection. */
+/** Remembers when each failure was, and on which connection. */
 class WatchedLoad extends HttpLoad {
   readonly broken: Failure[] = [];
 
@@ -32,7 +32,7 @@ const NEW: LoadOptions = { clients: 2, keepAlive: false, pause: 50 };
 const SECURE: LoadOptions = { ...KEPT, tls: true };
 const SECURE_2: LoadOptions = { ...SECURE, version: 2 };
 
-/** By the socket that is asked. None is idle for 5 s to 6 s, after which Node closes a connection, reload or not. */
+/** The clients of each socket. None is idle for 5 s to 6 s, after which Node closes a connection, reload or not. */
 const MIX: Record<string, Record<string, LoadOptions>> = {
   http: {
     "kept connections": KEPT,
@@ -50,7 +50,7 @@ const MIX: Record<string, Record<string, LoadOptions>> = {
   h2: { "four at a time": { ...SECURE_2, pipelined: 4 }, "new connections": { ...SECURE_2, keepAlive: false } },
 };
 
-/** What makes most of the requests. */
+/** These clients make most of the requests. */
 const BULK: Record<string, Record<string, LoadOptions>> = {
   http: {
     "kept connections, no pause": { clients: 4, keepAlive: true, pause: 1 },
@@ -62,9 +62,9 @@ export const SOCKETS = { http: 8080, https: 8443, h2c: 8081, h2: 8444 };
 
 export interface Counts {
   readonly requests: number;
-  /** On a connection whose generation was killed, after it was. */
+  /** How many failed on a connection of a generation that had been killed. */
   readonly killed: number;
-  /** All others that failed, and how. */
+  /** How each of the others failed. */
   readonly lost: readonly string[];
 }
 
@@ -89,7 +89,7 @@ export class SoakLoad {
     return this.loads.reduce((sum, { load }) => sum + load.requests, 0);
   }
 
-  /** Says whose connections are gone for a good reason. */
+  /** Excuses the failures on the connections of a process that the soak killed. */
   excuse(killed: Killed): void {
     this.kills.push(killed);
   }
@@ -107,7 +107,7 @@ export class SoakLoad {
     };
   }
 
-  /** Lets the requests under way come to their end. Those that don't are lost. */
+  /** Lets the requests under way come to their end. Requests that don't are lost. */
   async stop(): Promise<void> {
     const late = sleep(PATIENCE, true, { ref: false });
     await Promise.all(

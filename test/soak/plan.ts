@@ -1,8 +1,8 @@
-// What happens in a soak, and when: all of it follows from a seed.
+// Plans what happens in a soak, and when: all of it follows from a seed.
 
 import fc from "fast-check";
 
-/** Ways in which a candidate fails, each at a cost: how often. */
+/** The ways in which a candidate fails, and how often each is tried. */
 export const BROKEN = {
   "exits with 1": 4,
   "exits with 0": 4,
@@ -22,9 +22,9 @@ export type Step = { readonly pause: number } & (
   | { readonly kind: "reload" }
   /** A reload; the generation that drains for it is killed after that time. */
   | { readonly kind: "kill draining"; readonly after: number }
-  /** SIGHUP, that many times. */
+  /** SIGHUP is sent that many times. */
   | { readonly kind: "storm"; readonly signals: number; readonly gap: number }
-  /** That many commands `zerodown reload` at once. */
+  /** That many `zerodown reload` run at once. */
   | { readonly kind: "commands"; readonly count: number }
   | { readonly kind: "broken"; readonly how: Broken }
   /** A candidate that isn't ready yet is killed after that time. */
@@ -38,7 +38,7 @@ export type Stop = { readonly pause: number; readonly after: number } & {
 
 const constant = fc.constant;
 
-/** At most so much, and more often little. */
+/** Draws at most so much, and more often little. */
 function upTo(most: number): fc.Arbitrary<number> {
   return fc.tuple(fc.nat(most), fc.nat(most)).map(([one, other]) => Math.min(one, other));
 }
@@ -83,7 +83,7 @@ const stop: fc.Arbitrary<Stop> = fc.record({
   after: upTo(300),
 });
 
-/** Whether its reload is to succeed. */
+/** Whether the step's reload must succeed. */
 export function succeeds({ kind }: Step): boolean {
   return kind !== "broken" && kind !== "kill candidate";
 }
@@ -92,14 +92,14 @@ function sample<T>(arbitrary: fc.Arbitrary<T>, seed: number, numRuns: number): T
   return fc.sample(arbitrary, { seed, numRuns, unbiased: true });
 }
 
-/** Steps of which that many are reloads that succeed. */
+/** Plans steps of which that many are reloads that succeed. */
 export function planReloads(seed: number, reloads: number): Step[] {
   const steps = sample(step, seed, reloads * 2 + 100);
   let left = reloads;
   return steps.slice(0, steps.findIndex(each => succeeds(each) && --left === 0) + 1);
 }
 
-/** More than anybody waits for. */
+/** Plans more steps than anybody waits for. */
 export function planStops(seed: number): Stop[] {
   return sample(stop, seed + 1, 10_000);
 }

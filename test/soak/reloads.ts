@@ -1,4 +1,4 @@
-// The service that is reloaded: carries out a plan's steps, and keeps account of what came of them.
+// Carries out a plan's steps on the service that is reloaded, and keeps account of what came of them.
 
 import { execFile } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,13 +11,13 @@ import { REASONS, type SoakService } from "./service.js";
 import { children } from "./watch.js";
 
 export class Reloads {
-  /** Commands and signals. */
+  /** How many commands and signals have asked for a reload. */
   asked = 0;
   failedAsPlanned = 0;
   candidatesKilled = 0;
   drainingKilled = 0;
   signals = 0;
-  /** What came otherwise than planned. */
+  /** What went otherwise than planned. */
   readonly surprises: string[] = [];
   private readonly before: number;
 
@@ -29,7 +29,7 @@ export class Reloads {
     this.before = service.unit.log.matching(SERVING).length;
   }
 
-  /** Generations that came to serve by a reload; several askers may share one. */
+  /** How many generations came to serve by a reload; several askers may share one. */
   get succeeded(): number {
     return this.service.unit.log.matching(SERVING).length - this.before;
   }
@@ -93,7 +93,7 @@ export class Reloads {
     }
     this.asked += signals;
     this.signals += signals;
-    // Its result is that of a reload that began after all of these.
+    // This command gets the result of a reload that began after all these signals.
     return this.commands(1);
   }
 
@@ -117,7 +117,7 @@ export class Reloads {
     const failure = this.expectFailure(/was killed by SIGKILL before it was ready/, from);
     const started = await log.next(/generation \d+ \(pid \d+\) started$/, from);
     await sleep(after);
-    // It listens on nothing, so that nobody loses anything by it.
+    // The candidate listens on nothing, so nobody loses anything by its end.
     process.kill(Number(/pid (\d+)/.exec(started)![1]), "SIGKILL");
     this.candidatesKilled++;
     return failure;
@@ -142,7 +142,7 @@ export class Reloads {
 
 const SERVING = /^zerodown: generation \d+ \(pid \d+\) serving: /;
 
-/** @returns why the supervisor's life is not what it should be */
+/** @returns what went wrong in the supervisor's life */
 export async function checkLife(service: SoakService, supervisor: number): Promise<string[]> {
   const { unit } = service;
   const wrong = unit.log.matching(/internal error|its cgroup stays|left behind|gets no cgroup/);

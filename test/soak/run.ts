@@ -1,4 +1,4 @@
-// One soak: two services under load. One is reloaded and watched; the other one is stopped and started meanwhile.
+// One soak has two services under load. One is reloaded and watched; the other one is stopped and started meanwhile.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Growth, growthOf, type Sample } from "./growth.js";
@@ -10,11 +10,11 @@ import { Stops } from "./stops.js";
 import { look, settled } from "./watch.js";
 
 export interface SoakOptions {
-  /** All that is random follows from it. */
+  /** Everything random follows from it. */
   readonly seed: number;
-  /** Reloads that succeed. */
+  /** How many reloads succeed. */
   readonly reloads: number;
-  /** It goes on until that many were sent. */
+  /** The soak goes on until that many were sent. */
   readonly requests: number;
   /** Whether there are clients that ask as fast as they can, beside one of every kind. */
   readonly bulk: boolean;
@@ -35,13 +35,13 @@ export interface Progress {
 export interface SoakResult {
   readonly seconds: number;
   readonly requests: { readonly reloaded: number; readonly stopped: number };
-  /** On a connection of a generation that the soak killed. */
+  /** How many requests failed on a connection of a generation that the soak killed. */
   readonly killed: number;
   readonly lost: readonly string[];
   readonly reloads: Reloads;
   readonly stops: Stops;
   readonly surprises: readonly string[];
-  /** After the warm-up. */
+  /** The looks after the warm-up. */
   readonly samples: readonly Sample[];
   readonly growth: readonly Growth[];
 }
@@ -64,7 +64,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   try {
     for (const [index, step] of steps.entries()) {
       await reloads.run(step);
-      // Both come to their end together.
+      // Reloads and requests come to their end together.
       while (load.requests < (options.requests * (index + 1)) / steps.length) await sleep(10);
       if (reloads.succeeded >= samples.length * options.sampleEvery || index === steps.length - 1) {
         await settled(supervisor);

@@ -1,4 +1,4 @@
-// A service of the soak: a unit by the template of units/, whose program deployments replace.
+// A service of the soak is a unit by the template of units/, whose program deployments replace.
 
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { loopback } from "../support/http-load.js";
@@ -9,7 +9,7 @@ import type { Broken } from "./plan.js";
 
 const NODE = process.execPath;
 
-/** Scripts of /bin/sh. */
+/** Scripts for /bin/sh. */
 const PROGRAMS: Partial<Record<Broken, string>> = {
   "exits with 1": "exit 1",
   "exits with 0": "exit 0",
@@ -19,7 +19,7 @@ const PROGRAMS: Partial<Record<Broken, string>> = {
   "never gets ready": "exec sleep 1000",
 };
 
-/** What the log says then, after "generation N …". */
+/** The log says this of each, after "generation N …". */
 export const REASONS: Record<Broken, RegExp> = {
   "exits with 1": /exited with status 1 before it was ready/,
   "exits with 0": /exited with status 0 before it was ready/,
@@ -61,11 +61,11 @@ export class SoakService {
     this.deploy();
     await this.unit.must("daemon-reload");
     await this.unit.must("start", ...this.moreSockets, this.unit.service);
-    // What the first reload brings, and no other, doesn't grow: systemd's own cgroup for ExecReload=, above all.
+    // Some things come with the first reload alone, and must not count as growth: above all systemd's cgroup for ExecReload=.
     await this.unit.reload();
   }
 
-  /** Puts what is good, or broken, in place of what is there, as a deployment does. */
+  /** Puts a program that is good, or broken, in place of the one that is there, as a deployment does. */
   deploy(how?: Broken): void {
     if (how === "is missing") return rmSync(this.program, { force: true });
     const path = `${this.program}.new`;

@@ -1,5 +1,5 @@
-// make soak RELOADS=… REQUESTS=… SEED=…: reloads, faults, stops and starts under load, for minutes to hours. It ends with a
-// table; its exit status is 1 when a request was lost, something went otherwise than planned, or something grows.
+// make soak RELOADS=… REQUESTS=… SEED=… does reloads, faults, stops and starts under load, for minutes to hours. It ends with
+// a table; its exit status is 1 when a request was lost, something went otherwise than planned, or something grows.
 
 import { randomInt } from "node:crypto";
 import { type Progress, soak } from "./run.js";

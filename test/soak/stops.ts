@@ -1,4 +1,4 @@
-// The service that is stopped and started, under load: clients wait in its sockets' backlog meanwhile.
+// Stops and starts a service under load; clients wait in its sockets' backlog meanwhile.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Stop } from "./plan.js";
@@ -12,7 +12,7 @@ export class Stops {
 
   constructor(private readonly service: SoakService) {}
 
-  /** One after another, until `signal` says that it is enough. */
+  /** Does one step after another, until `signal` says that it is enough. */
   async run(plan: readonly Stop[], signal: AbortSignal): Promise<void> {
     for (const step of plan) {
       await sleep(step.pause, undefined, { signal }).catch(() => {});
@@ -37,7 +37,7 @@ export class Stops {
     if (verb === "restart") this.restarts++;
     if (verb === "stop") this.stops++;
     if (status !== 0) return `systemctl ${verb}: exit status ${status}, ${stderr}`;
-    // After a stop the next client starts it.
+    // After a stop the next client starts the service.
     if (verb !== "reload") await unit.log.next(/generation 1 \(pid \d+\) serving: /, from);
     return undefined;
   }

@@ -1,9 +1,9 @@
-// What a soak prints at its end.
+// The table that a soak prints at its end.
 
 import { columns } from "../support/columns.js";
 import type { SoakResult } from "./run.js";
 
-/** How many of the requests that were lost, and of what went otherwise than planned, are shown. */
+/** How many lost requests and surprises are shown. */
 const SHOWN = 20;
 
 export function table(result: SoakResult): string {

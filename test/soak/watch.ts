@@ -1,4 +1,4 @@
-// What a supervisor holds while nothing is under way.
+// Looks at what a supervisor holds while nothing is under way.
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,9 +1,9 @@
-// Answers that a load gets, and who waits for so many of a kind.
+// Lets a test wait until a load has got a number of answers of a kind.
 
 export class Answers {
   private waiters: { pattern: RegExp; count: number; resolve: () => void }[] = [];
 
-  /** Resolves when that many more have come that match. */
+  /** Resolves when that many more answers have come that match. */
   async wait(count: number, pattern: RegExp): Promise<void> {
     return new Promise(resolve => this.waiters.push({ pattern, count, resolve }));
   }

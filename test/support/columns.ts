@@ -1,6 +1,6 @@
 // Tables of plain text.
 
-/** Columns, the first one to the left, the others to the right, with a gap between them. */
+/** Aligns the first column to the left, the others to the right, with a gap between them. */
 export function columns(rows: readonly (readonly string[])[], gap = "   "): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => (row[column] ?? "").length)));
   const pad = (text: string, column: number) =>

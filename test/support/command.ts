@@ -47,7 +47,7 @@ export class TestCommand {
     this.child.kill(signal);
   }
 
-  /** As keys pressed: "\x03" is Ctrl-C where there is a terminal. */
+  /** Presses keys: "\x03" is Ctrl-C where there is a terminal. */
   type(text: string): void {
     this.child.stdin!.write(text);
   }
@@ -83,7 +83,7 @@ function quote(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** One line on stderr that matches, nothing on stdout, and that exit status. */
+/** Expects one line on stderr that matches, nothing on stdout, and that exit status. */
 export function expectError({ status, stdout, stderr }: Result, expected: number, line: RegExp): void {
   expect(stderr).toMatch(/^zerodown: .*\n$/);
   expect(stderr).toMatch(line);

@@ -1,4 +1,4 @@
-// For what no event tells.
+// Polls for what no event tells.
 
 /** Tries until `check` throws no more, and gives up with its last error. */
 export async function eventually<T>(check: () => T | Promise<T>): Promise<T> {

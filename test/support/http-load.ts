@@ -1,4 +1,4 @@
-// HTTP clients that forgive nothing: whatever isn't one whole answer with status 200 is a failure, nothing is retried.
+// HTTP clients that forgive nothing: each answer must be whole, with status 200, or it is a failure; nothing is retried.
 
 import { randomInt } from "node:crypto";
 import { setMaxListeners } from "node:events";
@@ -10,21 +10,21 @@ import { Http2Connection } from "./http2-client.js";
 
 export interface LoadOptions {
   readonly clients: number;
-  /** A client keeps its connection until the server closes it, or says it will; else each request has its own. */
+  /** A client keeps its connection until the server closes it, or says it will; otherwise each request has its own. */
   readonly keepAlive: boolean;
   /** @default 1 */
   readonly version?: 1 | 2;
   /** @default false */
   readonly tls?: boolean;
-  /** What is asked. */
+  /** The request that each client sends. */
   readonly request?: Omit<Request, "keepAlive">;
   /** How many requests are sent at once; the next ones follow when all are answered. @default 1 */
   readonly pipelined?: number;
-  /** Between an answer and that client's next request, ms. @default 2: tests run beside others */
+  /** The time between an answer and that client's next request, ms. @default 2: tests run beside others */
   readonly pause?: number;
   /**
-   * In place of a pause: a client's next request is due that long after its last one was, ms. Where its answer takes longer
-   * than that, the next one is sent at once, and counts from when it was due: else a server that stalls would be asked less.
+   * In place of a pause, a client's next request is due that long after its last one was, ms. If an answer takes longer, the
+   * next request is sent at once, and counts from when it was due: otherwise a server that stalls would be asked less.
    */
   readonly every?: number;
   /** A request that nothing comes for that long has failed, ms. @default Infinity */
@@ -36,7 +36,7 @@ export interface LoadOptions {
 export interface Sample {
   /** When it was sent (see `every`), as performance.now() has it. */
   readonly start: number;
-  /** Until its answer was whole, or until it failed; ms. */
+  /** The time until its answer was whole, or until it failed, ms. */
   readonly duration: number;
   /** The answer's body; undefined when it failed. */
   readonly body: string | undefined;
@@ -55,10 +55,10 @@ export async function ask(target: NetConnectOpts, path = "/"): Promise<string> {
   return body;
 }
 
-/** Clients that ask without end, from its making until `stop`. */
+/** Clients that ask from the start until `stop`. */
 export class HttpLoad {
   requests = 0;
-  /** Why each request failed that did. */
+  /** Why each failed request failed. */
   readonly failures: string[] = [];
   private readonly stopping = new AbortController();
   private readonly got = new Answers();

@@ -1,5 +1,4 @@
-// A connection that HTTP/1.1 is spoken on, and that forgives nothing: whatever isn't one whole answer with status 200 is an
-// error.
+// A connection of HTTP/1.1 that forgives nothing: each answer must be whole, with status 200, or it is an error.
 
 import { connect as connectTcp, type NetConnectOpts, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +11,7 @@ export interface Request {
   readonly body?: Buffer;
   /** The body's Content-Type. */
   readonly type?: string;
-  /** For how long the body is sent, ms. */
+  /** How long the sending of the body takes, ms. */
   readonly slowly?: number;
   /** false: the server is asked to close the connection. */
   readonly keepAlive?: boolean;
@@ -30,16 +29,16 @@ interface Pending {
 }
 
 export class Http1Connection {
-  /** It can't be asked any more. That is no failure as long as no request is under way. */
+  /** The connection takes no more requests. That isn't a failure as long as no request is under way. */
   closed = false;
-  /** Its port on this side, once it is there. */
+  /** The connection's port on this side, once it is known. */
   port: number | undefined;
   private readonly socket: Socket;
   private text = "";
-  /** What was asked and is not answered, in its order. */
+  /** The requests that are not answered yet, in their order. */
   private readonly pending: Pending[] = [];
 
-  /** @param patience how long nothing may come for, ms */
+  /** @param patience how long the server may be silent, ms */
   constructor(target: NetConnectOpts, tls = false, patience = Number.POSITIVE_INFINITY) {
     this.socket = tls ? connectTls({ ...target, rejectUnauthorized: false }) : connectTcp(target);
     this.socket.on("connect", () => (this.port = this.socket.localPort));
@@ -52,7 +51,7 @@ export class Http1Connection {
     }
   }
 
-  /** May be called before the answer to the one before has come: it is pipelined then. */
+  /** Sends a request, which is pipelined if the one before isn't answered yet. */
   request({ path = "/", body, type, slowly = 0, keepAlive = true }: Request = {}): Promise<Answer> {
     const head = [
       `${body ? "POST" : "GET"} ${path} HTTP/1.1`,
@@ -66,7 +65,7 @@ export class Http1Connection {
     return new Promise((resolve, reject) => this.pending.push({ resolve, reject }));
   }
 
-  /** A request whose head is cut in two, for that many ms. */
+  /** Sends a request whose head is cut in two, with that many ms in between. */
   async requestInPieces(milliseconds: number): Promise<Answer> {
     this.socket.write("GET / HTTP/1.1\r\nHo");
     await sleep(milliseconds);
@@ -101,7 +100,7 @@ export class Http1Connection {
         if (!parsed) return;
         this.text = this.text.slice(parsed.length);
         this.pending.shift()!.resolve(parsed.answer);
-        // Whoever asks once more after that is to blame itself.
+        // A client that asks once more after that is to blame itself.
         if (parsed.answer.closes) this.fail("closed");
       }
     } catch (error) {
@@ -120,7 +119,7 @@ export class Http1Connection {
 /**
  * @param isLast nothing may follow it
  * @returns null while more is to come
- * @throws when it is no answer with status 200 and an end that can be known
+ * @throws when it isn't an answer with status 200 and an end that can be known
  */
 function parse(text: string, isLast: boolean): { answer: Answer; length: number } | null {
   const end = text.indexOf("\r\n\r\n");

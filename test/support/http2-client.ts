@@ -1,4 +1,4 @@
-// The same as http1-client.ts, for a session of HTTP/2: one stream a request.
+// Does what http1-client.ts does, for a session of HTTP/2: one stream a request.
 
 import { type ClientHttp2Session, connect } from "node:http2";
 import type { TcpNetConnectOpts } from "node:net";
@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer, Request } from "./http1-client.js";
 
 export class Http2Connection {
-  /** Its port on this side, once it is there. */
+  /** The session's port on this side, once it is known. */
   port: number | undefined;
   private readonly session: ClientHttp2Session;
   private problem = "";

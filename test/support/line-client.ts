@@ -26,7 +26,7 @@ export class LineClient {
     return this.lines.next(/(?:)/, from);
   }
 
-  /** As a client that crashed: what it was sent is unread. */
+  /** Ends like a client that crashed: what it was sent is unread. */
   reset(): void {
     this.socket.resetAndDestroy();
     open.delete(this);
@@ -40,12 +40,12 @@ export class LineClient {
 
 const open = new Set<LineClient>();
 
-/** For afterEach. */
+/** For afterEach: no client outlives its test. */
 export function closeClients(): void {
   for (const client of open) client.close();
 }
 
-/** All that a client is told that only connects. */
+/** Returns everything that a client is told that only connects. */
 export async function askOnce(target: NetConnectOpts): Promise<string> {
   let text = "";
   for await (const data of connect(target)) text += data;

@@ -1,6 +1,6 @@
 // Lines that arrive over time, and the promise of the one that matches.
 
-/** Less than jest gives a test (ms), so that what it waits for in vain is told. */
+/** Less than jest gives a test, ms, so that the error tells what a test waits for in vain. */
 const PATIENCE = 25_000;
 
 export class Lines {
@@ -26,7 +26,7 @@ export class Lines {
     this.wake();
   }
 
-  /** The first line from `from` on that matches; rejects when the stream ends without one, or none comes for too long. */
+  /** Resolves with the first line from `from` on that matches; rejects when none comes before the end, or in time. */
   async next(pattern: RegExp, from = 0): Promise<string> {
     let late = false;
     const timer = setTimeout(() => {

@@ -4,9 +4,9 @@ import { execFileSync } from "node:child_process";
 import { ROOT } from "./supervisor.js";
 
 /**
- * Each line that the script writes; the project is at $PROJECT.
+ * Returns each line that the script writes; the project is at $PROJECT.
  *
- * @throws {Error} when it fails
+ * @throws {Error} when the script fails
  */
 export function onMachine(script: string): string[] {
   const command = ["bash", "-euc", `PROJECT=${ROOT.replace(/\/$/, "")}\n${script}`];

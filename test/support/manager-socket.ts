@@ -6,17 +6,17 @@ import { removeSocketFile } from "../../src/sockets/remove.js";
 import { Lines } from "./lines.js";
 
 export interface Received {
-  /** The pid that sent it. */
+  /** The pid that sent the message. */
   readonly pid: number;
-  /** Its assignments. */
+  /** The message's assignments. */
   readonly assignments: readonly string[];
-  /** How many descriptors came with it. */
+  /** How many descriptors came with the message. */
   readonly fds: number;
 }
 
 export class ManagerSocket {
   readonly received: Received[] = [];
-  /** The same, for waiting: the assignments of a message with "|" between them. */
+  /** The same messages, to wait for: each has "|" between its assignments. */
   readonly lines = new Lines();
   private readonly fd: number;
   private stopReading: (() => void) | undefined;
@@ -72,7 +72,7 @@ export class ManagerSocket {
 
 const open = new Set<ManagerSocket>();
 
-/** For afterEach. */
+/** For afterEach: no socket outlives its test. */
 export function closeManagerSockets(): void {
   for (const socket of open) socket.close();
 }

@@ -1,4 +1,4 @@
-/** Of at least one value; between the two in the middle where their number is even. */
+/** Returns the median of at least one value: between the two in the middle where their number is even. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);

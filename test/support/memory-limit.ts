@@ -1,5 +1,5 @@
-// A limit of memory for a process that runs, with the kernel's OOM killer behind it: by whichever version of cgroups has
-// the memory controller here.
+// Limits the memory of a process that runs, with the kernel's OOM killer behind it, by whichever version of cgroups has the
+// memory controller here.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { eventually } from "./eventually.js";
 import { temporaryDirectory } from "./supervisor.js";
 
 export interface MemoryLimit {
-  /** How many processes the OOM killer took, of those that it holds for. */
+  /** How many of the limited processes the OOM killer took. */
   kills(): number;
 }
 
@@ -29,11 +29,11 @@ export async function removeMemoryLimits(): Promise<void> {
 function limitCgroup(cgroup: string, bytes: number): MemoryLimit {
   writeFileSync(`${cgroup}/memory.swap.max`, "0");
   writeFileSync(`${cgroup}/memory.max`, String(bytes));
-  // The one above counts those below, and stays when they go.
+  // The cgroup above counts the kills below it, and stays when those cgroups go.
   return { kills: () => readKills(`${dirname(cgroup)}/memory.events`) };
 }
 
-/** cgroup v1: a hierarchy of its own, which systemd doesn't use. */
+/** Limits by cgroup v1, with a hierarchy of its own, which systemd doesn't use. */
 function limitByItself(pid: number, bytes: number): MemoryLimit | undefined {
   const { path: mount, remove } = temporaryDirectory();
   if (spawnSync("mount", ["-t", "cgroup", "-o", "memory", "cgroup", mount]).status !== 0) {

@@ -1,4 +1,4 @@
-// What the tests of the addon share: starting and collecting children, and looking at what this process holds.
+// The tests of the addon share this: it starts and collects children, and looks at what this process holds.
 
 import { spawn as spawnNode } from "node:child_process";
 import { closeSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
@@ -25,7 +25,7 @@ export function spawn(options: Partial<SpawnOptions> & { argv: readonly string[]
   });
 }
 
-/** How the child ended. It is collected then, and its pidfd closed. */
+/** Resolves with how the child ended. Then the child is collected, and its pidfd closed. */
 export async function ended({ pidfd }: { pidfd: number }): Promise<ExitStatus> {
   await readable(pidfd);
   const end = native.reap(pidfd);
@@ -33,7 +33,7 @@ export async function ended({ pidfd }: { pidfd: number }): Promise<ExitStatus> {
   return end!;
 }
 
-/** Resolves when the descriptor can be read, or written; with what the callback was told. */
+/** Resolves, with what the callback was told, when the descriptor can be read, or written. */
 export function readable(fd: number, writable = false): Promise<number> {
   return new Promise(resolve => {
     const stop = native.watch(fd, writable, status => {
@@ -43,7 +43,7 @@ export function readable(fd: number, writable = false): Promise<number> {
   });
 }
 
-/** What a function throws, as plain data: the addon's errors are not of the realm that jest gives to tests. */
+/** Returns what a function throws as plain data: the addon's errors are not of the realm that jest gives to tests. */
 export function thrown(call: () => unknown): Partial<NativeError> {
   try {
     call();
@@ -72,7 +72,7 @@ function openFds(): string[] {
     try {
       return [`${fd} ${readlinkSync(`/proc/self/fd/${fd}`)}`];
     } catch {
-      return []; // the one that listed them
+      return []; // This descriptor listed the others.
     }
   });
 }
@@ -87,7 +87,7 @@ export function childPids(): number[] {
   return readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
 }
 
-/** For programs of runNode: `leaveFds(count)`, to be called once, leaves them that many descriptors, in a row. */
+/** Gives programs of runNode `leaveFds(count)`: called once, it leaves them that many descriptors, in a row. */
 export const LEAVE_FDS = `
   import { execFileSync } from "node:child_process";
   import { closeSync, openSync } from "node:fs";

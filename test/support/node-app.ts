@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { ROOT } from "./supervisor.js";
 import { TestProcess } from "./test-process.js";
 
-/** What each program begins with. */
+/** Each program begins with this. */
 const PRELUDE = `
 import http from "node:http";
 import http2 from "node:http2";
@@ -20,7 +20,7 @@ export class NodeApp extends TestProcess {
     running.add(this);
   }
 
-  /** Of the line "port N". */
+  /** Resolves with the port that the line "port N" names. */
   async port(): Promise<number> {
     return Number((await this.output.next(/^port \d+$/)).slice("port ".length));
   }
@@ -28,14 +28,14 @@ export class NodeApp extends TestProcess {
 
 const running = new Set<NodeApp>();
 
-/** For afterEach. */
+/** For afterEach: no app outlives its test. */
 export async function killApps(): Promise<void> {
   for (const app of running) app.signal("SIGKILL");
   await Promise.all([...running].map(app => app.ended));
   running.clear();
 }
 
-/** A connection that says what it gets, and when it is closed. */
+/** A connection that tells what it gets, and when it is closed. */
 export class RawClient {
   text = "";
   readonly closed: Promise<void>;

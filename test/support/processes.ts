@@ -1,10 +1,10 @@
-// Looking at other processes, and limiting them.
+// Looks at other processes, and limits them.
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { eventually } from "./eventually.js";
 
-/** One letter, as in proc_pid_stat(5); "" when there is no such process. */
+/** Returns one letter, as in proc_pid_stat(5); "" when there is no such process. */
 export function processState(pid: number): string {
   try {
     return /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))![1]!;
@@ -13,7 +13,7 @@ export function processState(pid: number): string {
   }
 }
 
-/** Neither gone nor a zombie. */
+/** Whether the process is neither gone nor a zombie. */
 export function isAlive(pid: number): boolean {
   return !["", "Z", "X"].includes(processState(pid));
 }
@@ -25,7 +25,7 @@ export function killAllWith(assignment: string): void {
       const environment = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
       if (environment.includes(assignment)) process.kill(Number(pid), "SIGKILL");
     } catch {
-      // It is gone, or another user's.
+      // The process is gone, or another user's.
     }
   }
 }
@@ -36,7 +36,7 @@ export function fdKinds(pid: number): string[] {
     try {
       return [readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/\[\d+\]$/, "")];
     } catch {
-      return []; // closed meanwhile
+      return []; // It was closed meanwhile.
     }
   });
   return kinds.sort();
@@ -54,30 +54,30 @@ export async function idle(pid: number): Promise<void> {
   });
 }
 
-/** In kB, when the process waits. */
+/** Resolves with the private memory in kB, when the process waits. */
 export async function privateMemory(pid: number): Promise<number> {
   await idle(pid);
   return privateKilobytes(pid);
 }
 
-/** What a process has of memory that no other has, kB. */
+/** Returns how much memory a process has that no other has, kB. */
 export function privateKilobytes(pid: number): number {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   return [...rollup.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, [, kilobytes]) => sum + Number(kilobytes), 0);
 }
 
-/** The numbers that its next descriptors will have. */
+/** Returns the numbers that a process's next descriptors will have. */
 export function nextFds(pid: number): number[] {
   const taken = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
   return Array.from({ length: taken.size + 2 }, (_, number) => number).filter(number => !taken.has(number));
 }
 
-/** Its address space, bytes. */
+/** Returns the size of a process's address space, bytes. */
 export function virtualMemory(pid: number): number {
   return Number(/^VmSize:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
 }
 
-/** Sets a soft limit of a running process, as its user, and returns what sets it back. */
+/** Sets a soft limit of a running process, as its user, and returns a function that sets it back. */
 export function limit(pid: number, resource: "nofile" | "nproc" | "as", value: number, uid = 0): () => void {
   const prlimit = (...args: string[]) =>
     execFileSync("prlimit", ["--pid", String(pid), ...args], { uid, gid: uid, encoding: "utf8" });

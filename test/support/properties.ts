@@ -1,4 +1,4 @@
-// A unit's properties as they change: systemd's own events, over D-Bus.
+// Follows a unit's properties as they change, by systemd's own events, over D-Bus.
 
 import { Message, sessionBus, type Variant } from "dbus-next";
 import { Lines } from "./lines.js";

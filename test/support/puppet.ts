@@ -8,20 +8,20 @@ import { type App, installApp, type TestUnit } from "./unit.js";
 export class Puppet {
   readonly unit: TestUnit;
 
-  /** @param arguments_ of the app; "--silent": it doesn't become ready by itself */
+  /** @param arguments_ those of the app; with "--silent" it doesn't become ready by itself */
   constructor(app: Omit<App, "command">, ...arguments_: readonly string[]) {
     const command = (directory: string) => ["/usr/bin/python3", `${APPS}puppet.py`, directory, ...arguments_].join(" ");
     this.unit = installApp({ ...app, command });
   }
 
-  /** Resolves when it has done it. */
+  /** Tells the app what to do, and resolves when it has done that. */
   async run(command: string, generation = 1): Promise<void> {
     const from = this.unit.log.count;
     await this.begin(command, generation);
     await this.unit.log.next(new RegExp(`^${generation}> done: `), from);
   }
 
-  /** Says what to do next, and waits for nothing but that it listens. */
+  /** Tells the app what to do next, once it listens, and waits for nothing else. */
   async begin(command: string, generation = 1): Promise<void> {
     await this.waits(generation);
     const fd = native.connectUnix(SOCK_DGRAM, `${this.unit.directory}/puppet-${generation}`);
@@ -29,13 +29,13 @@ export class Puppet {
     closeSync(fd);
   }
 
-  /** Its pid, once it is there. */
+  /** Resolves with the app's pid, once it listens. */
   async waits(generation: number): Promise<number> {
     const line = await this.unit.log.next(new RegExp(`^${generation}> waits \\d+$`));
     return Number(/\d+$/.exec(line)![0]);
   }
 
-  /** Sends a message, by itself, with a descriptor of some kind. Resolves when the supervisor has taken it. */
+  /** Has the app send a message, with a descriptor of some kind. Resolves when the supervisor has taken it. */
   async send(text: string, kind?: string, generation = 1): Promise<void> {
     const escaped = text.replaceAll("\n", "\\n").replaceAll("\t", "\\t");
     await this.run(`send ${escaped}${kind ? ` with ${kind}` : ""}`, generation);
@@ -46,7 +46,7 @@ export class Puppet {
     await this.run(`sh systemd-notify ${args.map(arg => `'${arg}'`).join(" ")}`);
   }
 
-  /** What it was passed, a line each, and its $FDSTORE. */
+  /** Returns what the app was passed, a line each, and its $FDSTORE. */
   async describe(generation: number): Promise<string[]> {
     const from = this.unit.log.count;
     await this.run("describe", generation);
@@ -57,7 +57,7 @@ export class Puppet {
   }
 }
 
-/** Begins a reload, with a candidate that waits for what it is told to do. */
+/** Begins a reload, with a candidate that waits to be told what to do. */
 export async function beginReload(app: Omit<App, "command">) {
   const puppet = new Puppet(app, "--silent");
   const started = puppet.unit.start();

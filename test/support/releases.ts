@@ -1,4 +1,4 @@
-// What units/hello.service serves: releases of the example app below /srv/hello, of which `current` is one.
+// units/hello.service serves these: releases of the example app below /srv/hello, of which `current` is one.
 
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { EXAMPLE_APP } from "./supervisor.js";

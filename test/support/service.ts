@@ -1,4 +1,4 @@
-// A service whose program deployments replace, its socket, and its supervisor: what the tests of faults work on.
+// The tests of faults work on this: a service whose program deployments replace, its socket, and its supervisor.
 
 import { chmodSync, chownSync, copyFileSync, cpSync, mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { expect } from "@jest/globals";
@@ -16,17 +16,17 @@ export interface ServiceOptions {
   command?: readonly string[];
   env?: NodeJS.ProcessEnv;
   cwd?: string;
-  /** Whom the supervisor runs as. */
+  /** The user that the supervisor runs as. */
   uid?: number;
   /** Runs a copy of the command, which any user can read, and which finds no sd-notify package beside itself. */
   copied?: boolean;
 }
 
 export class TestService {
-  /** Its directory: for its program, its runtime directory, and what the test puts there. */
+  /** The service's directory, for its program, its runtime directory, and what the test puts there. */
   readonly path: string;
   readonly program: string;
-  /** The socket that it serves. */
+  /** The path of the socket that the service serves. */
   readonly address: string;
   private startedSupervisor: TestSupervisor | undefined;
   private readonly removeDirectory: () => void;
@@ -92,7 +92,7 @@ export class TestService {
     writeFileSync(`${this.path}/${file}`, text);
   }
 
-  /** What a new client is answered. */
+  /** Resolves with what a new client is answered. */
   ask(): Promise<string> {
     return askOnce({ path: this.address });
   }
@@ -112,7 +112,7 @@ export class TestService {
     return `${this.path}/run/zerodown-${this.supervisor.pid}`;
   }
 
-  /** Where that generation notifies the supervisor. */
+  /** The path of the socket by which that generation notifies the supervisor. */
   notifySocket(generation: number): string {
     return `${this.runtimeDirectory}/notify-${generation}`;
   }
@@ -148,7 +148,7 @@ export class TestService {
     await this.expectOnly(generation, "good");
   }
 
-  /** Ends all of it, whatever state it is in, and what should be gone already, too. */
+  /** Ends the whole service, whatever state it is in, and what should be gone already, too. */
   async end(): Promise<void> {
     killAllWith(`RUNTIME_DIRECTORY=${this.path}/run`);
     await this.startedSupervisor?.ended;

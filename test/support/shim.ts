@@ -1,29 +1,29 @@
-// Faults of a whole machine, for one program and its children: test/apps/shim.c.
+// Makes faults of a whole machine, for one program and its children, by test/apps/shim.c.
 
 import { closeSync, openSync, writeSync } from "node:fs";
 import { ROOT } from "./supervisor.js";
 
 export class Shim {
-  /** Of the program. */
+  /** The variables that the program needs for it. */
   readonly environment: NodeJS.ProcessEnv;
   private readonly numbers = new BigInt64Array(2);
 
   private readonly fd: number;
 
-  /** @param file where it keeps its state */
+  /** @param file where the shim keeps its state */
   constructor(file: string) {
     this.environment = { LD_PRELOAD: `${ROOT}build/test/apps/shim.so`, SHIM: file };
     this.fd = openSync(file, "w");
     this.write();
   }
 
-  /** The wall clock shows so many seconds more than it does. */
+  /** From now on the wall clock is so many seconds ahead. */
   stepClock(seconds: number): void {
     this.numbers[0] = BigInt(seconds);
     this.write();
   }
 
-  /** From now on there are no sockets to be had. */
+  /** From now on socket(2) fails. */
   failSockets(errno: number): void {
     this.numbers[1] = BigInt(errno);
     this.write();

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Lines } from "./lines.js";
 import { type Ended, TestProcess } from "./test-process.js";
 
-/** From build/test/support/. */
+/** The project, from build/test/support/. */
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 export const ZERODOWN = `${ROOT}dist/zerodown.cjs`;
 /** The programs that tests run as children. */
@@ -61,7 +61,7 @@ export class TestSupervisor extends TestProcess {
     return this.ended;
   }
 
-  /** With all of its generations: what ignores the signal that a dead supervisor leaves must not outlive the test. */
+  /** Kills all its generations, too: one that ignores the signal that a dead supervisor leaves must not outlive the test. */
   async kill(): Promise<void> {
     const children = existsSync(`/proc/${this.pid}`) ? this.children() : [];
     this.signal("SIGKILL");

@@ -1,4 +1,4 @@
-// A program that a test starts, and awaits the lines of.
+// A program that a test starts, and whose lines it awaits.
 
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { Lines } from "./lines.js";

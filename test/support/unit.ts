@@ -1,4 +1,4 @@
-// Runs the units of units/ as an operator would: installed, with drop-ins for what is one's own, by systemctl.
+// Runs the units of units/ as an operator would: installed, with drop-ins for an app's own settings, by systemctl.
 
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -35,15 +35,15 @@ export interface App extends DropIns {
 export class TestUnit {
   readonly service: string;
   readonly socket: string;
-  /** What it writes to stdout and stderr, over all its starts. */
+  /** What the service writes to stdout and stderr, over all its starts. */
   readonly log: Lines;
-  /** For files of the test; it goes with the unit. */
+  /** A directory for files of the test; it goes with the unit. */
   readonly directory: string;
   private readonly closers: (() => void)[] = [];
 
   /**
    * @param name without suffix
-   * @param template what of units/ it is made from, without suffix
+   * @param template the unit of units/ that it is made from, without suffix
    */
   constructor(
     readonly name: string,
@@ -78,7 +78,7 @@ export class TestUnit {
     this.closers.push(() => rmSync(path));
   }
 
-  /** Runs systemctl, whatever comes of it; status -1: it took longer than jest gives a test. */
+  /** Runs systemctl, whatever comes of it; status -1 says that it took longer than jest gives a test. */
   async systemctl(...args: string[]): Promise<Result> {
     return new Promise(resolve =>
       execFile("systemctl", ["--user", ...args], { timeout: 25_000 }, (error, stdout, stderr) =>
@@ -96,7 +96,7 @@ export class TestUnit {
     }
   }
 
-  /** Opens its sockets: the first connection starts the service. */
+  /** Opens the unit's sockets: the first connection starts the service. */
   async listen(): Promise<void> {
     await this.must("daemon-reload");
     await this.must("start", this.socket);
@@ -137,7 +137,7 @@ export class TestUnit {
     return Number(/pid (\d+)/.exec(line)![1]);
   }
 
-  /** Stops it and leaves nothing of it. */
+  /** Stops the unit and leaves nothing of it. */
   async remove(): Promise<void> {
     units.delete(this);
     await this.systemctl("stop", this.socket, this.service);
@@ -146,7 +146,7 @@ export class TestUnit {
   }
 }
 
-/** An app by the template unit, its instance named at random. */
+/** Installs an app by the template unit, its instance named at random. */
 export function installApp({ command, options = "", ...dropIns }: App): TestUnit {
   const instance = `test${randomBytes(4).toString("hex")}`;
   const unit = new TestUnit(`zerodown@${instance}`, "zerodown@", dropIns);
@@ -162,7 +162,7 @@ export async function removeUnits(): Promise<void> {
   await Promise.all([...units].map(unit => unit.remove()));
 }
 
-/** In one go, because another test may be about to read it; for that reason it stays, too. */
+/** Installs a file in one go, because another test may be about to read it; for that reason it stays, too. */
 function installAsItIs(file: string): void {
   mkdirSync(UNIT_FILES, { recursive: true });
   const copy = `${UNIT_FILES}/.${file}-${randomBytes(4).toString("hex")}`;

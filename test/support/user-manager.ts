@@ -1,4 +1,4 @@
-// The sandbox's own `systemd --user`: installing units there for a test, and what systemctl says.
+// Installs units for a test in the sandbox's own `systemd --user`, and asks systemctl.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -26,7 +26,7 @@ export function zerodown(...args: string[]): Output {
   return command(ZERODOWN, ...args);
 }
 
-/** The value of one property of a unit, as systemctl shows it. */
+/** Returns the value of one property of a unit, as systemctl shows it. */
 export function property(unit: string, name: string): string {
   return systemctl("show", unit, `--property=${name}`, "--value").stdout.trim();
 }

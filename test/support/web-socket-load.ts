@@ -1,10 +1,10 @@
-// WebSocket clients that send a message, wait for its answer, and connect anew only when the server said that it restarts.
+// WebSocket clients that send a message, wait for its answer, and connect again only when the server said that it restarts.
 
 import { createRequire } from "node:module";
 import { Answers } from "./answers.js";
 import { ROOT } from "./supervisor.js";
 
-/** What is used of the client of `ws`, which the tests of frameworks install; Node 20 has none. */
+/** The part that is used of the client of `ws`, which the tests of frameworks install; Node 20 has none. */
 interface WebSocket {
   on(event: "open", listener: () => void): this;
   on(event: "message", listener: (message: Buffer) => void): this;
@@ -18,7 +18,7 @@ interface WebSocket {
 const RESTART = 1012;
 
 export class WebSocketLoad {
-  /** Why each connection failed that did. */
+  /** Why each failed connection failed. */
   readonly failures: string[] = [];
   /** How often the server said that it restarts. */
   restarts = 0;
@@ -38,7 +38,7 @@ export class WebSocketLoad {
     this.clients = Array.from({ length: clients }, () => this.run());
   }
 
-  /** Resolves when that many more answers have come that match. */
+  /** Resolves when that many more matching answers have come. */
   async answers(count: number, pattern: RegExp): Promise<void> {
     return this.got.wait(count, pattern);
   }

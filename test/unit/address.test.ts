@@ -81,7 +81,7 @@ describe("parseListen", () => {
     expect(parseListen("seqpacket", "@a").type).toBe("seqpacket");
   });
 
-  test.each(["", "a:b", "a\tb", "a\u007f", "caf\u00e9", "n".repeat(256)])("%j is no name", name => {
+  test.each(["", "a:b", "a\tb", "a\u007f", "caf\u00e9", "n".repeat(256)])("%j isn't a name", name => {
     expect(() => parseListen("stream", `${name}=8080`)).toThrow(
       new RangeError(`"${name}" is no name for a socket (1 to 255 ASCII characters, no ":" and no control characters)`),
     );

@@ -1,4 +1,4 @@
-// What a client command can't do: one line on stderr, and an exit status of its own for each cause.
+// A client command that fails writes one line on stderr, and has an exit status of its own for each cause.
 
 import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
@@ -21,7 +21,7 @@ afterEach(async () => {
 let count = 0;
 const newPath = () => `${directory.path}/${++count}`;
 
-/** A control socket behind which somebody answers each call with that. */
+/** Opens a control socket that answers each call with this reply. */
 async function answering(reply: string): Promise<string> {
   const path = newPath();
   const server = createServer(client => client.on("error", () => {}).on("data", () => client.write(reply)));
@@ -30,7 +30,7 @@ async function answering(reply: string): Promise<string> {
   return path;
 }
 
-/** Generation 1 serves. */
+/** Starts a supervisor; resolves when generation 1 serves. */
 async function startSupervisor(options: ConstructorParameters<typeof TestSupervisor>[1] = {}): Promise<TestSupervisor> {
   const supervisor = new TestSupervisor(["--ready", "exec", "--", "sleep", "infinity"], options);
   await supervisor.serving(1);
@@ -55,7 +55,7 @@ test("--help says how it is used", async () => {
   expect(stdout).toMatch(/^Usage: zerodown status /);
 });
 
-/** Only generation 1 becomes ready. */
+/** With this app only generation 1 becomes ready. */
 const START_ONCE = "[ $ZERODOWN_GENERATION != 1 ] || echo >&$ZERODOWN_READY_FD; exec sleep infinity";
 
 test("a path where no control socket is", async () => {
@@ -70,7 +70,7 @@ test("a control socket that a killed supervisor left behind", async () => {
   expectError(await zerodown(["status", "--control", path]), 69, /no supervisor behind .*ECONNREFUSED/);
 });
 
-test("a file that is no socket", async () => {
+test("a file that isn't a socket", async () => {
   const path = newPath();
   writeFileSync(path, "");
   expectError(await zerodown(["status", "--control", path]), 69, /no supervisor behind /);
@@ -85,7 +85,7 @@ test("a process that isn't ours", async () => {
 });
 
 test.each([
-  ["an object that is no status", '{"parameters":{"pid":"1"}}\0', 76, /what answered is no supervisor/],
+  ["an object that isn't a status", '{"parameters":{"pid":"1"}}\0', 76, /what answered is no supervisor/],
   ["an error of its own", '{"error":"com.example.No"}\0', 76, /refused: com\.example\.No/],
   ["an error in our name", '{"error":"tech.fornaxian.zerodown.NoCandidate"}\0', 76, /refused: .*NoCandidate/],
   ["no JSON", "HTTP/1.1 400 Bad Request\0", 69, /reply broke off/],

@@ -1,4 +1,4 @@
-// The control socket's server on its own, with methods of the test.
+// The control socket's server is on its own here, with methods of the test.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { callSupervisor } from "../../src/control/client.js";
@@ -42,7 +42,7 @@ test.each<[string, Methods]>([
   ["methods that can't be loaded", () => Promise.reject(new Error("unforeseen"))],
 ])("%s: it is told, and the client is cut off, each time", async (_, methods) => {
   listen(methods);
-  // More than there are places for.
+  // These are more clients than there are places for.
   for (let count = 0; count < 20; count++) {
     const from = problems.count;
     await expect(call("Fails")).rejects.toThrow("the supervisor ");

@@ -82,7 +82,7 @@ test.each([
   expect(connections).toBe(count);
 });
 
-/** What is recorded of a kept connection until that many answers have come. */
+/** Returns the samples of one kept connection until that many answers have come. */
 async function record(address: AddressInfo, answers: number, options: Partial<LoadOptions>): Promise<Sample[]> {
   const samples: Sample[] = [];
   const load = new HttpLoad(
@@ -115,7 +115,7 @@ test("requests that fall due while a server stalls count from then", async () =>
   const stall = (socket: Socket) => setTimeout(() => socket.write(ANSWER), 200);
   const [stalled, ...late] = await record(await serve(stall), 4, { every: 50 });
   expect(late.map(({ start }) => Math.round(start - stalled!.start))).toEqual([50, 100, 150]);
-  // The stall was over when they were sent.
+  // The server answered these requests after the stall, and the time in between counts.
   for (const { start, duration } of late) expect(start + duration).toBeGreaterThan(stalled!.start + stalled!.duration);
 });
 
@@ -123,7 +123,7 @@ test("a connection that stays silent for longer than the client's patience is a 
   const [silent, next] = await record(await serve(() => {}), 1, { patience: 50, every: 10 });
   expect(silent).toMatchObject({ body: undefined });
   expect(silent!.duration).toBeGreaterThanOrEqual(49);
-  // Nobody waited for an answer any more, so nothing was due.
+  // The client waited for no answer any more, so its next request was not overdue.
   expect(next!.start).toBeGreaterThan(silent!.start + silent!.duration);
 });
 

@@ -9,17 +9,17 @@ const directory = temporaryDirectory();
 afterAll(directory.remove);
 afterEach(killApps);
 
-/** As a supervisor's child has it. */
+/** A supervisor's child has this environment. */
 const CHILD = { ZERODOWN_GENERATION: "1" };
 
-/** The error that ends a program. */
+/** Returns the error that ends a program. */
 async function failure(program: string, env?: NodeJS.ProcessEnv): Promise<string | undefined> {
   const app = new NodeApp(program, env);
   expect(await app.ended).toEqual({ status: 1, signal: null });
   return app.errors.matching(/^\w*Error(?: \[\w+\])?: /)[0];
 }
 
-/** What a program prints that ends well. */
+/** Returns what a program prints, which must end well. */
 async function printed(program: string, env?: NodeJS.ProcessEnv): Promise<string[]> {
   const app = new NodeApp(program, env);
   const end = await app.ended;
@@ -58,7 +58,7 @@ describe("init() refuses", () => {
       "{ listen: ['localhost'] }",
       'RangeError: listen: "localhost" is no address (8080, 127.0.0.1:8080, [::1]:8080, /run/a.sock, @name)',
     ],
-    ["{ logger: console }", "TypeError: logger: it is no function"],
+    ["{ logger: console }", "TypeError: logger: it isn't a function"],
     [
       "{ startTimeout: 5 }",
       'TypeError: init(): there is no option "startTimeout", but startupTimeout, stopTimeout, settle, reloadSignals, stopSignals, passthroughSignals, listen, extraFds, extraVariables, logger',
@@ -137,10 +137,10 @@ describe("restart() without a supervisor", () => {
   });
 
   test("that is still there says so", async () => {
-    // The pid of no process: beyond what pid_max can be.
+    // No process can have this pid: it is beyond what pid_max can be.
     const env = { ...CHILD, ZERODOWN_SUPERVISOR_PID: "4194305" };
     expect(await failure("await zerodown.restart();", env)).toBe(
-      "RestartError: the supervisor (pid 4194305) has no control socket, or it is not to be found",
+      "RestartError: the supervisor (pid 4194305) has no control socket, or it can't be found",
     );
   });
 });
@@ -157,9 +157,9 @@ describe("serve() refuses", () => {
       'RangeError: serve(): listen: "app.sock" is no address (8080, 127.0.0.1:8080, [::1]:8080, /run/a.sock, @name)',
     ],
     ["net.createServer(), { socket: 1.5 }", "TypeError: serve(): { socket: 1.5 } is neither a name nor an index"],
-    ["net.createServer(), { idleGrace: -1 }", "RangeError: serve(): { idleGrace: -1 } is no time in ms"],
-    ["net.createServer(), { stopTimeout: '9s' }", "RangeError: serve(): { stopTimeout: 9s } is no time in ms"],
-    ["net.createServer(), { goodbye: 'bye' }", "TypeError: serve(): goodbye is no function"],
+    ["net.createServer(), { idleGrace: -1 }", "RangeError: serve(): { idleGrace: -1 } isn't a time in ms"],
+    ["net.createServer(), { stopTimeout: '9s' }", "RangeError: serve(): { stopTimeout: 9s } isn't a time in ms"],
+    ["net.createServer(), { goodbye: 'bye' }", "TypeError: serve(): goodbye isn't a function"],
     [
       "net.createServer(), { idelGrace: 5 }",
       'TypeError: serve(): there is no option "idelGrace", but socket, listen, ready, idleGrace, stopTimeout, goodbye',
@@ -185,7 +185,7 @@ await serve(net.createServer(), { listen: address.port });`;
 
 describe("onStop()", () => {
   test("refuses what it can't call", async () => {
-    expect(await failure("onStop('later');")).toBe("TypeError: onStop(): it is no function");
+    expect(await failure("onStop('later');")).toBe("TypeError: onStop(): it isn't a function");
   });
 
   test("calls, and waits for what it is promised, and the exit status is 0", async () => {
@@ -249,9 +249,7 @@ console.log("armed");`);
     await app.output.next(/armed/);
     app.signal("SIGTERM");
     expect(await app.ended).toEqual({ status: 1, signal: null });
-    expect(
-      app.errors.matching(/^zerodown: at the stop: 1 of what was to be done is not done after 85000 ms$/),
-    ).toHaveLength(1);
+    expect(app.errors.matching(/^zerodown: at the stop: tasks are not done after 85000 ms: 1$/)).toHaveLength(1);
   });
 
   test("takes any number of listeners to its signal", async () => {
@@ -260,7 +258,7 @@ process.on("warning", ({ message }) => console.log(message));`;
     expect(await printed(program)).toEqual([]);
   });
 
-  test("a second Ctrl-C ends an app that has no supervisor; the signal of one is no hurry", async () => {
+  test("a second Ctrl-C ends an app that has no supervisor; a supervisor's second signal doesn't", async () => {
     const program = (delay: number) => `onStop(() => sleep(${delay})); setInterval(() => {}, 1e6);
 onStop(() => console.log("stopping")); console.log("armed");`;
     const alone = new NodeApp(program(60_000));
@@ -288,7 +286,7 @@ describe("an app without a supervisor", () => {
     app.signal("SIGTERM");
     expect(await app.ended).toEqual({ status: 0, signal: null });
     expect(app.errors.matching(/./)).toEqual([
-      "zerodown: no supervisor started this process: it can't be reloaded. init() as its first call, or `zerodown run -- node …`, changes that",
+      "zerodown: no supervisor started this process, so it can't be reloaded: call init() first, or start it by `zerodown run -- node …`",
     ]);
   });
 
@@ -312,7 +310,7 @@ await serve(net.createServer(), { listen: 0 }); process.exit();`,
     );
     expect(await app.ended).toEqual({ status: 0, signal: null });
     expect(app.output.matching(/./)).toEqual([
-      "notice no socket was passed to this generation, so it bound one, which the next one can't: give zerodown run --listen, or a .socket unit",
+      "notice no socket was passed to this generation, so it bound one, and the next can't: give zerodown run --listen, or a .socket unit",
     ]);
     expect(app.errors.matching(/./)).toEqual([]);
   });

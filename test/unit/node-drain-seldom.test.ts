@@ -31,7 +31,7 @@ async function stop(app: NodeApp): Promise<void> {
   await app.output.next(/^told to stop$/);
 }
 
-/** A client whose connection is not in the backlog any more: it has asked once. */
+/** Connects a client, and asks once, so that its connection is not in the backlog any more. */
 async function accepted(port: number): Promise<RawClient> {
   const client = new RawClient(port);
   await client.get().until(DONE);
@@ -99,7 +99,7 @@ describe("time", () => {
     expect(app.errors.matching(/Warning/)).toEqual([]);
   });
 
-  test("none for idle connections is no time for ever for those that become idle later", async () => {
+  test("a grace of 0 isn't for ever for connections that become idle later", async () => {
     const { app, port } = await serving(
       http('response.write("o"); setTimeout(() => response.end("k"), 300);'),
       "{ idleGrace: 0 }",

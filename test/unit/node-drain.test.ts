@@ -8,7 +8,7 @@ import { killApps, NodeApp, RawClient } from "../support/node-app.js";
 afterEach(killApps);
 
 const END = { status: 0, signal: null };
-/** With a length, or in chunks. */
+/** A whole answer, with a length or in chunks. */
 const WHOLE = /\r\n\r\n(?:2\r\nok\r\n0\r\n\r\n|ok)$/;
 const DONE = /\r\n\r\nok$/;
 
@@ -162,7 +162,7 @@ describe("a request", () => {
     await other.get("/other").until(DONE);
     await stop(app);
     client.get("/1");
-    // That the first one is there, and only that.
+    // When this answer has come, the first request is there, and only that one.
     await other.get("/other").closed;
     client.get("/2").get("/3");
     await client.closed;
@@ -234,7 +234,7 @@ describe("a connection", () => {
     await stop(app);
     const before = performance.now();
     await client.closed;
-    // Closed by Node, at the time that was announced (and its own buffer, of a second).
+    // Node closes it at the time that was announced (plus its own buffer, of a second).
     expect(performance.now() - before).toBeLessThan(2300);
     expect(await app.ended).toEqual(END);
   });
@@ -248,7 +248,7 @@ describe("a connection", () => {
     const client = new RawClient(port);
     await client.get("/block").until(DONE);
     await app.output.next(/^blocks$/);
-    // It comes in time, but the process looks at the clock first.
+    // The request comes in time, but the process looks at the clock first.
     client.text = "";
     await client.get("/in-time").until(DONE);
   });

@@ -1,4 +1,4 @@
-// What init() is told reaches the supervisor that it becomes, and the generations.
+// The options of init() reach the supervisor that it becomes, and the generations.
 
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { afterAll, afterEach, describe, expect, test } from "@jest/globals";

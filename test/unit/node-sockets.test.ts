@@ -8,7 +8,7 @@ afterEach(killApps);
 
 const END = { status: 0, signal: null };
 const [first, second] = [loopback(), loopback()];
-/** "" leaves it without a name. */
+/** Listens on both sockets; "" leaves a socket without a name. */
 const listen = (...names: string[]) => {
   const addresses = [first, second].map(({ host, port }, index) => {
     return `${names[index]}${names[index] && "="}${host}:${port}`;
@@ -17,7 +17,7 @@ const listen = (...names: string[]) => {
 };
 const SAYS = "const says = text => http.createServer((request, response) => response.end(text));";
 
-/** The app fails, before it serves, with that message. */
+/** Returns the error by which the app fails before it serves. */
 async function failure(program: string): Promise<string> {
   const app = new NodeApp(program);
   const { status } = await app.ended;
@@ -126,7 +126,7 @@ const server = says("adopted");
 if (server.${call} !== server) throw new Error("listen() is to return its server");
 const { passed, address } = await served;
 console.log(passed, address.port, address.address);
-// Only the next one is adopted: this is an app's own affair.
+// adopt() takes only the next server: this one is the app's own affair.
 await new Promise(resolve => http.createServer().listen(0, "127.0.0.1", resolve));
 console.log("another");`);
     await app.output.next(/^another$/);
@@ -152,7 +152,7 @@ console.log((await served).passed);`);
 
   test("waits for one server at a time", async () => {
     expect(await failure("adopt(); await adopt();")).toBe(
-      "Error: adopt() was called before, and its server doesn't listen yet: one after the other",
+      "Error: adopt() was called before, and its server doesn't listen yet: wait for that first",
     );
   });
 

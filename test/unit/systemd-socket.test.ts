@@ -1,4 +1,4 @@
-// zerodown/systemd-socket: what was passed to this process, and what a descriptor is.
+// zerodown/systemd-socket tells what was passed to this process, and what a descriptor is.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { closeSync, openSync, rmSync } from "node:fs";
@@ -20,10 +20,10 @@ afterEach(() => {
 
 const null_ = () => keep(openSync("/dev/null", "r"));
 
-/** What a program prints that these descriptors are passed to. */
+/** Passes these descriptors to a program, and returns what it prints. */
 function run(program: string, fds: number[], variables: NodeJS.ProcessEnv): string {
   const prelude = 'import { listenFds, listenFdsWithNames } from "zerodown/systemd-socket";\n';
-  // LISTEN_PID is only known in the process itself.
+  // Only the process itself knows its LISTEN_PID.
   const start = variables.LISTEN_PID === undefined ? [`${APPS}listen-pid.py`] : [];
   const [file, ...args] = [...start, process.execPath, "--input-type=module", "--eval", prelude + program];
   const { stdout, stderr } = spawnSync(file!, args, {

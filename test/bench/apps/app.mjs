@@ -1,7 +1,6 @@
-// The app of the peers: it takes its socket as each of them gives it, and says that it is ready in each one's way.
+// The app of the peers takes its socket as each of them gives it, and says that it is ready in each one's way.
 //
-// DRAIN=close: at the stop signal server.close(), Node's own end of a server.
-// DRAIN=example: what docs/examples/app.mjs does.
+// With DRAIN=close it ends by server.close(), Node's own end of a server; with DRAIN=example as docs/examples/app.mjs does.
 import { execFileSync } from "node:child_process";
 import { createServer } from "node:http";
 import net from "node:net";
@@ -22,7 +21,7 @@ function target() {
 }
 
 server.listen(target(), () => {
-  // pm2's wait_ready.
+  // pm2 waits for this (wait_ready).
   process.send?.("ready");
   if (NOTIFY_SOCKET) execFileSync("systemd-notify", ["--ready"]);
 });

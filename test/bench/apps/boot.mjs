@@ -1,4 +1,4 @@
-// Loaded before the app (node --import): what an app takes to boot, be it to read its code or to connect to a database.
+// Loaded before the app (node --import), this takes the time in which an app reads its code or connects to a database.
 import { setTimeout as sleep } from "node:timers/promises";
 
 await sleep(300);

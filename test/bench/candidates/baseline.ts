@@ -1,4 +1,4 @@
-// The app alone, with no reload at all: what all others are compared with.
+// The app alone, with no reload at all: all others are compared with it.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -22,7 +22,7 @@ export function pm2(drain: Drain): Candidate {
         instances: 1,
         wait_ready: true,
         listen_timeout: 10_000,
-        // Longer than either drain takes.
+        // Either drain takes less.
         kill_timeout: 5000,
         env: { HOST: host, PORT: port, DRAIN: drain },
       };

@@ -1,5 +1,5 @@
-// Server::Starter, the original of passing a socket from process to process. It knows no readiness: the old generation is
-// told to stop when the new one has lived for a second (--interval).
+// Server::Starter, the original of passing a socket from process to process. It knows no readiness: it tells the old
+// generation to stop when the new one has lived for a second (--interval).
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -6,7 +6,7 @@ import { BENCH_APPS, BOOTING, type Candidate, DRAINS, type Drain, run } from "..
 export function systemdRestart(drain: Drain): Candidate {
   return {
     name: `.socket + systemctl restart, ${DRAINS[drain]}`,
-    // Said by test/bench/run, which starts a manager where it can.
+    // test/bench/run says so; it starts a manager where it can.
     missing: () => process.env.NO_SYSTEMD,
     async start({ host, port }) {
       installUnits({

@@ -1,2 +1,2 @@
-// Where node_modules is.
+// The root is where node_modules is.
 export default { turbopack: { root: new URL("..", import.meta.url).pathname } };

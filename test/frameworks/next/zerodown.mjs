@@ -1,5 +1,5 @@
 import { adopt } from "zerodown";
 
-// Else Next ends the process itself, and closes connections that have a request on their way.
+// Otherwise Next ends the process itself, and closes connections that have a request on their way.
 process.env.NEXT_MANUAL_SIG_HANDLE = "true";
 adopt();

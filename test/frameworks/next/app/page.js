@@ -1,4 +1,4 @@
-// Rendered for each request.
+// Next renders this page for each request.
 export const dynamic = "force-dynamic";
 
 export default function Page() {

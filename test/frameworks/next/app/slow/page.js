@@ -8,7 +8,7 @@ async function Late() {
   return <p>{`Hello from generation ${process.env.ZERODOWN_GENERATION}`}</p>;
 }
 
-/** Its beginning is sent at once, the rest later. */
+/** The page's beginning is sent at once, the rest later. */
 export default function Page() {
   return (
     <Suspense fallback={<p>Wait …</p>}>
