@@ -41,21 +41,21 @@ build/.stamp: node_modules/.package-lock.json tsconfig.json $(SOURCES)
 	$(BIN)/tsc -p .
 	touch $@
 
-# `zerodown` is one bundle with all that `run` needs, and begins as a shell script: src/cli/launcher.sh. The
+# `zerodown` is one bundle with all that `run` needs, and begins as a shell script: src/launcher/launcher.sh. The
 # other commands are modules beside it, so that what they load costs only them; and so is what apps import.
 COMMANDS := reload status check unit
 ESBUILD := $(BIN)/esbuild --bundle --platform=node --target=node20 --log-level=warning \
   --define:VERSION='"$(shell node -p 'require("./package.json").version')"'
 
-dist/zerodown.cjs: build/.stamp src/cli/launcher.sh $(VARLINK)
+dist/zerodown.cjs: build/.stamp src/launcher/launcher.sh $(VARLINK)
 	mkdir -p dist build/src/control
 	$(ESBUILD) src/cli/main.ts --format=cjs --outfile=$@ --define:import.meta.url=__filename \
-	  --banner:js="$$(cat src/cli/launcher.sh)" $(COMMANDS:%=--external:./%.js)
+	  --banner:js="$$(cat src/launcher/launcher.sh)" $(COMMANDS:%=--external:./%.js)
 	chmod +x $@
 	rm -f dist/*.js
 	$(ESBUILD) $(COMMANDS:%=src/cli/%.ts) --format=esm --splitting --outdir=dist --external:usocket --external:x11 \
 	  --banner:js='import { createRequire as cr } from "node:module"; const require = cr(import.meta.url);'
-	$(ESBUILD) src/app/index.ts src/app/systemd-socket.ts --format=esm --splitting --outdir=dist
+	$(ESBUILD) src/library/index.ts src/library/systemd-socket.ts --format=esm --splitting --outdir=dist
 	cp $(VARLINK) dist/
 	cp $(VARLINK) build/src/control/
 

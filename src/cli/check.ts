@@ -1,9 +1,9 @@
 // zerodown check: what in a unit will bite, and the drop-in that fixes it.
 
 import { parseArgs } from "node:util";
-import { gatherFacts } from "./check-facts.js";
-import { type Finding, shellWord } from "./check-finding.js";
-import { checkUnit } from "./check-rules.js";
+import { gatherFacts } from "./check/facts.js";
+import { type Finding, shellWord } from "./check/finding.js";
+import { checkUnit } from "./check/rules.js";
 import { CommandError, parseArguments, UsageError } from "./options.js";
 import { EX_NOPERM, EX_UNAVAILABLE, loadUnit, readNamed } from "./target.js";
 import { paint } from "./terminal.js";
@@ -56,7 +56,7 @@ export async function check(args: readonly string[]): Promise<number> {
 }
 
 async function findingsOf(unit: string, scope: "user" | "system") {
-  const { ManagerError } = await import("../systemd/manager.js");
+  const { ManagerError } = await import("../systemd/dbus.js");
   const { manager, properties } = await loadUnit(unit, scope);
   try {
     if (properties.LoadState === "masked") throw new CommandError(`${unit} is masked`, EX_UNAVAILABLE);

@@ -1,8 +1,8 @@
 #!/bin/sh
-// The command `zerodown`: finds the subcommand. The build puts a line of shell above this (see src/cli/launcher.sh).
+// The command `zerodown`: finds the subcommand. The build puts a line of shell above this (see src/launcher/launcher.sh).
 
-import { openStderr } from "../supervisor/stderr.js";
-import { printable } from "../systemd/printable.js";
+import { openStderr } from "../linux/stderr.js";
+import { printable } from "../systemd/formats/printable.js";
 import { isCommandError, UsageError } from "./options.js";
 import { run } from "./run.js";
 

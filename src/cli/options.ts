@@ -1,7 +1,7 @@
 // Reading the values of options. What is wrong with one ends in a UsageError: one line, exit status 64.
 
 import { constants } from "node:os";
-import { parseTimeSpan } from "../systemd/time-span.js";
+import { parseTimeSpan } from "../systemd/formats/time-span.js";
 
 /** Ends the command with one line on stderr and an exit status (sysexits.h). */
 export class CommandError extends Error {

@@ -6,14 +6,14 @@ import { checkReload } from "../control/check-reply.js";
 import type { ReloadFailure, ReloadReport, StatusReport } from "../control/types.js";
 import { VarlinkError } from "../control/varlink.js";
 import { native } from "../native/index.js";
-import type { Scope } from "../systemd/manager.js";
-import { formatTimeSpan } from "../systemd/time-span.js";
+import type { Scope } from "../systemd/dbus.js";
+import { formatTimeSpan } from "../systemd/formats/time-span.js";
 import { askStatus } from "./ask-status.js";
 import { call, noSupervisor, refused } from "./call.js";
-import { addressHint } from "./candidate-hint.js";
-import { candidateOutput } from "./candidate-output.js";
-import { shellWord } from "./check-finding.js";
+import { shellWord } from "./check/finding.js";
 import { CommandError, parseArguments, timeOption } from "./options.js";
+import { addressHint } from "./reload/candidate-hint.js";
+import { candidateOutput } from "./reload/candidate-output.js";
 import {
   EX_NOPERM,
   EX_UNAVAILABLE,
@@ -139,7 +139,7 @@ async function reloadUnit(
   { name, manager }: UnitTarget,
   { path, since, replace, progress, signal }: Request,
 ): Promise<string> {
-  const { ManagerError } = await import("../systemd/manager.js");
+  const { ManagerError } = await import("../systemd/dbus.js");
   const follow = new AbortController();
   const onReport = (report: StatusReport) => progress.show(describe(report));
   // What goes wrong with the view must not hide what comes of the reload.
@@ -212,7 +212,7 @@ async function explain({ reason = "", pid }: Partial<ReloadFailure>, path: strin
  */
 async function endForSystemd(): Promise<void> {
   if (isRunning(Number(process.env.MAINPID))) return;
-  const { Notifier } = await import("../systemd/notify.js");
+  const { Notifier } = await import("../systemd/as-service/notify.js");
   new Notifier(process.env, () => {}).send(["READY=1"]);
 }
 

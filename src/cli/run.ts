@@ -4,26 +4,36 @@ import { resolve } from "node:path";
 import type { Method } from "../control/connection.js";
 import { ControlListener } from "../control/listener.js";
 import { CONTROL_NAME } from "../control/locate.js";
+import { receivedEnvironment, receivedState } from "../launcher/received.js";
+import type { Listen } from "../linux/sockets/address.js";
+import { bindSocket } from "../linux/sockets/bind.js";
+import { describeFd } from "../linux/sockets/describe.js";
+import { SocketFiles } from "../linux/sockets/files.js";
+import { removeSocketFile } from "../linux/sockets/remove.js";
+import { leaveStderrAlone } from "../linux/stderr.js";
 import type { NativeError } from "../native/index.js";
-import type { Listen } from "../sockets/address.js";
-import { bindSocket } from "../sockets/bind.js";
-import { describeFd } from "../sockets/describe.js";
-import { SocketFiles } from "../sockets/files.js";
-import { removeSocketFile } from "../sockets/remove.js";
 import { createLog, type Log } from "../supervisor/log.js";
 import { outside } from "../supervisor/outside.js";
-import { receivedEnvironment, receivedState } from "../supervisor/received.js";
-import { leaveStderrAlone } from "../supervisor/stderr.js";
 import { Supervisor } from "../supervisor/supervisor.js";
-import { UnitCgroup } from "../systemd/cgroup.js";
-import { FdStore } from "../systemd/fd-store.js";
-import { ListenFdsError, listenFds, type PassedFd, refuseConnections, UNNAMED } from "../systemd/listen-fds.js";
-import { Notifier } from "../systemd/notify.js";
-import { createRuntimeDirectory, type RuntimeDirectory, removeRuntimeDirectory } from "../systemd/runtime-directory.js";
-import { watchdogTimeout } from "../systemd/watchdog.js";
-import { asGiven } from "./given.js";
+import { FdStore } from "../systemd/as-manager/fd-store.js";
+import { UnitCgroup } from "../systemd/as-service/cgroup.js";
+import {
+  ListenFdsError,
+  listenFds,
+  type PassedFd,
+  refuseConnections,
+  UNNAMED,
+} from "../systemd/as-service/listen-fds.js";
+import { Notifier } from "../systemd/as-service/notify.js";
+import {
+  createRuntimeDirectory,
+  type RuntimeDirectory,
+  removeRuntimeDirectory,
+} from "../systemd/as-service/runtime-directory.js";
+import { watchdogTimeout } from "../systemd/as-service/watchdog.js";
 import { CommandError, UsageError } from "./options.js";
-import { parseRunOptions, RUN_HELP, type RunOptions } from "./run-options.js";
+import { asGiven } from "./run/given.js";
+import { parseRunOptions, RUN_HELP, type RunOptions } from "./run/options.js";
 
 // sysexits.h
 const EX_OSERR = 71;

@@ -12,7 +12,7 @@ export function findProgram(name: string, path: string, isHidden: (path: string)
   return candidates.find(candidate => isProgram(candidate) && !isHidden(candidate));
 }
 
-/** Whether the launcher of `zerodown` finds a Node: src/cli/launcher.sh. */
+/** Whether the launcher of `zerodown` finds a Node: src/launcher/launcher.sh. */
 export function findsNode(zerodown: string, path: string, isHidden?: (path: string) => boolean): boolean {
   const far = realPath(zerodown).replace(/\/lib\/node_modules\/.*/, "/bin/node");
   return [`${dirname(zerodown)}/node`, "node", ...(far.endsWith("/bin/node") ? [far] : [])].some(

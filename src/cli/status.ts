@@ -3,9 +3,9 @@
 import { parseArgs } from "node:util";
 import { askStatus } from "./ask-status.js";
 import { parseArguments } from "./options.js";
-import { gatherFacts, type StatusFacts, stoppedFacts, unitFacts } from "./status-facts.js";
-import { formatStatus } from "./status-text.js";
-import { watchStatus } from "./status-watch.js";
+import { gatherFacts, type StatusFacts, stoppedFacts, unitFacts } from "./status/facts.js";
+import { formatStatus } from "./status/text.js";
+import { watchStatus } from "./status/watch.js";
 import { findTarget, loadUnit, readNamed, TARGET_OPTIONS, type Target, type UnitTarget, unitTarget } from "./target.js";
 import { paint, Screen, width } from "./terminal.js";
 

@@ -2,7 +2,7 @@
 
 import { accessSync, constants, readFileSync } from "node:fs";
 import { locateControl } from "../control/locate.js";
-import type { Manager, Scope, UnitProperties } from "../systemd/manager.js";
+import type { Manager, Scope, UnitProperties } from "../systemd/dbus.js";
 import { CommandError, UsageError } from "./options.js";
 
 // sysexits.h
@@ -97,7 +97,7 @@ export function unitTarget(unit: UnitTarget): Target {
 /** @throws {CommandError} when there is no bus, no permission or no such unit */
 export async function loadUnit(name: string, scope: Scope): Promise<UnitTarget> {
   // The D-Bus library is large: only what is about a unit pays for it.
-  const { Manager } = await import("../systemd/manager.js");
+  const { Manager } = await import("../systemd/dbus.js");
   let manager: Manager | undefined;
   try {
     manager = await Manager.connect(scope);
@@ -114,7 +114,7 @@ export async function loadUnit(name: string, scope: Scope): Promise<UnitTarget> 
 
 /** What systemd, polkit or the bus said no to, as a CommandError; any other error as it is. */
 export async function explainManagerError(error: unknown): Promise<unknown> {
-  const { ManagerError } = await import("../systemd/manager.js");
+  const { ManagerError } = await import("../systemd/dbus.js");
   if (!(error instanceof ManagerError)) return error;
   return new CommandError(error.message, error.isPermission ? EX_NOPERM : EX_UNAVAILABLE);
 }

@@ -1,6 +1,6 @@
 // Output for a terminal: colours, a line that is rewritten in place, a screen that is redrawn. Elsewhere it is plain text.
 
-import { cutText } from "./text-width.js";
+import { cutText } from "./status/text-width.js";
 
 const { stdout, stderr } = process;
 

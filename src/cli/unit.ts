@@ -2,14 +2,14 @@
 
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { parseListen } from "../linux/sockets/address.js";
 import { startLimit } from "../machine/limits.js";
-import { parseListen } from "../sockets/address.js";
-import type { Scope } from "../systemd/manager.js";
-import { longestSocketPath, SOCKET_PATH_BYTES, tooLongText } from "../systemd/runtime-directory.js";
-import { serviceFile, socketFile, type UnitPlan } from "../systemd/unit-files.js";
-import { isRelative } from "./check-command.js";
+import { longestSocketPath, SOCKET_PATH_BYTES, tooLongText } from "../systemd/as-service/runtime-directory.js";
+import type { Scope } from "../systemd/dbus.js";
+import { serviceFile, socketFile, type UnitPlan } from "../systemd/formats/unit-files.js";
+import { isRelative } from "./check/command.js";
 import { parseArguments, parseValue, UsageError } from "./options.js";
-import { parseRunOptions, RUN_OPTIONS, SOCKET_TYPES } from "./run-options.js";
+import { parseRunOptions, RUN_OPTIONS, SOCKET_TYPES } from "./run/options.js";
 import { findProgram, SYSTEMD_PATH } from "./search-path.js";
 
 export const UNIT_HELP = `Usage: zerodown unit [options] NAME -- COMMAND [ARG…]

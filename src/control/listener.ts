@@ -1,10 +1,10 @@
 // The control socket waits for clients, and loads the code that serves them with the first one.
 
 import { closeSync } from "node:fs";
+import { releaseMemory } from "../linux/memory.js";
+import { bindSocket } from "../linux/sockets/bind.js";
+import { removeSocketFile } from "../linux/sockets/remove.js";
 import { type NativeError, native } from "../native/index.js";
-import { bindSocket } from "../sockets/bind.js";
-import { removeSocketFile } from "../sockets/remove.js";
-import { releaseMemory } from "../supervisor/memory.js";
 import type { Method } from "./connection.js";
 
 /** How many clients are served at a time; further ones are turned away. */

@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { runtimeDirectoriesIn, runtimeDirectoryIn, runtimePlaces } from "../systemd/runtime-directory.js";
+import { runtimeDirectoriesIn, runtimeDirectoryIn, runtimePlaces } from "../systemd/as-service/runtime-directory.js";
 
 /** The control socket's name in the runtime directory. */
 export const CONTROL_NAME = "control";

@@ -2,13 +2,13 @@
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { describeFd } from "../linux/sockets/describe.js";
 import type { Ended, Generation } from "../machine/state.js";
 import { pidsOf, statusOf } from "../machine/state.js";
 import { outcomeText } from "../machine/words.js";
-import { describeFd } from "../sockets/describe.js";
 import type { Supervisor } from "../supervisor/supervisor.js";
-import type { FdStore } from "../systemd/fd-store.js";
-import { LISTEN_FDS_START, type PassedFd } from "../systemd/listen-fds.js";
+import type { FdStore } from "../systemd/as-manager/fd-store.js";
+import { LISTEN_FDS_START, type PassedFd } from "../systemd/as-service/listen-fds.js";
 import type { Method } from "./connection.js";
 import { reportOutcome } from "./report-outcome.js";
 import type { GenerationReport, ReloadReport, SocketReport, StatusReport } from "./types.js";

@@ -1,6 +1,6 @@
 // Every sentence that the machine writes: log lines, STATUS=, reasons. Nothing else in this folder is English.
 
-import { formatTimeSpan } from "../systemd/time-span.js";
+import { formatTimeSpan } from "../systemd/formats/time-span.js";
 import type { Config } from "./config.js";
 import { CRASH_WINDOW, HINT_AFTER, SHORTEST_WATCHDOG } from "./limits.js";
 import type { Doom, End, Named, Outcome, Problem } from "./outcome.js";

@@ -2,19 +2,19 @@
 
 import { closeSync, readFileSync, readSync } from "node:fs";
 import { constants } from "node:os";
+import { formatEnvironment, type Variables } from "../launcher/received.js";
+import { toPath, toText } from "../linux/bytes.js";
 import type { ReadyMode } from "../machine/config.js";
 import type { End } from "../machine/outcome.js";
 import { native } from "../native/index.js";
-import { toPath, toText } from "../systemd/bytes.js";
-import { type Cgroup, hasOomKill, type UnitCgroup } from "../systemd/cgroup.js";
-import { parseEnvFile } from "../systemd/env-file.js";
-import { LISTEN_FDS_START, type PassedFd } from "../systemd/listen-fds.js";
-import type { NotifyMessage } from "../systemd/notify-message.js";
-import { NotifySocket } from "../systemd/notify-socket.js";
-import { notifySocketIn } from "../systemd/runtime-directory.js";
-import { childEnvironment } from "./child-environment.js";
+import { childEnvironment } from "../systemd/as-manager/child-environment.js";
+import type { NotifyMessage } from "../systemd/as-manager/notify-message.js";
+import { NotifySocket } from "../systemd/as-manager/notify-socket.js";
+import { type Cgroup, hasOomKill, type UnitCgroup } from "../systemd/as-service/cgroup.js";
+import { LISTEN_FDS_START, type PassedFd } from "../systemd/as-service/listen-fds.js";
+import { notifySocketIn } from "../systemd/as-service/runtime-directory.js";
+import { parseEnvFile } from "../systemd/formats/env-file.js";
 import type { Outside } from "./outside.js";
-import { formatEnvironment, type Variables } from "./received.js";
 
 /**
  * What every generation is started from; all that a deployment may swap is looked up anew each time. Command, directory,

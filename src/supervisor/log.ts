@@ -1,8 +1,8 @@
 // One line an event, on stderr: with sd-daemon(3)'s priority prefixes for the journal, in colour for a terminal.
 
 import { fstatSync, readlinkSync } from "node:fs";
+import { openStderr } from "../linux/stderr.js";
 import type { Priority } from "../machine/effects.js";
-import { openStderr } from "./stderr.js";
 
 const STDERR = 2;
 const LEVELS = { err: 3, warning: 4, notice: 5, info: 6, debug: 7 };

@@ -1,7 +1,7 @@
 // The shell's door to the outside: processes, signals, timers and the clock. Tests put a world of their own behind it.
 
+import { releaseMemory } from "../linux/memory.js";
 import { native } from "../native/index.js";
-import { releaseMemory } from "./memory.js";
 import { spawn } from "./spawn.js";
 
 export interface Outside extends Pick<typeof native, "spawn" | "reap" | "reapOrphans" | "readable" | "watch"> {

@@ -1,7 +1,7 @@
 // Starting a child. What execve(2) says when its arguments and environment are too large is said so that it can be cured.
 
+import { toText } from "../linux/bytes.js";
 import { type NativeError, native, type SpawnOptions } from "../native/index.js";
-import { toText } from "../systemd/bytes.js";
 
 /** At the end of each. */
 const NUL = 1;

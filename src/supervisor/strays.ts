@@ -2,8 +2,8 @@
 // group. Clients would be answered by code that was replaced, and by nobody who drains.
 
 import { fstatSync } from "node:fs";
-import { describeFd } from "../sockets/describe.js";
-import type { Cgroup } from "../systemd/cgroup.js";
+import { describeFd } from "../linux/sockets/describe.js";
+import type { Cgroup } from "../systemd/as-service/cgroup.js";
 import { cgroupOf, findHolders, generationOf, type Holder, lineage, nameOf, stat } from "./holders.js";
 import type { Log } from "./log.js";
 import type { Outside } from "./outside.js";

@@ -1,5 +1,7 @@
 // The machine's shell: carries out its effects and feeds it what happens.
 
+import { noteBlocking } from "../linux/sockets/blocking.js";
+import type { SocketFiles } from "../linux/sockets/files.js";
 import type { Config } from "../machine/config.js";
 import type { Effect } from "../machine/effects.js";
 import type { Event, Happening } from "../machine/events.js";
@@ -9,11 +11,9 @@ import { abortable, type Ended, type Generation, initialState, isIdle, type Stat
 import { step } from "../machine/step.js";
 import { name, refusalText } from "../machine/words.js";
 import type { NativeError } from "../native/index.js";
-import { noteBlocking } from "../sockets/blocking.js";
-import type { SocketFiles } from "../sockets/files.js";
-import type { FdStore } from "../systemd/fd-store.js";
-import type { Notifier } from "../systemd/notify.js";
-import type { NotifyMessage } from "../systemd/notify-message.js";
+import type { FdStore } from "../systemd/as-manager/fd-store.js";
+import type { NotifyMessage } from "../systemd/as-manager/notify-message.js";
+import type { Notifier } from "../systemd/as-service/notify.js";
 import { GenerationProcess, type Launch } from "./generation.js";
 import type { Log } from "./log.js";
 import type { Outside } from "./outside.js";

@@ -2,18 +2,18 @@
 
 import assert from "node:assert/strict";
 import { isIPv4, isIPv6 } from "node:net";
-import { gatherFacts } from "../../src/cli/status-facts.js";
-import { formatStatus } from "../../src/cli/status-text.js";
+import { gatherFacts } from "../../src/cli/status/facts.js";
+import { formatStatus } from "../../src/cli/status/text.js";
 import { checkReload, checkStatus } from "../../src/control/check-reply.js";
 import { CALL_BYTES, Decoder, encode, REPLY_BYTES } from "../../src/control/varlink.js";
-import { parseListen } from "../../src/sockets/address.js";
-import { parseEnvFile } from "../../src/systemd/env-file.js";
-import { isFdName } from "../../src/systemd/fd-name.js";
-import { ListenFdsError, listenFds } from "../../src/systemd/listen-fds.js";
-import { parseNotifyMessage } from "../../src/systemd/notify-message.js";
-import { formatTimeSpan, parseTimeSpan } from "../../src/systemd/time-span.js";
-import { commandLine, plainValue } from "../../src/systemd/unit-files.js";
-import { watchdogTimeout } from "../../src/systemd/watchdog.js";
+import { parseListen } from "../../src/linux/sockets/address.js";
+import { parseNotifyMessage } from "../../src/systemd/as-manager/notify-message.js";
+import { ListenFdsError, listenFds } from "../../src/systemd/as-service/listen-fds.js";
+import { watchdogTimeout } from "../../src/systemd/as-service/watchdog.js";
+import { parseEnvFile } from "../../src/systemd/formats/env-file.js";
+import { isFdName } from "../../src/systemd/formats/fd-name.js";
+import { formatTimeSpan, parseTimeSpan } from "../../src/systemd/formats/time-span.js";
+import { commandLine, plainValue } from "../../src/systemd/formats/unit-files.js";
 
 export interface Target {
   readonly name: string;

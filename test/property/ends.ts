@@ -1,4 +1,4 @@
-// The ends of a generation, and of the supervisor: DESIGN.md 3.6, one function for each rule. As in invariants.ts.
+// The ends of a generation, and of the supervisor: docs/contracts.md 7, one function for each rule. As in invariants.ts.
 
 import { constants } from "node:os";
 import type { Config } from "../../src/machine/config.js";

@@ -1,10 +1,10 @@
-// The rules that always hold: DESIGN.md 3.5, one function each under its number. Each keeps its own memory and is called
+// The rules that always hold: docs/contracts.md 6, one function each under its number. Each keeps its own memory and is called
 // after every step; it throws where its rule is broken.
 
 import type { Config } from "../../src/machine/config.js";
 import type { Effect } from "../../src/machine/effects.js";
 import { refusalText } from "../../src/machine/words.js";
-import { childEnvironment } from "../../src/supervisor/child-environment.js";
+import { childEnvironment } from "../../src/systemd/as-manager/child-environment.js";
 import { type Life, type Lives, reasonOf, says, tells } from "./lives.js";
 import type { Step } from "./world.js";
 

@@ -1,5 +1,5 @@
 // Thousands of random sequences of events drive the state machine through a simulated world. After every step the rules
-// of DESIGN.md 3.5 (invariants.ts) and 3.6 (ends.ts) are checked.
+// of docs/contracts.md 6 (invariants.ts) and 3.6 (ends.ts) are checked.
 
 import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "@jest/globals";

@@ -1,6 +1,6 @@
 // A cgroup that the kernel doesn't know: its processes are those of a scripted child.
 
-import { Cgroup } from "../../src/systemd/cgroup.js";
+import { Cgroup } from "../../src/systemd/as-service/cgroup.js";
 import type { Child } from "./shell-child.js";
 
 export class ScriptedCgroup extends Cgroup {

@@ -1,4 +1,4 @@
-// The rules of DESIGN.md 3.5 once more, on what the shell did to the world: for nothing the machine's word is taken.
+// The rules of docs/contracts.md 6 once more, on what the shell did to the world: for nothing the machine's word is taken.
 
 import { existsSync } from "node:fs";
 import { type Child, type Fact, isRunning } from "./shell-child.js";

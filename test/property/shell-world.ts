@@ -8,8 +8,8 @@ import type { End } from "../../src/machine/outcome.js";
 import { native, SOCK_DGRAM, type SpawnOptions } from "../../src/native/index.js";
 import type { Outside } from "../../src/supervisor/outside.js";
 import { Supervisor } from "../../src/supervisor/supervisor.js";
-import { FdStore } from "../../src/systemd/fd-store.js";
-import type { PassedFd } from "../../src/systemd/listen-fds.js";
+import { FdStore } from "../../src/systemd/as-manager/fd-store.js";
+import type { PassedFd } from "../../src/systemd/as-service/listen-fds.js";
 import { ScriptedCgroup } from "./scripted-cgroup.js";
 import {
   type Child,

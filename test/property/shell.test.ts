@@ -1,5 +1,5 @@
 // The supervisor's shell, driven by random commands through a world of scripted children and a clock that goes on when it is
-// told to: 100,000 steps and more. After each the rules of DESIGN.md 3.5 are checked on what the shell did.
+// told to: 100,000 steps and more. After each the rules of docs/contracts.md 6 are checked on what the shell did.
 
 import { readdirSync } from "node:fs";
 import { expect, jest, test } from "@jest/globals";

@@ -8,7 +8,7 @@ import type { End } from "../../src/machine/outcome.js";
 import { initialState, type SetTimer, timersOf } from "../../src/machine/state.js";
 import { step } from "../../src/machine/step.js";
 import { refusalText } from "../../src/machine/words.js";
-import { formatTimeSpan } from "../../src/systemd/time-span.js";
+import { formatTimeSpan } from "../../src/systemd/formats/time-span.js";
 
 export const SECOND = 1e6;
 

@@ -1,8 +1,8 @@
 // A notify socket as the service manager has it, bound for real.
 
 import { closeSync } from "node:fs";
+import { removeSocketFile } from "../../src/linux/sockets/remove.js";
 import { native, SOCK_DGRAM } from "../../src/native/index.js";
-import { removeSocketFile } from "../../src/sockets/remove.js";
 import { Lines } from "./lines.js";
 
 export interface Received {

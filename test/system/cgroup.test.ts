@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import type { StatusFacts } from "../../src/cli/status-facts.js";
+import type { StatusFacts } from "../../src/cli/status/facts.js";
 import { native, SOCK_DGRAM } from "../../src/native/index.js";
 import { eventually } from "../support/eventually.js";
 import { isAlive } from "../support/processes.js";

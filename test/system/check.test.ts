@@ -2,7 +2,7 @@
 
 import { existsSync, mkdirSync, symlinkSync, unlinkSync } from "node:fs";
 import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
-import type { Finding } from "../../src/cli/check-finding.js";
+import type { Finding } from "../../src/cli/check/finding.js";
 import { temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
 import { installUnits, property, removeUnits, systemctl, UNITS, zerodown } from "../support/user-manager.js";
 

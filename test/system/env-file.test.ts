@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { parseEnvFile } from "../../src/systemd/env-file.js";
+import { parseEnvFile } from "../../src/systemd/formats/env-file.js";
 import { temporaryDirectory } from "../support/supervisor.js";
 
 const directory = temporaryDirectory();

@@ -2,9 +2,9 @@
 
 import { renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
-import { Manager } from "../../src/systemd/manager.js";
-import { parseNotifyMessage } from "../../src/systemd/notify-message.js";
-import { printable } from "../../src/systemd/printable.js";
+import { parseNotifyMessage } from "../../src/systemd/as-manager/notify-message.js";
+import { Manager } from "../../src/systemd/dbus.js";
+import { printable } from "../../src/systemd/formats/printable.js";
 import { reloadBy, statusOf } from "../support/control.js";
 import { followFile } from "../support/follow.js";
 import { beginReload } from "../support/puppet.js";

@@ -2,7 +2,7 @@
 
 import { chownSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import type { StatusFacts } from "../../src/cli/status-facts.js";
+import type { StatusFacts } from "../../src/cli/status/facts.js";
 import { expectError, killCommands, zerodown } from "../support/command.js";
 import { PYTHON } from "../support/native.js";
 import { APPS, killSupervisors, TestSupervisor, temporaryDirectory } from "../support/supervisor.js";

@@ -3,7 +3,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
-import type { StatusFacts } from "../../src/cli/status-facts.js";
+import type { StatusFacts } from "../../src/cli/status/facts.js";
 import { killCommands, type Result, TestCommand, zerodown } from "../support/command.js";
 import { temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
 

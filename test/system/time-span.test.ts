@@ -3,7 +3,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { parseTimeSpan } from "../../src/systemd/time-span.js";
+import { parseTimeSpan } from "../../src/systemd/formats/time-span.js";
 
 const UNITS = ["us", "µs", "ms", "msec", "s", "sec", "second", "m", "min", "minutes", "h", "hr", "d", "week", "M", "y"];
 

@@ -5,8 +5,8 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFi
 import { request } from "node:http";
 import { afterAll, afterEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { Manager, type UnitProperties } from "../../src/systemd/manager.js";
-import { commandLine } from "../../src/systemd/unit-files.js";
+import { Manager, type UnitProperties } from "../../src/systemd/dbus.js";
+import { commandLine } from "../../src/systemd/formats/unit-files.js";
 import { EXAMPLE_APP, temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
 import { installUnits, property, removeUnits, systemctl, UNITS, zerodown } from "../support/user-manager.js";
 import { verify } from "../support/verify.js";

@@ -1,4 +1,4 @@
-// The state machine, rule by rule: how generations end, and the supervisor with them (DESIGN.md 3.6).
+// The state machine, rule by rule: how generations end, and the supervisor with them (docs/contracts.md 7).
 
 import { describe, expect, test } from "@jest/globals";
 import { Machine, SECOND } from "../../support/machine.js";

@@ -1,4 +1,4 @@
-// The state machine, rule by rule: what a generation says (DESIGN.md 3.3), and the signals that are passed to it.
+// The state machine, rule by rule: what a generation says (docs/contracts.md 4), and the signals that are passed to it.
 
 import { describe, expect, test } from "@jest/globals";
 import { Machine, SECOND } from "../../support/machine.js";

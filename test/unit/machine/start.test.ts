@@ -1,4 +1,4 @@
-// The state machine, rule by rule: starting and reloading (DESIGN.md 3.4, 3.5). Their ends are in end.test.ts.
+// The state machine, rule by rule: starting and reloading (docs/contracts.md 5, 6). Their ends are in end.test.ts.
 
 import { describe, expect, test } from "@jest/globals";
 import { Machine, SECOND } from "../../support/machine.js";

@@ -1,0 +1,175 @@
+// What `zerodown check` looks at: a unit's properties, its sockets, the command it runs and the process that runs it.
+
+import { readFileSync, realpathSync } from "node:fs";
+import { homedir } from "node:os";
+import { resolve } from "node:path";
+import type { Manager, Scope, UnitProperties } from "../../systemd/dbus.js";
+import { parseTimeSpan } from "../../systemd/formats/time-span.js";
+import { isCommandError } from "../options.js";
+import { parseRunOptions, type RunOptions } from "../run/options.js";
+import { findZerodown, list } from "./command-line.js";
+import { lookUp, type Programs } from "./programs.js";
+
+export interface UnitFacts {
+  readonly name: string;
+  readonly properties: UnitProperties;
+}
+
+/** A unit's command as D-Bus has it: specifiers are put in, variables aren't. */
+export interface ExecCommand {
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly ignoresFailure: boolean;
+}
+
+export interface Facts {
+  readonly unit: string;
+  readonly scope: Scope;
+  readonly service: UnitProperties;
+  /** The .socket units that start it, and the one of its name even if that does not. */
+  readonly sockets: readonly UnitFacts[];
+  readonly start: ExecCommand;
+  readonly reload: readonly ExecCommand[];
+  /** The arguments that follow `zerodown run` in ExecStart=; null where they can't be told. */
+  readonly runArguments: readonly string[] | null;
+  /** These arguments, read; undefined where they can't be. */
+  readonly run: RunOptions | undefined;
+  /** Why zerodown would refuse them. */
+  readonly runError: string | undefined;
+  /** The command line of its main process, if it has one that can be seen. */
+  readonly mainProcess: readonly string[] | undefined;
+  /** The command `zerodown` of the unit, else ours. */
+  readonly zerodown: string;
+  /** WorkingDirectory=, without its symbolic links; undefined where it has none. */
+  readonly realDirectory: string | undefined;
+  /** WatchdogSec=, in µs; 0 or `Infinity` for none. */
+  readonly watchdog: number;
+  /** Those that systemd, or the launcher, doesn't find. */
+  readonly programs: Programs;
+  /** What files' contents take of MemoryCurrent=, bytes: the kernel gives that up by itself. */
+  readonly pageCache: number;
+  /** The manager's own runtime directory, which RUNTIME_DIRECTORY is in. */
+  readonly runtimeRoot: string;
+  /** In which the manager starts what has no WorkingDirectory=. */
+  readonly defaultDirectory: string;
+}
+
+/** @throws {ManagerError} */
+export async function gatherFacts(unit: string, scope: Scope, manager: Manager): Promise<Facts> {
+  const service = await manager.unitProperties(unit);
+  const known = list(service.TriggeredBy).filter(name => name.endsWith(".socket"));
+  // One that nobody has loaded yet isn't known to be the service's; and with Accept=yes it isn't.
+  const [prefix = ""] = unit.replace(/\.service$/, "").split("@");
+  const sockets: UnitFacts[] = [];
+  for (const name of new Set([...known, `${prefix}.socket`, unit.replace(/\.service$/, ".socket")])) {
+    const properties = await manager.unitProperties(name);
+    const isOurs = known.includes(name) || list(properties.Triggers).includes(unit) || properties.Accept;
+    if (properties.LoadState === "loaded" && isOurs) sockets.push({ name, properties });
+  }
+  const pid = Number(service.MainPID ?? 0);
+  const runtimeRoot = scope === "system" ? "/run" : (process.env.XDG_RUNTIME_DIR ?? `/run/user/${process.getuid!()}`);
+  const commands = [service.ExecStart, service.ExecReload]
+    .flatMap(execCommands)
+    .map(({ path, args }) => [path, ...args]);
+  const files = ((service.EnvironmentFiles ?? []) as [string, boolean][]).map(([path]) => readText(path)).join("\n");
+  return deduceFacts({
+    unit,
+    scope,
+    service,
+    sockets,
+    mainProcess: pid === 0 ? undefined : commandOf(pid),
+    realDirectory: realDirectory(service),
+    watchdog: watchdog(service),
+    programs: lookUp(service, commands, await manager.environment(), files),
+    pageCache: pageCache(service),
+    runtimeRoot,
+    defaultDirectory: scope === "system" ? "/" : homedir(),
+  });
+}
+
+type Deduced = "start" | "reload" | "runArguments" | "run" | "runError" | "zerodown";
+
+/** Adds what follows from the properties. */
+export function deduceFacts(facts: Omit<Facts, Deduced>): Facts {
+  const [start = { path: "", args: [], ignoresFailure: false }] = execCommands(facts.service.ExecStart);
+  const command = [start.path, ...start.args];
+  const index = findZerodown(command, "run");
+  const theirs = command[index] ?? "";
+  const isThere = !facts.programs.missing.includes(theirs);
+  const runArguments = index < 0 ? null : command.slice(index + 2);
+  return {
+    ...facts,
+    start,
+    reload: execCommands(facts.service.ExecReload),
+    runArguments,
+    ...readRun(runArguments),
+    zerodown: isThere && (index === 0 || theirs.startsWith("/")) ? theirs : resolve(process.argv[1]!),
+  };
+}
+
+function readRun(args: readonly string[] | null): Pick<Facts, "run" | "runError"> {
+  const end = args?.indexOf("--") ?? -1;
+  // Variables are put in only when it starts.
+  const isOpen =
+    args?.slice(0, end < 0 ? undefined : end).some(word => word.includes("$")) || args?.[end + 1]?.[0] === "$";
+  if (args === null || isOpen) return { run: undefined, runError: undefined };
+  try {
+    return { run: parseRunOptions(args) ?? undefined, runError: undefined };
+  } catch (error) {
+    if (!isCommandError(error)) throw error;
+    return { run: undefined, runError: error.message };
+  }
+}
+
+function execCommands(property: unknown): ExecCommand[] {
+  return ((property ?? []) as [string, string[], boolean][]).map(([path, argv, ignoresFailure]) => ({
+    path,
+    args: argv.slice(1),
+    ignoresFailure,
+  }));
+}
+
+function commandOf(pid: number): string[] | undefined {
+  try {
+    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
+    return command.length > 0 ? command : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** D-Bus tells it of a service that runs only; of another its files do. */
+function watchdog({ WatchdogUSec, MainPID, FragmentPath, DropInPaths }: UnitProperties): number {
+  if (MainPID) return Number(WatchdogUSec) >= 2 ** 64 ? Number.POSITIVE_INFINITY : Number(WatchdogUSec);
+  const text = [String(FragmentPath ?? ""), ...list(DropInPaths)].map(readText).join("\n");
+  const [, value = "0"] = [...text.matchAll(/^\s*WatchdogSec\s*=(.*)$/gm)].at(-1) ?? [];
+  try {
+    return parseTimeSpan(value);
+  } catch {
+    return 0;
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function pageCache({ ControlGroup }: UnitProperties): number {
+  const stat = ControlGroup ? readText(`/sys/fs/cgroup${ControlGroup}/memory.stat`) : "";
+  return [...stat.matchAll(/^(?:in)?active_file (\d+)$/gm)].reduce((sum, [, bytes]) => sum + Number(bytes), 0);
+}
+
+/** Only of a directory that was chosen: not the user's home, nor one inside an image. */
+function realDirectory({ WorkingDirectory, RootDirectory, RootImage }: UnitProperties): string | undefined {
+  const directory = String(WorkingDirectory ?? "").replace(/^!/, "");
+  if (!directory.startsWith("/") || directory === homedir() || RootDirectory || RootImage) return undefined;
+  try {
+    return realpathSync(directory);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,227 @@
+// serve() makes a server listen on the socket that was passed, or bind one; says that it is ready; and drains it at the stop.
+
+import { once } from "node:events";
+import type { ListenOptions, Server } from "node:net";
+import { parseAddress } from "../linux/sockets/address.js";
+import { drain } from "./drain.js";
+import { takeSocket } from "./inherited.js";
+import { sayLastWords } from "./last-words.js";
+import { readBeforeTimeout } from "./late-data.js";
+import { say } from "./logger.js";
+import { sayReady } from "./ready.js";
+import { isChild } from "./role.js";
+import { atLeastUntil, onStop, STOP_TIMEOUT } from "./stop.js";
+import { type Track, trackConnections } from "./track.js";
+
+export interface ServeOptions {
+  /**
+   * Which of the passed sockets to take: its name in LISTEN_FDNAMES (FileDescriptorName= of the .socket unit, NAME= of
+   * `--listen`), or its index, from 0.
+   *
+   * @default the only one that listens, and that no other server has
+   */
+  socket?: string | number | undefined;
+  /**
+   * Where to listen when no sockets were passed: a port, an address as `init()` takes it (`"127.0.0.1:8080"`,
+   * `"/run/app.sock"`), or what `server.listen()` takes.
+   *
+   * @default the port in $PORT
+   */
+  listen?: number | string | ListenOptions | undefined;
+  /**
+   * Whether serve() says that this process is ready, once this server, and all others that it was called with by then,
+   * listen. With false it leaves that to `startupFinished()`.
+   *
+   * @default true
+   */
+  ready?: boolean | undefined;
+  /**
+   * How long an idle connection may still bring a request once this process was told to stop, ms. The default is longer
+   * than the server's own time for idle connections (`keepAliveTimeout`, and in newer Nodes `keepAliveTimeoutBuffer`):
+   * within that time each of them is used once more, or closed at the time that its client was told, just as without a
+   * reload. With a shorter grace a request may be on its way to a connection that is just being closed.
+   *
+   * @default a second more than the server's own, but a second less than stopTimeout
+   */
+  idleGrace?: number | undefined;
+  /**
+   * How long the drain may take once this process was told to stop, ms. Then all connections that are still open are closed,
+   * and the exit status is 1. It should be shorter than the supervisor's --stop-timeout (90 s).
+   *
+   * @default 85_000
+   */
+  stopTimeout?: number | undefined;
+  /**
+   * Called with each connection that HTTP has left to others (`upgrade`, `connect`), such as a WebSocket, when this process
+   * is told to stop, or later: its client should connect again. The connection may stay open until `stopTimeout`.
+   *
+   * @default nothing is done
+   */
+  goodbye?: ((socket: import("node:stream").Duplex) => void) | undefined;
+}
+
+export interface Served {
+  /** Where the server listens, as `server.address()` says. */
+  readonly address: ReturnType<Server["address"]>;
+  /** Whether the socket was passed to this process, so that the next generation gets it too. */
+  readonly passed: boolean;
+  /** Resolves when the server is drained: no connection is open any more. */
+  readonly closed: Promise<void>;
+}
+
+/** Larger than the kernel's limit, because listen(2) on a shared socket must not shorten its queue. */
+const BACKLOG = 0x7fffffff;
+/** How much longer the grace is than the server's own time for idle connections, ms. */
+const GRACE_MARGIN = 1000;
+/** The default of node:http, for servers that have no keepAliveTimeout, ms. */
+const KEEP_ALIVE = 5000;
+/** The longest time that a timer can wait, ms: 25 days. */
+const LONGEST = 0x7fffffff;
+
+/** How many servers must still listen before this process is ready. */
+let awaited = 0;
+
+/**
+ * Makes a server listen, on a socket that systemd or the supervisor passed, or else on one of its own; says that this
+ * process is ready; and when it is told to stop, drains the server so that no request is lost, and ends the process.
+ *
+ * @param server of node:net, node:tls, node:http, node:https or node:http2, that doesn't listen yet
+ * @throws {RangeError | TypeError} when an option is wrong, or the socket can't be told from others
+ * @throws {NodeJS.ErrnoException} when it can't listen: EADDRINUSE, EACCES …
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { serve } from "zerodown";
+ *
+ * const server = createServer((_, response) => response.end("Hello\n"));
+ * await serve(server, { listen: 0 });
+ * ```
+ */
+export async function serve(server: Server, options: ServeOptions = {}): Promise<Served> {
+  return serveOr(server, options, () => {
+    const target = options.listen ?? (process.env.PORT || undefined);
+    if (target === undefined) {
+      throw new TypeError("serve(): no socket was passed, and neither { listen } nor $PORT is given");
+    }
+    try {
+      server.listen(toListenOptions(target));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new RangeError(`serve(): ${options.listen === undefined ? "$PORT" : "listen"}: ${error.message}`, {
+        cause: error,
+      });
+    }
+  });
+}
+
+/** @param listenItself called when no sockets were passed */
+export async function serveOr(server: Server, options: ServeOptions, listenItself: () => void): Promise<Served> {
+  sayLastWords();
+  check(server, options);
+  const { ready = true } = options;
+  const track = follow(server);
+  if (ready) awaited++;
+  let passed: boolean;
+  try {
+    passed = await listen(server, options.socket, listenItself);
+  } catch (error) {
+    if (ready) awaited--;
+    throw error;
+  }
+  // Deferred, so that the caller can start another serve() first.
+  if (ready) setImmediate(listens);
+  return { address: server.address(), passed, closed: drainAtStop(server, track, options) };
+}
+
+const followed = new WeakMap<Server, Track>();
+
+/** Tracks a server only once, because a server that could not listen may be tried again. */
+function follow(server: Server): Track {
+  const known = followed.get(server);
+  if (known) return known;
+  const track = trackConnections(server);
+  readBeforeTimeout(server);
+  followed.set(server, track);
+  return track;
+}
+
+function listens(): void {
+  awaited--;
+  if (awaited === 0) sayReady();
+}
+
+/** @returns whether the socket was passed */
+async function listen(server: Server, socket: ServeOptions["socket"], listenItself: () => void): Promise<boolean> {
+  const passed = takeSocket(socket);
+  if (passed) {
+    // Node ignores the backlog among the options of a descriptor.
+    server.listen({ fd: passed.fd, exclusive: true }, BACKLOG);
+  } else listenItself();
+  // Node emits "listening" or "error" only after listen() has returned.
+  await once(server, "listening");
+  if (!passed) say("notice", isChild() ? BINDS_ITSELF : UNSUPERVISED);
+  return passed !== undefined;
+}
+
+const UNSUPERVISED =
+  "no supervisor started this process, so it can't be reloaded: call init() first, or start it by `zerodown run -- node …`";
+const BINDS_ITSELF =
+  "no socket was passed to this generation, so it bound one, and the next can't: give zerodown run --listen, or a .socket unit";
+
+function toListenOptions(target: number | string | ListenOptions): ListenOptions {
+  if (typeof target === "object") return target;
+  // For a mere port Node itself finds out whether there is IPv6.
+  if (typeof target === "number" || /^\d+$/.test(target)) return { port: Number(target) };
+  const address = parseAddress(target);
+  if (address.family === "unix") return { path: address.name.replace(/^@/, "\0") };
+  const { host, port } = address;
+  return { port, host: address.interface ? `${host}%${address.interface}` : host };
+}
+
+function drainAtStop(server: Server, track: Track, options: ServeOptions): Promise<void> {
+  const stopTimeout = Math.min(options.stopTimeout ?? STOP_TIMEOUT, LONGEST);
+  // The process must not give up before the drain has cut off what is still open.
+  atLeastUntil(Math.min(stopTimeout + GRACE_MARGIN, LONGEST));
+  return new Promise(resolve => {
+    onStop(async () => {
+      // The app may change keepAliveTimeout at any time, so we read it only now.
+      const own = server as { keepAliveTimeout?: number; keepAliveTimeoutBuffer?: number };
+      const patience = (own.keepAliveTimeout || KEEP_ALIVE) + (own.keepAliveTimeoutBuffer ?? 0);
+      const { goodbye } = options;
+      // The grace ends before stopTimeout, because idle connections must not make the stop fail.
+      const { idleGrace = Math.min(patience, Math.max(stopTimeout - 2 * GRACE_MARGIN, 0)) + GRACE_MARGIN } = options;
+      const cutOff = await drain(server, track, {
+        idleGrace: Math.min(idleGrace, LONGEST),
+        stopTimeout,
+        goodbye,
+      });
+      resolve();
+      if (cutOff > 0) throw new Error(`${cutOff} connections were still open after ${stopTimeout} ms, and were closed`);
+    });
+  });
+}
+
+const OPTIONS = Object.keys({
+  ...{ socket: 1, listen: 1, ready: 1, idleGrace: 1, stopTimeout: 1, goodbye: 1 },
+} satisfies Record<keyof ServeOptions, 1>);
+
+function check(server: Server, options: ServeOptions): void {
+  if (typeof server?.listen !== "function" || typeof server.on !== "function") {
+    throw new TypeError("serve(): a server of node:net, node:http, node:https or node:http2 is expected");
+  }
+  if (server.listening) throw new TypeError("serve(): the server listens already; serve() is to make it listen");
+  const unknown = Object.keys(options).find(name => !OPTIONS.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(`serve(): there is no option "${unknown}", but ${OPTIONS.join(", ")}`);
+  }
+  const { socket, idleGrace, stopTimeout, goodbye } = options;
+  if (socket !== undefined && typeof socket !== "string" && !Number.isInteger(socket)) {
+    throw new TypeError(`serve(): { socket: ${String(socket)} } is neither a name nor an index`);
+  }
+  for (const [name, value] of Object.entries({ idleGrace, stopTimeout })) {
+    if (value !== undefined && !(typeof value === "number" && value >= 0)) {
+      throw new RangeError(`serve(): { ${name}: ${value} } isn't a time in ms`);
+    }
+  }
+  if (goodbye !== undefined && typeof goodbye !== "function") throw new TypeError("serve(): goodbye isn't a function");
+}
