@@ -1,9 +1,8 @@
-# make build, make test, make demo, make lint, make coverage, make fuzz, make asan, make bench, make scale, make soak. Everything
-# else is a step on the way.
+# `make help` lists what to call. Everything else is a step on the way.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build frameworks test test-systemd lint coverage demo bench scale soak fuzz asan clean
+.PHONY: help build frameworks test test-systemd lint coverage demo bench scale soak fuzz asan clean
 
 ARCH := $(shell node -p process.arch)
 ADDON := dist/zerodown-$(ARCH).node
@@ -14,8 +13,10 @@ BIN := node_modules/.bin
 NODE_HOME := $(shell node -p 'require("path").resolve(process.execPath, "../..")')
 NODEDIR := $(if $(wildcard $(NODE_HOME)/include/node/node_api.h),--nodedir=$(NODE_HOME))
 
-build: dist/zerodown.cjs dist/types/.stamp $(ADDON) build/.stamp build/test/apps/describe-self build/test/apps/shim.so
+build: dist/zerodown.cjs dist/types/.stamp $(ADDON) build/.stamp build/test/apps/describe-self build/test/apps/shim.so ## the command, the library, the addon and the tests
 
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	touch $@
@@ -68,8 +69,7 @@ dist/types/.stamp: build/.stamp tsconfig.types.json
 # The frameworks that the library is tried in, of exact versions; they find this tree's build as the package that it is.
 FRAMEWORKS := test/frameworks
 
-frameworks: $(FRAMEWORKS)/next/.next/BUILD_ID
-
+frameworks: $(FRAMEWORKS)/next/.next/BUILD_ID ## installs and builds the frameworks that the library is tried in
 $(FRAMEWORKS)/node_modules/.package-lock.json: $(FRAMEWORKS)/package.json $(FRAMEWORKS)/package-lock.json
 	npm ci --prefix $(FRAMEWORKS) --no-audit --no-fund --loglevel=error
 	ln -sfn ../../.. $(FRAMEWORKS)/node_modules/zerodown
@@ -80,42 +80,42 @@ $(FRAMEWORKS)/next/.next/BUILD_ID: $(FRAMEWORKS)/node_modules/.package-lock.json
 	NEXT_TELEMETRY_DISABLED=1 $(FRAMEWORKS)/node_modules/.bin/next build $(FRAMEWORKS)/next
 
 # All that it takes is installed first, where it is missing.
-test:
+test: ## installs what it needs, builds, and runs every test (as root: beside a real systemd)
 	@.ci/packages build-essential python3 python3-systemd libsystemd-dev systemd dbus dbus-user-session curl procps util-linux
 	@$(MAKE) --no-print-directory lint build coverage frameworks
 	test/run halves
 
 # The tests on systemd once more, on that of another Debian release: make test-systemd RELEASE=trixie
 RELEASE ?= trixie
-test-systemd: build
+test-systemd: build ## the tests on systemd with that of another Debian: RELEASE=trixie
 	@.ci/packages debootstrap
 	ROOT=$$(test/system/release $(RELEASE)) test/run halves build/test/system
 
 # What zerodown costs, and what a reload costs clients, beside others that reload: some five minutes.
-bench:
+bench: ## what zerodown costs, and what a reload costs clients, beside others
 	@.ci/packages build-essential python3
 	@$(MAKE) --no-print-directory build
 	@test/bench/run
 
 # How that grows with sockets, environment, and generations that drain.
-scale: build
+scale: build ## how that grows with sockets, environment and generations
 	node build/test/bench/scale.js
 
 # Reloads under load for long, with faults among them: make soak RELOADS=1000 REQUESTS=5000000 SEED=1
-soak: build
+soak: build ## reloads under load with faults: RELOADS=1000 REQUESTS=5000000 SEED=1
 	test/system/sandbox node build/test/soak/soak.js
 
 # The main job without systemd, on port 8080.
-demo:
+demo: ## serves on port 8080, and prints what to try
 	@.ci/packages build-essential python3
 	@$(MAKE) --no-print-directory build
 	@docs/examples/demo
 
-lint: node_modules/.package-lock.json
+lint: node_modules/.package-lock.json ## format and lint
 	$(BIN)/biome check .
 
 # Every branch of the state machine is taken by its own tests, or this fails.
-coverage: build
+coverage: build ## the state machine's own tests take each of its branches, or it fails
 	node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js build/test/unit/machine \
 	  --coverage --coverageProvider=v8 --reporters=default --coverageReporters=text --coverageDirectory=build/coverage \
 	  --collectCoverageFrom='build/src/machine/*.js' --coverageThreshold='{"global":{"branches":100}}'
@@ -125,7 +125,7 @@ coverage: build
 SECONDS := 10
 NODE_HEADERS := $(firstword $(wildcard $(NODE_HOME)/include/node) \
   $(HOME)/.cache/node-gyp/$(shell node -p process.versions.node)/include/node)
-fuzz: build build/fuzz/addon
+fuzz: build build/fuzz/addon ## parsers and addon, each for SECONDS=10
 	node build/test/fuzz/fuzz.js $(SECONDS) $(KEEP)
 	mkdir -p build/fuzz/corpus
 	build/fuzz/addon -max_total_time=$(SECONDS) -max_len=5000 -verbosity=0 -print_final_stats=1 \
@@ -138,8 +138,8 @@ build/fuzz/addon: test/fuzz/addon.c $(wildcard src/native/*.c src/native/*.h) $(
 	clang -D_GNU_SOURCE -DNAPI_VERSION=8 -g -O1 -Wall -Wno-unused-function -fno-sanitize-recover=undefined \
 	  -fsanitize=fuzzer,address,undefined -I$(NODE_HEADERS) -o $@ $<
 
-asan: build
+asan: build ## the addon's tests under the sanitizers
 	test/asan $(NODEDIR)
 
-clean:
+clean: ## removes what was built
 	rm -rf build dist src/native/build $(FRAMEWORKS)/next/.next
