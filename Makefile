@@ -81,7 +81,8 @@ $(FRAMEWORKS)/next/.next/BUILD_ID: $(FRAMEWORKS)/node_modules/.package-lock.json
 
 # All that it takes is installed first, where it is missing.
 test: ## installs what it needs, builds, and runs every test (as root: beside a real systemd)
-	@.ci/packages build-essential python3 python3-systemd libsystemd-dev systemd dbus dbus-user-session curl procps util-linux
+	@.ci/packages build-essential python3 python3-systemd libsystemd-dev systemd dbus dbus-user-session curl procps util-linux \
+	  polkitd
 	@$(MAKE) --no-print-directory lint build coverage frameworks
 	test/run halves
 

@@ -150,7 +150,8 @@ async function reloadUnit(
       signal.addEventListener("abort", () => reject(new Error("aborted"))),
     );
     const result = await Promise.race([manager.reloadUnit(name), aborted]);
-    const status = await askStatus(path, { signal });
+    const status = await askStatus(path, { signal }).catch(noneIfHidden);
+    if (!status) return outcomeUnseen(name, result);
     const newest = status.generations.findLast(({ startedAt }) => startedAt >= since);
     if (result === "done" && newest?.state === "serving") return describe(status);
     if (result !== "done" || newest?.state === "ended") {
@@ -184,8 +185,7 @@ async function reloadUnseen(unit: string, scope: Scope, timeout: number): Promis
   });
   try {
     const result = await Promise.race([manager.reloadUnit(name), late]);
-    if (result !== "done") throw new CommandError(`${name}: the reload failed (systemd says: ${result})`, 1);
-    process.stdout.write(`${name}: reloaded, says systemd; its supervisor is another user's\n`);
+    process.stdout.write(`${outcomeUnseen(name, result)}\n`);
     return 0;
   } catch (error) {
     throw await explainManagerError(error);
@@ -193,6 +193,17 @@ async function reloadUnseen(unit: string, scope: Scope, timeout: number): Promis
     clearTimeout(timer);
     manager.close();
   }
+}
+
+/** @throws {CommandError} when it failed */
+function outcomeUnseen(name: string, result: string): string {
+  if (result !== "done") throw new CommandError(`${name}: the reload failed (systemd says: ${result})`, 1);
+  return `${name}: reloaded, says systemd; its supervisor is another user's`;
+}
+
+/** Who may reload the unit needn't be allowed to use its supervisor's control socket. */
+function noneIfHidden(error: unknown): undefined {
+  if (!(error instanceof CommandError && error.exitStatus === EX_NOPERM)) throw error;
 }
 
 function ignoreNoCandidate(error: unknown): void {

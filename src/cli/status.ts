@@ -63,8 +63,8 @@ export async function status(args: readonly string[]): Promise<number> {
       print(format(stoppedFacts(unitFacts(unit.properties))));
       return EX_NOT_RUNNING;
     }
-    const target = unit ? supervisorOf(unit, format) : await findTarget(named);
-    if (!values.watch) print(format(await look(target)));
+    const target = unit ? await orSystemdsHalf(unit, format, async () => unitTarget(unit)) : await findTarget(named);
+    if (!values.watch) print(format(await (unit ? orSystemdsHalf(unit, format, () => look(target)) : look(target))));
     else if (values.json) await watchStatus(target, end, facts => print(toJson(facts)));
     else await watchLines(target, end);
     return 0;
@@ -74,9 +74,13 @@ export async function status(args: readonly string[]): Promise<number> {
 }
 
 /** Where no supervisor is to be seen, systemd's view of the unit is shown before that is said. */
-function supervisorOf(unit: UnitTarget, format: (facts: StatusFacts) => string[]): Target {
+async function orSystemdsHalf<T>(
+  unit: UnitTarget,
+  format: (facts: StatusFacts) => string[],
+  action: () => Promise<T>,
+): Promise<T> {
   try {
-    return unitTarget(unit);
+    return await action();
   } catch (error) {
     print(format(stoppedFacts(unitFacts(unit.properties))));
     throw error;

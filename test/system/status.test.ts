@@ -227,6 +227,14 @@ test("a unit that has no main process by its nature", async () => {
   );
 });
 
+test("without $XDG_RUNTIME_DIR the bus is looked for where logind puts it", async () => {
+  const env = { ...process.env, DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined };
+  await expectError(
+    zerodown(["status", "--user", "zerodown-none"], { env }),
+    /there is no unit zerodown-none\.service|\/run\/user\/\d+\/bus/,
+  );
+});
+
 test("no bus", async () => {
   const env = { ...process.env, DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent/bus" };
   await expectError(zerodown(["status", "--user", "a.service"], { env }), /the user bus can't be reached/);

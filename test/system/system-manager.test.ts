@@ -1,4 +1,4 @@
-// Under the system's own manager (the other tests have a user's): units/ as root installs them, polkit-less D-Bus, the
+// Under the system's own manager (the other tests have a user's): units/ as root installs them, D-Bus without and with polkit, the
 // journal, users made up for the service, and delegation as systemd tells of it there.
 
 import { execFileSync } from "node:child_process";
@@ -85,4 +85,35 @@ cd /sys/fs/cgroup$(systemctl show --property=ControlGroup --value app)
 ls -d */
 `);
   expect(output).toEqual(["generation-1/", VERSION >= 254 ? "boss/" : "supervisor/"].sort());
+});
+
+test("a user whom polkit allows it reloads the unit by zerodown reload, and sees systemd's half of its status", () => {
+  const rule = `polkit.addRule(function(action, subject) {
+  if (action.id == "org.freedesktop.systemd1.manage-units" && action.lookup("verb") == "reload" && subject.user == "nobody")
+    return polkit.Result.YES;
+});`;
+  const output = onMachine(`${INSTALL}
+mkdir -p /etc/polkit-1/rules.d
+cat >/etc/polkit-1/rules.d/50-deploy.rules <<'RULE'
+${rule}
+RULE
+ask
+deploy() { setpriv --reuid=nobody --regid=nogroup --clear-groups "$@" 2>&1 || echo "exit status $?"; }
+deploy zerodown reload zerodown@app
+ask
+deploy zerodown status zerodown@app
+echo "ZERODOWN_COMMAND=false" >/etc/zerodown/app.conf
+deploy zerodown reload --replace zerodown@app
+`);
+  expect(output).toEqual([
+    expect.stringMatching(/^Hello from generation 1/),
+    "zerodown@app.service: reloaded, says systemd; its supervisor is another user's",
+    expect.stringMatching(/^Hello from generation 2/),
+    expect.stringMatching(/^zerodown@app\.service: active \(running\), MainPID=\d+/),
+    expect.stringMatching(/^ {2}Generation 2 /),
+    expect.stringMatching(/^zerodown: .*no permission/),
+    "exit status 77",
+    expect.stringMatching(/^zerodown: .*no permission/),
+    "exit status 77",
+  ]);
 });
