@@ -120,6 +120,8 @@ export function serviceFile(plan: UnitPlan): UnitFile {
     `ExecStart=${commandLine([zerodown, "run", ...plan.runArguments])}`,
     "# Waits until the new generation serves, and fails if that fails.",
     `ExecReload=${commandLine([zerodown, "reload"])}`,
+    "# A stop may end ExecReload= by SIGTERM before it has begun.",
+    "SuccessExitStatus=SIGTERM",
     "# The first signal is for zerodown alone, which tells the app.",
     "KillMode=mixed",
     "Restart=on-failure",
