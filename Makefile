@@ -134,7 +134,7 @@ fuzz: build build/fuzz/addon ## parsers and addon, each for SECONDS=10
 	$(if $(KEEP),build/fuzz/addon -set_cover_merge=1 -verbosity=0 test/fuzz/corpus/addon build/fuzz/corpus)
 
 build/fuzz/addon: test/fuzz/addon.c $(wildcard src/native/*.c src/native/*.h) $(ADDON)
-	@.ci/packages clang
+	@.ci/packages clang libclang-rt-14-dev
 	mkdir -p $(@D)
 	clang -D_GNU_SOURCE -DNAPI_VERSION=8 -g -O1 -Wall -Wno-unused-function -fno-sanitize-recover=undefined \
 	  -fsanitize=fuzzer,address,undefined -I$(NODE_HEADERS) -o $@ $<
