@@ -3,8 +3,15 @@
 import { afterEach, expect, test } from "@jest/globals";
 import { APPS } from "../support/supervisor.js";
 import { installApp, removeUnits } from "../support/unit.js";
+import { command } from "../support/user-manager.js";
 
 afterEach(removeUnits);
+
+/** Whether a unit of such settings starts at all. */
+function canStart(settings: readonly string[]): boolean {
+  const properties = settings.filter(line => !line.startsWith("Exec")).map(line => `--property=${line}`);
+  return command("systemd-run", "--user", "--wait", "--quiet", ...properties, "/bin/true").status === 0;
+}
 
 /** systemd's own InaccessiblePaths=/proc keeps some versions of it from setting up the rest. */
 function hidden(setting: string, command: string): string[] {
@@ -18,6 +25,10 @@ test.each([
     [...hidden("ExecStart", `run -- ${APPS}slow.sh 0 0`), ...hidden("ExecReload", "reload")],
   ],
 ])("a unit whose /proc has %s starts, reloads twice and stops", async (_, service) => {
+  if (!canStart(service)) {
+    console.log(`left out: systemd itself can start nothing with ${service.join(" ")} here (a chroot's /proc)`);
+    return;
+  }
   const unit = installApp({ command: `${APPS}slow.sh 0 0`, service });
   await unit.start();
   for (const generation of [2, 3]) {

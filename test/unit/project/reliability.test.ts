@@ -27,8 +27,8 @@ function references(cell: string): { file: string; name: string }[] {
   });
 }
 
-const TESTS = readdirSync(`${ROOT}test`, { recursive: true, encoding: "utf8" }).filter(
-  path => path.endsWith(".test.ts") && !path.includes("node_modules/"),
+const TESTS = ["system", "unit"].flatMap(folder =>
+  readdirSync(`${ROOT}test/${folder}`, { recursive: true, encoding: "utf8" }).map(path => `${folder}/${path}`),
 );
 
 function sourceOf(file: string): string {
