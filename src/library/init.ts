@@ -255,7 +255,7 @@ function checkSignals(name: string, given?: readonly NodeJS.Signals[]): readonly
   return signals;
 }
 
-/** sd_listen_fds(3): set anew for whatever is passed. */
+/** sd_listen_fds(3): set again for whatever is passed. */
 const PASSING = ["LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "LISTEN_PIDFDID"];
 
 function checkVariables(variables: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

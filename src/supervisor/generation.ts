@@ -17,7 +17,7 @@ import { parseEnvFile } from "../systemd/formats/env-file.js";
 import type { Outside } from "./outside.js";
 
 /**
- * What every generation is started from; all that a deployment may swap is looked up anew each time. Command, directory,
+ * What every generation is started from; all that a deployment may swap is looked up again each time. Command, directory,
  * file and environment are bytes (see systemd/bytes.ts).
  */
 export interface Launch {

@@ -291,7 +291,7 @@ export class Supervisor {
     this.clear(key);
     const wait = Math.min(Math.ceil((at - this.now()) / 1e3), LONGEST_TIMER);
     const fire = () => {
-      // What it has said in time may wait to be read. That may set the timer anew.
+      // What it has said in time may wait to be read. That may set the timer again.
       if ("generation" in timer) this.attempt(() => this.listen(timer.generation));
       if (this.timers.get(key) !== clear) return;
       this.timers.delete(key);

@@ -53,7 +53,7 @@ function candidateGoesOn(): Rule {
   };
 }
 
-/** A crash starts it anew, at once or after a backoff; more than 5 in 10 s, or --on-crash=exit: it gives up. */
+/** A crash starts it again, at once or after a backoff; more than 5 in 10 s, or --on-crash=exit: it gives up. */
 function crashesAreMended(): Rule {
   let crashes: number[] = [];
   return scene => {

@@ -57,7 +57,7 @@ test("status --watch ends, and says why, when the D-Bus daemon goes away", async
   expect(await watch.ended).toMatchObject({ status: 69, stderr: "zerodown: the user bus went away\n" });
 });
 
-test("zerodown reload survives that systemd executes itself anew in its middle", async () => {
+test("zerodown reload survives that systemd executes itself again in its middle", async () => {
   const puppet = await startPuppet();
   const { unit } = puppet;
   const reload = new TestCommand(ZERODOWN, ["reload", "--user", unit.service]);

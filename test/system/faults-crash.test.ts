@@ -1,4 +1,4 @@
-// The serving generation crashes: it is started anew, and clients wait meanwhile; or the supervisor gives up and says so.
+// The serving generation crashes: it is started again, and clients wait meanwhile; or the supervisor gives up and says so.
 
 import { readdirSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
@@ -18,7 +18,7 @@ async function crash(service: TestService, clients = 5): Promise<Promise<string>
   return answers;
 }
 
-test("a killed generation is started anew at once, and the clients that wait are answered", async () => {
+test("a killed generation is started again at once, and the clients that wait are answered", async () => {
   const service = await new TestService().start();
   const answers = await Promise.all(await crash(service));
   expect(answers).toEqual(Array(5).fill("v1 from generation 2"));

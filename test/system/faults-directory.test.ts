@@ -45,7 +45,7 @@ describe.each(WAYS)("the working directory, given as %s,", (_, given) => {
     await service.expectOnly(2, "two");
   });
 
-  test("is the new one after it was deleted and made anew", async () => {
+  test("is the new one after it was deleted and made again", async () => {
     const service = new TestService();
     const path = release(service, "site", "before");
     await service.start({ program: FROM_DIRECTORY, ...given(path) });
@@ -87,7 +87,7 @@ test("a $PWD that leads elsewhere is not believed", async () => {
   await service.expectOnly(1, "here");
 });
 
-test("a relative program in a relative --working-directory is looked up anew each time", async () => {
+test("a relative program in a relative --working-directory is looked up again each time", async () => {
   const service = new TestService();
   for (const version of ["1", "2"]) {
     const path = release(service, `releases/${version}`, version);

@@ -160,7 +160,7 @@ test("killed in a stop: systemd ends what is left, starts nothing, and the next 
   expect(await service.ask()).toBe("good from generation 1");
 });
 
-test("sockets of --listen go with it: clients are refused, until the next one has bound them anew", async () => {
+test("sockets of --listen go with it: clients are refused, until the next one has bound them again", async () => {
   const service = await new TestService().start();
   const pid = await service.supervisor.serving(1);
   service.supervisor.signal("SIGKILL");

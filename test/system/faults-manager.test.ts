@@ -1,4 +1,4 @@
-// systemd reads its units anew, or executes itself anew, in the middle of a start, a reload and a drain.
+// systemd reads its units again, or executes itself again, in the middle of a start, a reload and a drain.
 
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { eventually } from "../support/eventually.js";
@@ -20,7 +20,7 @@ async function expectUndisturbed({ unit }: Puppet, pid: number, generation: numb
   expect(unit.log.matching(/notified|internal error/)).toEqual([]);
 }
 
-/** Whoever waits in systemctl learns the outcome, unless systemd executed itself anew, which cuts its connection. */
+/** Whoever waits in systemctl learns the outcome, unless systemd executed itself again, which cuts its connection. */
 async function expectOutcome(verb: string, command: Promise<{ status: number }>, status: number): Promise<void> {
   expect((await command).status).toBe(verb === "daemon-reexec" ? 1 : status);
 }

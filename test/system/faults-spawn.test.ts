@@ -56,7 +56,7 @@ describe("a reload fails and the old generation goes on serving when the executa
 });
 
 describe("--env-file", () => {
-  test("is read anew for each generation", async () => {
+  test("is read again for each generation", async () => {
     const service = new TestService();
     const file = `${service.path}/env`;
     writeFileSync(file, "VERSION=before\n");

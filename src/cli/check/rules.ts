@@ -58,7 +58,7 @@ export const RULES = {
     }
     if (value !== "main") return [];
     const why =
-      "when the supervisor is killed in the middle of a reload, systemd 257 starts it anew only after TimeoutStartSec=, for it doesn't hear zerodown reload";
+      "when the supervisor is killed in the middle of a reload, systemd 257 starts it again only after TimeoutStartSec=, for it doesn't hear zerodown reload";
     return [{ severity: "note", setting: "NotifyAccess", value, why, fix }];
   },
 

@@ -41,7 +41,7 @@ export interface RunOptions {
 
 export const RUN_HELP = `Usage: zerodown run [options] -- COMMAND [ARG…]
 
-Supervises COMMAND. On SIGHUP starts it anew from what is on disk, waits until the new generation is ready, and only
+Supervises COMMAND. On SIGHUP starts it again from what is on disk, waits until the new generation is ready, and only
 then stops the old one. Sockets come from systemd (LISTEN_FDS) and from --listen; COMMAND gets them as LISTEN_FDS.
 
 Sockets (ADDR as in ListenStream=: 8080, 127.0.0.1:8080, [::1]:8080, /run/app.sock, @abstract; repeatable)
@@ -71,7 +71,7 @@ Signals
   --reload-signal SIG      makes zerodown reload (default: SIGHUP; repeatable)
   --pass-signal SIG        is passed on to the generations that serve or drain (repeatable)
 
-Read anew for each generation
+Read again for each generation
   --env-file FILE          variables for COMMAND, as EnvironmentFile= has them
   --working-directory DIR  where COMMAND starts; symbolic links are followed each time
 

@@ -141,7 +141,7 @@ test("when the supervisor goes away the terminal is given back before it says so
   expect(stdout.split(LEAVE)[1]).toMatch(/ 1 +\S*serving[\s\S]*zerodown: the supervisor \(pid \d+\) went away\r\n$/);
 });
 
-test("it is drawn anew, as wide and as high as it is then, when the terminal is resized", async () => {
+test("it is drawn again, as wide and as high as it is then, when the terminal is resized", async () => {
   const { command, terminal } = await watchOnTerminal(await startSupervisor());
   const from = command.output.count;
   execFileSync("stty", ["-F", terminal, "rows", "3", "cols", "30"]);
@@ -154,7 +154,7 @@ test("it is drawn anew, as wide and as high as it is then, when the terminal is 
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(30);
 });
 
-test("stopped from the keyboard it gives the terminal back, and draws anew when it goes on", async () => {
+test("stopped from the keyboard it gives the terminal back, and draws again when it goes on", async () => {
   const { command, pid } = await watchOnTerminal(await startSupervisor());
   process.kill(pid, "SIGTSTP");
   // So does script, as a shell would with its job; and when that goes on, it makes its job go on.

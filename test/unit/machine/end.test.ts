@@ -198,7 +198,7 @@ describe("the current one ends on its own", () => {
 });
 
 describe("the current one crashes", () => {
-  test("it is started anew at once, and systemd is told why, but no READY=1", () => {
+  test("it is started again at once, and systemd is told why, but no READY=1", () => {
     const machine = Machine.serving();
     expect(machine.ends(1, { signal: 11, name: "SIGSEGV" })).toEqual([
       "release 1",
@@ -243,7 +243,7 @@ describe("the current one crashes", () => {
     );
   });
 
-  test("and the one started anew fails: its reason is told, it counts as a crash, and systemd hears no READY=1", () => {
+  test("and the one started again fails: its reason is told, it counts as a crash, and systemd hears no READY=1", () => {
     const machine = Machine.serving();
     machine.exits(1, 1);
     expect(machine.spawnFailed(2, "ENOENT: no such file, execve 'app'", 69)).toEqual([
@@ -302,7 +302,7 @@ describe("the current one crashes", () => {
     expect(machine.ready(3)).toContain("result for [1]: generation 3");
   });
 
-  test("a reload asked for while the one started anew starts follows at once when that fails", () => {
+  test("a reload asked for while the one started again starts follows at once when that fails", () => {
     const machine = Machine.serving();
     machine.exits(1, 1);
     machine.spawned(2);

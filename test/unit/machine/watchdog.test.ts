@@ -19,7 +19,7 @@ describe("a generation", () => {
     expect(machine.timers).toMatchObject({ "watchdog 1": "5s" });
   });
 
-  test("that misses it is aborted, and started anew when it is gone", () => {
+  test("that misses it is aborted, and started again when it is gone", () => {
     const machine = Machine.serving({ watchdog: 5 * SECOND });
     machine.says(1, PING);
     expect(machine.fires("watchdog 1")).toEqual([
