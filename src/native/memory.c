@@ -9,20 +9,23 @@
 #include <time.h>
 
 // A mapping of a file that can't be written comes back from the page cache when it is touched, but only as it stands in the
-// file: what a debugger, an agent or Node's own --use-largepages put in its place would be lost. Such pages are anonymous,
-// and proc_pid_smaps(5) counts them.
+// file: what a debugger, an agent, Node's own --use-largepages or the dynamic linker put in its place would be lost. Such pages
+// are anonymous. proc_pid_smaps(5) counts those in memory as Anonymous, and those that were swapped out only as Swap, which
+// comes later.
 static void drop_text(FILE *smaps) {
   char *line = NULL, permissions[5];
   size_t size = 0;
-  unsigned long start = 0, end = 0, next_start, next_end, inode, anonymous;
+  unsigned long start = 0, end = 0, next_start, next_end, inode, anonymous = 0, swapped;
   bool is_text = false;
   while (getline(&line, &size, smaps) > 0) {
     if (sscanf(line, "%lx-%lx %4s %*s %*s %lu", &next_start, &next_end, permissions, &inode) == 4) {
       start = next_start;
       end = next_end;
       is_text = inode && permissions[0] == 'r' && permissions[1] == '-' && permissions[3] == 'p';
-    } else if (is_text && sscanf(line, "Anonymous: %lu kB", &anonymous) == 1 && !anonymous) {
+    } else if (is_text && sscanf(line, "Swap: %lu kB", &swapped) == 1 && !anonymous && !swapped) {
       madvise((void *)start, end - start, MADV_DONTNEED);
+    } else {
+      sscanf(line, "Anonymous: %lu kB", &anonymous);
     }
   }
   free(line);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,7 +36,7 @@
 #define SYS_pidfd_open 434
 #endif
 
-enum { FIRST_FD = 3, STACK_BYTES = 64 * 1024, PID_DIGITS = 10, KERNEL_SIGNALS = 64 };
+enum { FIRST_FD = 3, STACK_BYTES = 64 * 1024, PID_DIGITS = 10, KERNEL_SIGNALS = 64, DISCARD_PATIENCE_MS = 1000 };
 
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC 4
@@ -249,10 +250,13 @@ static pid_t start(struct plan *plan, int *pidfd) {
   return pid;
 }
 
-// Ends and collects a child that nobody will know of. One that failed is ending by itself.
+// Ends and collects a child that nobody will know of. A failed child ends by itself; it can't while it has a file of a file
+// system that hangs. Then it stays behind as a zombie, because the supervisor can't wait for it.
 static void discard(pid_t pid, int pidfd) {
+  struct pollfd end = {.fd = pidfd, .events = POLLIN};
   kill(pid, SIGKILL);
-  while (waitpid(pid, NULL, 0) < 0 && errno == EINTR);
+  while (poll(&end, 1, DISCARD_PATIENCE_MS) < 0 && errno == EINTR);
+  while (waitpid(pid, NULL, WNOHANG) < 0 && errno == EINTR);
   close(pidfd);
 }
 

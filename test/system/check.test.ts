@@ -40,7 +40,7 @@ test("a unit with all that is wrong: each finding, and one drop-in after which i
   symlinkSync("releases", `${directory.path}/current`);
   installUnits({
     [SERVICE]: service(
-      `ExecStart=/usr/bin/npx ${RUN}`,
+      `ExecStart=/usr/bin/timeout 1h ${RUN}`,
       "KillSignal=SIGHUP",
       "RestrictAddressFamilies=AF_INET",
       "MemoryDenyWriteExecute=yes",
