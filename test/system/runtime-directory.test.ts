@@ -89,7 +89,7 @@ async function inContainer(...args: readonly string[]): Promise<TestProcess> {
 /** In its namespaces. */
 function enter(container: TestProcess, ...args: readonly string[]) {
   const [pid] = readFileSync(`/proc/${container.pid}/task/${container.pid}/children`, "utf8").split(" ");
-  return command("nsenter", "--target", pid!, "--pid", "--mount", "--root", ...args);
+  return command("nsenter", "--target", pid!, "--pid", "--mount", "--root", "--wd", ...args);
 }
 
 test("two supervisors with one pid in one directory: each has its own, and a command finds the one that it is for", async () => {
