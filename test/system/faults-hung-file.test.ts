@@ -1,8 +1,9 @@
 // A file system whose server doesn't answer, as NFS and FUSE have it: what asks for a file there waits, and can't be killed.
 
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readlinkSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
 import { native, SOCK_DGRAM } from "../../src/native/index.js";
+import { eventually } from "../support/eventually.js";
 import { readable } from "../support/native.js";
 import { answering, endServices, TestService } from "../support/service.js";
 import { APPS, temporaryDirectory } from "../support/supervisor.js";
@@ -44,9 +45,22 @@ async function notify(service: TestService, text: string, fds: readonly number[]
   closeSync(fd);
 }
 
+/** How many of these a process has open: a child that is started meanwhile would have them, too. */
+function heldBy(pid: number): number {
+  const links = readdirSync(`/proc/${pid}/fd`).map(fd => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`);
+    } catch {
+      return "";
+    }
+  });
+  return links.filter(link => link.endsWith("/mount/file")).length;
+}
+
 test("a descriptor that hangs and is only sent keeps nobody from a reload", async () => {
   const service = await new TestService().start({ args: ["--fdstore-max", "9"] });
   await notify(service, "STATUS=here", await hungFiles(3));
+  await eventually(() => expect(heldBy(service.supervisor.pid)).toBe(0));
   service.deploy(answering("v2"));
   expect(await service.reload()).toMatch(/^generation 2 .* serving: ready/);
   servers[0]!.signal("SIGKILL");
