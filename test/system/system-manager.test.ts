@@ -51,7 +51,7 @@ test("the journal has each line with its priority: what a generation may not tel
   const output = onMachine(`${INSTALL}
 echo "ZERODOWN_COMMAND=sh -c 'systemd-notify --ready; systemd-notify MAINPID=1; exec sleep infinity'" >/etc/zerodown/app.conf
 systemctl start zerodown@app
-journalctl --sync
+until journalctl --sync && journalctl --unit zerodown@app --quiet --priority debug --grep MAINPID >/dev/null; do sleep 0.05; done
 journalctl --unit zerodown@app --output cat --priority info --grep 'generation 1 .* serving'
 journalctl --unit zerodown@app --output cat --priority debug --grep MAINPID
 ! journalctl --unit zerodown@app --output cat --priority info --grep MAINPID
