@@ -262,10 +262,20 @@ export class GenerationProcess {
 
   /** It was killed, and no event tells when that is done. */
   private releaseOnceGone(patience = KILL_PATIENCE): void {
-    this.reaped ||= this.outside.reap(this.pidfd) !== null;
+    this.reaped ||= this.isCollected();
     const isGone = this.reaped && !this.cgroup?.isPopulated;
     if (isGone || patience <= 0) return this.release();
     this.outside.after(LOOK_EVERY, () => this.releaseOnceGone(patience - LOOK_EVERY));
+  }
+
+  private isCollected(): boolean {
+    try {
+      return this.outside.reap(this.pidfd) !== null;
+    } catch (error) {
+      // As PID 1 the supervisor waits for every child that no generation of its list claims.
+      if ((error as NodeJS.ErrnoException).code === "ECHILD") return true;
+      throw error;
+    }
   }
 
   private exited(stop: () => void): void {

@@ -49,6 +49,25 @@ function launch(cgroup: Cgroup): Launch {
   };
 }
 
+test("one that PID 1 has waited for already, as for an orphan, is released like any other", async () => {
+  const listener = { onMessage() {}, onReady() {}, onDying() {}, onExit() {}, onProblem() {} };
+  let watches = 0;
+  const asInit: Outside = {
+    ...outside,
+    watch: (...args) => {
+      if (++watches === 3) throw Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+      return outside.watch(...args);
+    },
+    reap: pidfd => {
+      outside.reap(pidfd);
+      return outside.reap(pidfd);
+    },
+  };
+  const cgroup = new NoCgroup("/sys/fs/cgroup/none");
+  expect(thrown(() => new GenerationProcess(1, listener, launch(cgroup), asInit)).code).toBe("ENOSPC");
+  await eventually(() => expect(cgroup.childrenLeft).toEqual([]));
+});
+
 test.each([
   ["its notify socket", 1],
   ["its readiness pipe", 2],
