@@ -2,37 +2,63 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: help build frameworks test test-systemd lint coverage demo bench scale soak fuzz asan clean
+.PHONY: help build frameworks test test-systemd test-node test-vm lint coverage demo bench scale soak fuzz asan man servers clean debian
 
 ARCH := $(shell node -p process.arch)
 ADDON := dist/zerodown-$(ARCH).node
 SOURCES := $(shell find src test -name node_modules -prune -o -name '*.ts' -print)
 VARLINK := docs/tech.fornaxian.zerodown.varlink src/control/org.varlink.service.varlink
 BIN := node_modules/.bin
-# Headers that came with this Node spare node-gyp a download.
-NODE_HOME := $(shell node -p 'require("path").resolve(process.execPath, "../..")')
-NODEDIR := $(if $(wildcard $(NODE_HOME)/include/node/node_api.h),--nodedir=$(NODE_HOME))
 
-build: dist/zerodown.cjs dist/types/.stamp $(ADDON) build/.stamp build/test/apps/describe-self build/test/apps/shim.so ## the command, the library, the addon and the tests
+# Debian's packages that a target needs. The targets named here install what is missing of them; the others take the machine
+# as it is.
+COMPILER := build-essential python3
+DEBIAN_test := $(COMPILER) python3-systemd libsystemd-dev systemd dbus dbus-user-session curl procps util-linux polkitd \
+  mandoc man-db groff-base zsh fish gunicorn puma nginx-light prometheus prometheus-node-exporter
+DEBIAN_bench := $(COMPILER)
+DEBIAN_demo := $(COMPILER)
+# What test/system/servers.test.ts runs beside gunicorn, puma and nginx; Java where it is.
+DEBIAN_test += uvicorn python3-hypercorn unicorn haproxy lighttpd php8.2-fpm
+DEBIAN = $(sort $(foreach goal,$(MAKECMDGOALS),$(DEBIAN_$(goal))))
+
+build: dist/zerodown.cjs dist/zerodown-varlink.7 build/types.stamp $(ADDON) build/.stamp build/test/apps/describe-self build/test/apps/uring build/test/apps/shim.so ## the command, the library, the addon and the tests
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
-node_modules/.package-lock.json: package.json package-lock.json
-	npm ci --no-audit --no-fund --loglevel=error
+	@sed -sn 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+debian:
+	@$(if $(DEBIAN),.ci/packages $(DEBIAN),:)
+
+node_modules/.package-lock.json: package.json package-lock.json | debian
+	$(if $(wildcard $(NODE_HOME)/include/node/node_api.h),npm_config_nodedir=$(NODE_HOME)) npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
-$(ADDON): node_modules/.package-lock.json src/native/binding.gyp $(wildcard src/native/*.c src/native/*.h)
-	cd src/native && ../../$(BIN)/node-gyp rebuild --loglevel=error $(NODEDIR)
+# Node's binary and headers, as npm has them: build/node/22-x64 is the newest Node 22, build/node/20.20.2-arm64 that version.
+build/node/%/bin/node:
+	src/packaging/fetch-node $* build/node/$*
+
+# The addon is one small library, which asks for no newer glibc than Node 20 does (2.28). It needs only headers of Node: the
+# functions come from the Node that loads it.
+NODE_HOME := $(shell node -p 'require("path").resolve(process.execPath, "../..")')
+NODE_HEADERS := $(if $(wildcard $(NODE_HOME)/include/node/node_api.h),$(NODE_HOME),build/node/20-$(ARCH))/include/node
+TRIPLET_x64 := x86_64-linux-gnu
+TRIPLET_arm64 := aarch64-linux-gnu
+ADDON_SOURCES := $(wildcard src/native/*.c)
+ADDON_FLAGS := -std=c11 -D_GNU_SOURCE -DNAPI_VERSION=8 -fPIC -Wall -Wextra -Wno-unused-parameter -I$(NODE_HEADERS)
+
+dist/zerodown-%.node: $(ADDON_SOURCES) $(wildcard src/native/*.h) \
+    $(if $(filter build/%,$(NODE_HEADERS)),build/node/20-$(ARCH)/bin/node) | debian
 	mkdir -p dist build/src/native
-	cp src/native/build/Release/zerodown.node $@
+	$(if $(filter $*,$(ARCH)),$(CC),$(TRIPLET_$*)-gcc) $(ADDON_FLAGS) -include src/native/glibc-2.28.h -O2 \
+	  -fvisibility=hidden -shared -s -Wl,-z,now -Wl,--build-id=sha1 -o $@ $(ADDON_SOURCES)
 	cp $@ build/src/native/
 
 # Programs of the tests, made here because the machine that they run on may have no compiler (see test-systemd).
-build/test/apps/%: test/apps/%.c
+build/test/apps/%: test/apps/%.c | debian
 	mkdir -p $(@D)
 	$(CC) -Wall -Wextra -O1 -o $@ $<
 
-build/test/apps/%.so: test/apps/%.c
+build/test/apps/%.so: test/apps/%.c | debian
 	mkdir -p $(@D)
 	$(CC) -Wall -Wextra -O1 -shared -fPIC -o $@ $<
 
@@ -43,8 +69,9 @@ build/.stamp: node_modules/.package-lock.json tsconfig.json $(SOURCES)
 	touch $@
 
 # `zerodown` is one bundle with all that `run` needs, and begins as a shell script: src/launcher/launcher.sh. The
-# other commands are modules beside it, so that what they load costs only them; and so is what apps import.
-COMMANDS := reload status check unit
+# other commands, which main.ts imports when they are called, are modules beside it, so that what they load costs only them;
+# and so is what apps import.
+COMMANDS := $(shell sed -n 's|.*import("\./\(.*\)\.js").*|\1|p' src/cli/main.ts)
 ESBUILD := $(BIN)/esbuild --bundle --platform=node --target=node20 --log-level=warning \
   --define:VERSION='"$(shell node -p 'require("./package.json").version')"'
 
@@ -61,7 +88,7 @@ dist/zerodown.cjs: build/.stamp src/launcher/launcher.sh $(VARLINK)
 	cp $(VARLINK) build/src/control/
 
 # The types of what apps import.
-dist/types/.stamp: build/.stamp tsconfig.types.json
+build/types.stamp: build/.stamp tsconfig.types.json
 	rm -rf dist/types
 	$(BIN)/tsc -p tsconfig.types.json
 	touch $@
@@ -79,11 +106,7 @@ $(FRAMEWORKS)/next/.next/BUILD_ID: $(FRAMEWORKS)/node_modules/.package-lock.json
     $(shell find $(FRAMEWORKS)/next -name .next -prune -o -type f -print)
 	NEXT_TELEMETRY_DISABLED=1 $(FRAMEWORKS)/node_modules/.bin/next build $(FRAMEWORKS)/next
 
-# All that it takes is installed first, where it is missing.
-test: ## installs what it needs, builds, and runs every test (as root: beside a real systemd)
-	@.ci/packages build-essential python3 python3-systemd libsystemd-dev systemd dbus dbus-user-session curl procps util-linux \
-	  polkitd
-	@$(MAKE) --no-print-directory lint build coverage frameworks
+test: lint build coverage frameworks ## installs what it needs, builds, and runs every test (as root: beside a real systemd)
 	test/run halves
 
 # The tests on systemd once more, on that of another Debian release: make test-systemd RELEASE=trixie
@@ -92,25 +115,45 @@ test-systemd: build ## the tests on systemd with that of another Debian: RELEASE
 	@.ci/packages debootstrap
 	ROOT=$$(test/system/release $(RELEASE)) test/run halves build/test/system
 
+# What takes a machine that boots: packages, reboots, the system's own manager with cgroups. In emulated machines with both
+# releases of Debian, or one: make test-vm RELEASE=trixie. The packages are those in build/packages.
+VM_RELEASES = $(if $(filter file,$(origin RELEASE)),bookworm trixie,$(RELEASE))
+test-vm: build $(foreach release,$(VM_RELEASES),build/vm/$(release)/disk.img) ## packages and services in machines that boot: RELEASE=bookworm|trixie
+	@.ci/packages qemu-system-x86
+	test/vm/run $(VM_RELEASES)
+
+build/vm/%/disk.img: test/vm/make $(wildcard test/vm/image/*)
+	@.ci/packages debootstrap e2fsprogs
+	test/vm/make $*
+
+# The tests without systemd, and those of the main paths beside it, on another Node: make test-node NODE=24
+NODE ?= 22
+CORE := reload reload-result control lifecycle child sockets cgroup fd-store watchdog node-library status run
+test-node: build build/node/$(NODE)-$(ARCH)/bin/node ## the unit tests, and a core of the others, on another Node: NODE=22
+	PATH=$(CURDIR)/build/node/$(NODE)-$(ARCH)/bin:$$PATH test/run build/test/unit $(CORE:%=build/test/system/%.test.js)
+
 # What zerodown costs, and what a reload costs clients, beside others that reload: some five minutes.
-bench: ## what zerodown costs, and what a reload costs clients, beside others
-	@.ci/packages build-essential python3
-	@$(MAKE) --no-print-directory build
+bench: build ## what zerodown costs, and what a reload costs clients, beside others
 	@test/bench/run
 
 # How that grows with sockets, environment, and generations that drain.
 scale: build ## how that grows with sockets, environment and generations
 	node build/test/bench/scale.js
 
-# Reloads under load for long, with faults among them: make soak RELOADS=1000 REQUESTS=5000000 SEED=1
-soak: build ## reloads under load with faults: RELOADS=1000 REQUESTS=5000000 SEED=1
+# Reloads under load for long, with faults among them, and then upgrades: make soak RELOADS=1000 REQUESTS=5000000 SEED=1. Of each
+# service of several workers all are replaced CREW_RELOADS=50 times at least, and RECYCLED=20 workers by their memory.
+soak: build ## reloads under load with faults, and upgrades: RELOADS=1000 REQUESTS=5000000 UPGRADES=200 SEED=1
 	test/system/sandbox node build/test/soak/soak.js
 
 # The main job without systemd, on port 8080.
-demo: ## serves on port 8080, and prints what to try
-	@.ci/packages build-essential python3
-	@$(MAKE) --no-print-directory build
+demo: build ## serves on port 8080, and prints what to try
 	@docs/examples/demo
+
+man: build/.stamp ## writes the options of every command into the man page
+	node build/src/packaging/man-page.js docs/zerodown.1
+
+servers: build/.stamp ## writes docs/servers.md and its examples' units from the table of servers
+	node build/src/packaging/server-pages.js docs
 
 lint: node_modules/.package-lock.json ## format and lint
 	$(BIN)/biome check .
@@ -124,8 +167,6 @@ coverage: build ## the state machine's own tests take each of its branches, or i
 # What reads others' text: the parsers in TypeScript, and the addon (by clang's libFuzzer), for that long each. What is found
 # stays in test/fuzz/corpus. KEEP=1: what reaches something new, too.
 SECONDS := 10
-NODE_HEADERS := $(firstword $(wildcard $(NODE_HOME)/include/node) \
-  $(HOME)/.cache/node-gyp/$(shell node -p process.versions.node)/include/node)
 fuzz: build build/fuzz/addon ## parsers and addon, each for SECONDS=10
 	node build/test/fuzz/fuzz.js $(SECONDS) $(KEEP)
 	mkdir -p build/fuzz/corpus
@@ -140,7 +181,9 @@ build/fuzz/addon: test/fuzz/addon.c $(wildcard src/native/*.c src/native/*.h) $(
 	  -fsanitize=fuzzer,address,undefined -I$(NODE_HEADERS) -o $@ $<
 
 asan: build ## the addon's tests under the sanitizers
-	test/asan $(NODEDIR)
+	test/asan $(ADDON_FLAGS)
+
+include src/packaging/packages.mk
 
 clean: ## removes what was built
-	rm -rf build dist src/native/build $(FRAMEWORKS)/next/.next
+	rm -rf build dist $(FRAMEWORKS)/next/.next

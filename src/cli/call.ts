@@ -2,20 +2,17 @@
 
 import { ConnectionLost, callSupervisor } from "../control/client.js";
 import { VarlinkError } from "../control/varlink.js";
-import { CommandError } from "./options.js";
-import { EX_NOPERM, EX_UNAVAILABLE } from "./target.js";
+import { EX_NOPERM, EX_PROTOCOL, EX_UNAVAILABLE } from "../linux/exit-codes.js";
+import { CommandError } from "./errors.js";
 
-// sysexits.h
-const EX_PROTOCOL = 76;
-
-/** For who answers in no way that a supervisor does. */
+/** For an answer that a supervisor wouldn't give. */
 export function noSupervisor(path: string): CommandError {
-  return new CommandError(`${path}: what answered is no supervisor`, EX_PROTOCOL);
+  return new CommandError(`${path}: what answered isn't a supervisor`, EX_PROTOCOL);
 }
 
-/** For an error that no supervisor has reason to reply with. */
-export function refused(path: string, method: string, error: string): CommandError {
-  return new CommandError(`${path}: ${method} was refused: ${error}`, EX_PROTOCOL);
+/** For an error that a supervisor has no reason to reply with. */
+export function refused(path: string, method: string, cause: VarlinkError): CommandError {
+  return new CommandError(`${path}: ${method} was refused: ${cause.error}`, EX_PROTOCOL, { cause });
 }
 
 /**
@@ -27,16 +24,19 @@ export async function call(...args: Parameters<typeof callSupervisor>): Promise<
   try {
     return await callSupervisor(...args);
   } catch (error) {
-    if (error instanceof ConnectionLost) throw new CommandError(`${path}: ${error.message}`, EX_UNAVAILABLE);
+    if (error instanceof ConnectionLost)
+      throw new CommandError(`${path}: ${error.message}`, EX_UNAVAILABLE, { cause: error });
     if (error instanceof VarlinkError) {
       if (error.error === "tech.fornaxian.zerodown.TooManyWatchers") {
         throw new CommandError(`${path}: it has as many watchers as it takes`, EX_UNAVAILABLE);
       }
       if (error.error.startsWith("tech.fornaxian.zerodown.")) throw error;
-      throw refused(path, method, error.error);
+      throw refused(path, method, error);
     }
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "EACCES" || code === "EPERM") throw new CommandError(`no permission to use ${path}`, EX_NOPERM);
-    throw new CommandError(`no supervisor behind ${path}: ${message}`, EX_UNAVAILABLE);
+    if (code === "EACCES" || code === "EPERM") {
+      throw new CommandError(`no permission to use ${path}`, EX_NOPERM, { cause: error });
+    }
+    throw new CommandError(`no supervisor behind ${path}: ${message}`, EX_UNAVAILABLE, { cause: error });
   }
 }

@@ -1,56 +1,32 @@
 // zerodown check: what in a unit will bite, and the drop-in that fixes it.
 
-import { parseArgs } from "node:util";
-import { gatherFacts } from "./check/facts.js";
+import { EX_NOPERM, EX_UNAVAILABLE } from "../linux/exit-codes.js";
+import { readFacts } from "./check/facts.js";
 import { type Finding, shellWord } from "./check/finding.js";
 import { checkUnit } from "./check/rules.js";
-import { CommandError, parseArguments, UsageError } from "./options.js";
-import { EX_NOPERM, EX_UNAVAILABLE, loadUnit, readNamed } from "./target.js";
+import { CHECK } from "./check/table.js";
+import { CommandError, UsageError } from "./errors.js";
+import { helpText } from "./options/help.js";
+import { parseCommandLine } from "./options/parse.js";
+import { loadUnit, readNamed } from "./target.js";
 import { paint } from "./terminal.js";
 
-export const CHECK_HELP = `Usage: zerodown check [options] UNIT
-
-Says what in the service UNIT, and in its .socket, will bite, why, and the lines for a drop-in that fix it. It looks at
-what systemd has read, and changes nothing.
-
-  --user, --system  whose manager UNIT is of (default: --system)
-  --json            findings and drop-ins as one JSON object
-  --help            this text
-
-error: it doesn't work; warning: it goes wrong sooner or later; note: worth knowing
-
-Exit status: 0 nothing wrong (there may be notes), 1 an error or a warning, 64 wrong usage, 69 no such unit or bus,
-77 no permission
-
-Example
-  zerodown check app.service
-`;
-
-const OPTIONS = {
-  user: { type: "boolean" },
-  system: { type: "boolean" },
-  json: { type: "boolean" },
-  help: { type: "boolean", short: "h" },
-} as const;
-
 export async function check(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArguments("check", () =>
-    parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true }),
-  );
+  const { values, operands } = parseCommandLine(CHECK, args);
   if (values.help) {
-    process.stdout.write(CHECK_HELP);
+    process.stdout.write(helpText(CHECK));
     return 0;
   }
-  const { unit, scope } = readNamed(values, positionals);
+  const { unit, scope } = readNamed(values, operands);
   if (unit === undefined) throw new UsageError("which unit? See zerodown check --help");
-  if (!unit.endsWith(".service")) throw new UsageError(`"${unit}" is no service: zerodown runs in services`);
+  if (!unit.endsWith(".service")) throw new UsageError(`"${unit}" isn't a service, and zerodown runs in services`);
 
   const { name, findings } = await findingsOf(unit, scope);
   const dropIns = combine(findings);
   const isWrong = findings.some(({ severity }) => severity !== "note");
   const report = { unit: name, wrong: isWrong, findings, dropIns };
   process.stdout.write(
-    values.json ? `${JSON.stringify(report, null, 2)}\n` : describe(name, findings, dropIns, scope === "user"),
+    values.json ? `${JSON.stringify(report, null, 2)}\n` : describeFindings(name, findings, dropIns, scope === "user"),
   );
   return isWrong ? 1 : 0;
 }
@@ -62,10 +38,11 @@ async function findingsOf(unit: string, scope: "user" | "system") {
     if (properties.LoadState === "masked") throw new CommandError(`${unit} is masked`, EX_UNAVAILABLE);
     // An alias has the name that its drop-ins go by, too.
     const name = String(properties.Id);
-    return { name, findings: checkUnit(await gatherFacts(name, scope, manager)) };
+    return { name, findings: checkUnit(await readFacts(name, scope, manager)) };
   } catch (error) {
     if (!(error instanceof ManagerError)) throw error;
-    throw new CommandError(`${unit}: ${error.message}`, error.isPermission ? EX_NOPERM : EX_UNAVAILABLE);
+    const status = error.isPermission ? EX_NOPERM : EX_UNAVAILABLE;
+    throw new CommandError(`${unit}: ${error.message}`, status, { cause: error });
   } finally {
     manager.close();
   }
@@ -76,7 +53,7 @@ interface DropIn {
   readonly text: string;
 }
 
-/** One drop-in a unit, with all fixes. */
+/** Puts all fixes of a unit into one drop-in. */
 export function combine(findings: readonly Finding[]): DropIn[] {
   const units = new Map<string, Map<string, Set<string>>>();
   for (const { fix } of findings) {
@@ -95,7 +72,12 @@ export function combine(findings: readonly Finding[]): DropIn[] {
 
 const COLOURS = { error: "red", warning: "yellow", note: "dim" } as const;
 
-function describe(unit: string, findings: readonly Finding[], dropIns: readonly DropIn[], isUser: boolean): string {
+function describeFindings(
+  unit: string,
+  findings: readonly Finding[],
+  dropIns: readonly DropIn[],
+  isUser: boolean,
+): string {
   const lines: string[] = [];
   for (const severity of ["error", "warning", "note"] as const) {
     for (const finding of findings.filter(finding => finding.severity === severity)) {

@@ -1,59 +1,76 @@
 #!/bin/sh
 // The command `zerodown`: finds the subcommand. The build puts a line of shell above this (see src/launcher/launcher.sh).
 
+import { ADOPT } from "../launcher/received.js";
+import { EX_UNAVAILABLE } from "../linux/exit-codes.js";
 import { openStderr } from "../linux/stderr.js";
 import { printable } from "../systemd/formats/printable.js";
-import { isCommandError, UsageError } from "./options.js";
-import { run } from "./run.js";
+import { COMMANDS } from "./commands.js";
+import { isCommandError, UsageError } from "./errors.js";
+import { checkUpgrade, goOn, run } from "./run.js";
 
 declare const VERSION: string;
 
-const HELP = `Usage: zerodown COMMAND
+function helpText(): string {
+  const commands = Object.entries(COMMANDS).map(([name, what]) => `  ${name.padEnd(12)}${what}`);
+  return `Usage: zerodown COMMAND
 
 Swaps the code of a service without losing a request.
 
-  run      supervise a command
-  reload   start the next generation, and wait until it serves
-  status   show the generations, what they use and how they ended
-  check    say what in a unit will bite, and the fix
-  unit     print a .service and a .socket for a command
+${commands.join("\n")}
 
   --help, --version; zerodown COMMAND --help
 
 Example
   zerodown run --listen 8080 -- node server.js
 `;
+}
 
 async function main([command, ...args]: readonly string[]): Promise<number | undefined> {
   switch (command) {
     case "run":
-      run(args);
+      if (process.env[ADOPT] === undefined) run(args);
+      else await goOn(args);
       return;
+    case "upgrade-check":
+      // A supervisor asks, nobody else: it is in no list.
+      await checkUpgrade(args);
+      return;
+    case "upgrade":
+      return (await import("./upgrade.js")).upgrade(args);
     case "reload":
       return (await import("./reload.js")).reload(args);
+    case "rollback":
+      return (await import("./rollback.js")).rollback(args);
+    case "scale":
+      return (await import("./scale.js")).scale(args);
     case "check":
       return (await import("./check.js")).check(args);
     case "unit":
       return (await import("./unit.js")).unit(args);
+    case "metrics":
+      return (await import("./metrics.js")).metrics(args);
+    case "logs":
+      return (await import("./logs.js")).logs(args);
+    case "completion":
+      return (await import("./completion.js")).completion(args);
     case "status":
       return (await import("./status.js")).status(args);
     case "--help":
     case "-h":
-      process.stdout.write(HELP);
+      process.stdout.write(helpText());
       return;
     case "--version":
       process.stdout.write(`zerodown ${VERSION}\n`);
       return;
     default:
       throw new UsageError(
-        `${command === undefined ? "no command" : `unknown command "${command}"`}: run, reload, status, check, unit. See zerodown --help`,
+        `${command === undefined ? "no command" : `unknown command "${command}"`}: ${Object.keys(COMMANDS).join(", ")}. See zerodown --help`,
       );
   }
 }
 
 // A command that waits for what never comes (a bus that went away) ends with this, not with 0.
-const EX_UNAVAILABLE = 69;
-
 process.exitCode = EX_UNAVAILABLE;
 main(process.argv.slice(2)).then(
   status => {

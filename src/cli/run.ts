@@ -1,21 +1,31 @@
 // zerodown run: supervise a command.
 
+import { symlinkSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Method } from "../control/connection.js";
-import { ControlListener } from "../control/listener.js";
+import { ControlListener, type SavedListener } from "../control/listener.js";
 import { CONTROL_NAME } from "../control/locate.js";
-import { receivedEnvironment, receivedState } from "../launcher/received.js";
+import { ADOPT, receivedEnvironment, receivedState } from "../launcher/received.js";
+import { listeningSockets, whyUnseen } from "../linux/accepting/listening.js";
+import { EX_CANTCREAT, EX_CONFIG, EX_NOPERM, EX_OSERR } from "../linux/exit-codes.js";
 import type { Listen } from "../linux/sockets/address.js";
 import { bindSocket } from "../linux/sockets/bind.js";
 import { describeFd } from "../linux/sockets/describe.js";
 import { SocketFiles } from "../linux/sockets/files.js";
+import { groupQueues, isSameAddress, type Queues, socketsOf } from "../linux/sockets/queues.js";
 import { removeSocketFile } from "../linux/sockets/remove.js";
 import { leaveStderrAlone } from "../linux/stderr.js";
-import type { NativeError } from "../native/index.js";
+import { awaitsAccepting } from "../machine/accepting.js";
+import { upgraded } from "../machine/news.js";
+import type { State } from "../machine/state.js";
+import { type NativeError, native } from "../native/index.js";
+import { Hook } from "../supervisor/hook.js";
+import { LastGood } from "../supervisor/last-good.js";
 import { createLog, type Log } from "../supervisor/log.js";
+import { watchMemory } from "../supervisor/memory.js";
 import { outside } from "../supervisor/outside.js";
 import { Supervisor } from "../supervisor/supervisor.js";
-import { FdStore } from "../systemd/as-manager/fd-store.js";
+import { FdStore, type Owner } from "../systemd/as-manager/fd-store.js";
 import { UnitCgroup } from "../systemd/as-service/cgroup.js";
 import {
   ListenFdsError,
@@ -29,68 +39,116 @@ import {
   createRuntimeDirectory,
   type RuntimeDirectory,
   removeRuntimeDirectory,
+  stateDirectory,
 } from "../systemd/as-service/runtime-directory.js";
 import { watchdogTimeout } from "../systemd/as-service/watchdog.js";
-import { CommandError, UsageError } from "./options.js";
+import { CommandError, UsageError } from "./errors.js";
+import { helpText } from "./options/help.js";
+import type { Document } from "./run/document.js";
 import { asGiven } from "./run/given.js";
-import { parseRunOptions, RUN_HELP, type RunOptions } from "./run/options.js";
-
-// sysexits.h
-const EX_OSERR = 71;
-const EX_CANTCREAT = 73;
-const EX_NOPERM = 77;
-const EX_CONFIG = 78;
+import { checkProbeName, checkSignals, parseRunOptions, type RunOptions } from "./run/options.js";
+import { RUN } from "./run/table.js";
 
 declare const VERSION: string;
 
-export function run(args: readonly string[]): void {
+/** The supervisor that this one replaces has executed it: see run/upgrade.ts. */
+export async function goOn(args: readonly string[]): Promise<void> {
+  const { env } = process;
+  const { [ADOPT]: descriptor = "" } = env;
+  delete env[ADOPT];
+  delete env.LD_PRELOAD;
+  native.closeOnExec();
+  const { receiveDocument } = await import("./run/document.js");
+  run(args, receiveDocument(descriptor));
+}
+
+/** Asked by a supervisor that may be replaced by this program: whether it would understand all that it would take over. */
+export async function checkUpgrade(args: readonly string[]): Promise<void> {
+  const [{ readDocument }, { sayVerdict }] = await Promise.all([import("./run/document.js"), import("./run/prove.js")]);
+  sayVerdict(VERSION, document => {
+    parseRunOptions(args);
+    readDocument(document);
+  });
+}
+
+/** @param document what another supervisor hands over, where this one goes on from that */
+export function run(args: readonly string[], document?: Document): void {
   const options = parseRunOptions(args);
   if (options === null) {
-    process.stdout.write(RUN_HELP);
+    process.stdout.write(helpText(RUN));
     return;
   }
   checkSignals(options);
+  if (!document) checkRoom(options);
   const received = receivedEnvironment();
   const { env: environment } = process;
-  const log = createLog(environment);
+  const write = createLog(environment);
+  const log: Log = (priority, text, news) => {
+    write(priority, text, news);
+    if (news) hook?.tell(news, text);
+  };
 
   const notifier = new Notifier(environment, why => log("warning", why));
   const fdstoreMax = options.fdstoreMax ?? outerStoreMax(environment, log);
   const store = new FdStore(fdstoreMax, notifier, what => log("debug", `fd store: ${what}`));
-  const passed = receiveSockets(environment, store, why => log("warning", why));
-  checkNames(passed, options.listen);
-  const given = asGiven(options, args, received);
+  const passed = document?.sockets ?? receiveSockets(environment, store, why => log("warning", why));
+  if (document) store.adopt(document.stored);
+  else checkNames(passed, options);
+  const given = asGiven(args, received, document?.directory);
   const leftovers: (() => void)[] = [];
   process.once("exit", () => cleanUp(leftovers));
-  const bound = options.listen.map(listen => {
-    const socket = bind(listen);
+  const bound = options.listen.flatMap(listen => {
+    const isQueue = options.listen.filter(other => isSameAddress(other, listen)).length > 1;
+    const socket = document ? [] : [bind(listen, isQueue)];
     leftovers.push(() => removeFileOf(listen));
     return socket;
   });
   const sockets = [...passed, ...bound];
   store.leaveOut(sockets);
-  const runtimeDirectory = makeRuntimeDirectory(environment, log);
+  const addresses = options.sharesQueues ? groupQueues(sockets) : sockets.map(socket => [socket]);
+  if (!document) checkQueues(addresses, options.workers);
+  const runtimeDirectory = document?.runtimeDirectory ?? makeRuntimeDirectory(environment, log);
   leftovers.push(() => removeRuntimeDirectory(runtimeDirectory));
 
   const fds = sockets.map(({ fd }) => fd);
-  const files = new SocketFiles(fds, log);
+  const files = new SocketFiles(fds, log, document?.files);
   leftovers.push(() => files.close());
 
+  const listening = listeningSockets(fds);
+  const unseen = listening.length > 0 ? whyUnseen(listening[0]!.fd) : "there is no socket to accept on";
+  if (!document && awaitsAccepting(options.ready) && unseen !== undefined) {
+    throw new CommandError(`--ready ${options.ready}: what accepts can't be seen: ${unseen}`, EX_CONFIG);
+  }
+
+  const cgroup = document ? adoptCgroup(document) : takeCgroup(environment, log);
+  const asReceived = document?.received ?? receivedState();
+  const launch = {
+    ...options,
+    ...given,
+    environment: received,
+    ...asReceived,
+    fds: (slot: number) => socketsOf(addresses, slot),
+    stored: (owner: Owner) => store.fdsOf(owner),
+    fdstoreMax,
+    cgroup,
+    runtimeDirectory: runtimeDirectory.path,
+  };
+  const hook = given.onEvent === undefined ? undefined : new Hook(given.onEvent, launch, outside, log);
   const supervisor = new Supervisor({
-    config: { pid: process.pid, watchdog: watchdog(environment, log), ...options },
-    launch: {
+    config: {
+      pid: process.pid,
+      watchdog: watchdogOf(environment, log),
+      seesAccepting: unseen === undefined,
+      queues: Math.max(1, ...addresses.map(({ length }) => length)),
       ...options,
-      ...given,
-      environment: received,
-      ...receivedState(),
-      fds: () => [...sockets, ...store.fds],
-      fdstoreMax,
-      cgroup: takeCgroup(environment, log),
-      runtimeDirectory: runtimeDirectory.path,
     },
+    launch,
+    lastGood: new LastGood(stateDirectory(environment), launch, log),
     sockets: fds,
+    listening: slot => listeningSockets(socketsOf(addresses, slot).map(({ fd }) => fd)),
     files,
     killStrays: options.killStrays,
+    unreaped: () => hook?.unreaped ?? [],
     outside,
     notifier,
     store,
@@ -98,33 +156,60 @@ export function run(args: readonly string[]): void {
     stopOn: options.stopOn,
     reloadSignals: options.reloadSignals,
     passSignals: options.passSignals,
-    // What the same step answers to clients is written before: by promises, which are done by then.
+    // The answers of the same step to clients are written by promises, which are done by then.
     // With KillMode=mixed systemd kills an ExecReload= that is still there when we are not.
     exit: status =>
       setImmediate(() => (control ? control.whenAlone(() => process.exit(status)) : process.exit(status))),
   });
-  const served = { supervisor, sockets, store };
-  const control = openControl(options.control ?? `${runtimeDirectory.path}/${CONTROL_NAME}`, served, log);
+  // The socket of probes stands between.
+  const beforeStored = addresses.length + Math.min(options.probes.length, 1);
+  const save = (): Document => ({
+    ...{ version: VERSION, sockets, runtimeDirectory, directory: given.directory, received: asReceived },
+    ...{ supervisor: supervisor.save(), hook: hook?.save() ?? null, stored: store.save(), files: files.save() },
+    ...{ cgroup: cgroup?.save() ?? null, notifier: notifier.save(), control: control?.save() ?? null },
+  });
+  const upgrade = async (): Promise<never> => {
+    const { upgrade } = await import("./run/upgrade.js");
+    return upgrade({ version: VERSION, environment: received, supervisor, notifier, control, log, save });
+  };
+  const about = { supervisor, addresses, store, beforeStored };
+  const served = { ...about, version: VERSION, before: document?.version, upgrade };
+  if (document) supervisor.adopt(document.supervisor);
+  if (document?.hook) hook?.adopt(document.hook);
+  const control = openControl(options.control, runtimeDirectory.path, served, log, document?.control);
   leftovers.push(() => control?.close());
-  log("info", sockets.length > 0 ? `sockets: ${sockets.map(describe).join(", ")}` : NO_SOCKETS);
-  if (store.fds.length > 0) log("info", `stored before: ${store.fds.map(describe).join(", ")}`);
+  if (document) {
+    tellGoingOn(document, supervisor.state, notifier, log);
+    native.releaseSignals();
+  } else {
+    log("info", sockets.length > 0 ? `sockets: ${addresses.map(nameOfAddress).join(", ")}` : NO_SOCKETS);
+    if (store.fds.length > 0) log("info", `stored before: ${store.fds.map(nameOf).join(", ")}`);
+  }
   leaveStderrAlone();
-  supervisor.start();
+  if (!document) supervisor.start();
+  if (Number.isFinite(options.maxMemory)) watchMemory(options.maxMemory, supervisor, outside);
   // Whatever goes wrong in here, the generations that serve go on serving.
   process.on("uncaughtException", error => log("err", `internal error, going on: ${error.stack}`));
+}
+
+/** Of what another supervisor hands over, the notifier's share comes last: the fd store tells it of names, too. */
+function tellGoingOn({ version, notifier: saved }: Document, state: State, notifier: Notifier, log: Log): void {
+  notifier.adopt(saved);
+  const line = `zerodown ${VERSION} has taken over from zerodown ${version}, and the service goes on`;
+  log("notice", line, upgraded(state));
+  notifier.send([`STATUS=${state.told}`]);
+}
+
+function adoptCgroup({ cgroup }: Document): UnitCgroup | undefined {
+  return cgroup ? UnitCgroup.adopt(cgroup) : undefined;
 }
 
 const NO_SOCKETS =
   "no sockets, neither from systemd nor by --listen: what the app binds itself, its next generation can't bind";
 
-function checkSignals({ stopOn, reloadSignals, passSignals }: RunOptions): void {
-  const roles = [...new Set(stopOn), ...new Set(reloadSignals), ...new Set(passSignals)];
-  const twice = roles.find((signal, index) => roles.indexOf(signal) !== index);
-  if (twice) {
-    throw new UsageError(
-      `${twice} has two meanings: each signal stops (${stopOn.join(", ")}), reloads or is passed on`,
-    );
-  }
+function checkRoom({ workers, ready, surge, probes }: RunOptions): void {
+  const lack = workers > 1 ? outside.whatLacks({ workers, ready, surge, probes, pids: [] }) : undefined;
+  if (lack !== undefined) throw new CommandError(`--workers ${workers}: ${lack}`, EX_OSERR);
 }
 
 function receiveSockets(environment: NodeJS.ProcessEnv, store: FdStore, ignored: (why: string) => void): PassedFd[] {
@@ -133,19 +218,19 @@ function receiveSockets(environment: NodeJS.ProcessEnv, store: FdStore, ignored:
     refuseConnections(passed);
     return passed;
   } catch (error) {
-    if (error instanceof ListenFdsError) throw new CommandError(error.message, EX_CONFIG);
+    if (error instanceof ListenFdsError) throw new CommandError(error.message, EX_CONFIG, { cause: error });
     throw error;
   }
 }
 
-/** What systemd (since 254) says of its own store. */
+/** The size of systemd's own store, as it says since 254. */
 function outerStoreMax({ FDSTORE = "0" }: NodeJS.ProcessEnv, log: Log): number {
   if (/^\d+$/.test(FDSTORE)) return Number(FDSTORE);
-  log("warning", `FDSTORE="${FDSTORE}" is no count: nothing will be stored`);
+  log("warning", `FDSTORE="${FDSTORE}" isn't a count: nothing will be stored`);
   return 0;
 }
 
-function watchdog(environment: NodeJS.ProcessEnv, log: Log): number {
+function watchdogOf(environment: NodeJS.ProcessEnv, log: Log): number {
   try {
     return watchdogTimeout(environment, process.pid);
   } catch (error) {
@@ -164,42 +249,66 @@ function takeCgroup(environment: NodeJS.ProcessEnv, log: Log): UnitCgroup | unde
   }
 }
 
-function checkNames(passed: readonly PassedFd[], listen: readonly Listen[]): void {
+function checkNames(passed: readonly PassedFd[], options: RunOptions): void {
+  const { listen } = options;
+  checkProbeName(
+    options,
+    [...passed, ...listen].map(({ name }) => name),
+  );
   const names = new Set(passed.map(({ name }) => name));
-  for (const { name, text } of listen) {
-    if (name === undefined) continue;
+  for (const [index, one] of listen.entries()) {
+    const { name, text } = one;
+    if (name === undefined || listen.slice(0, index).some(other => isSameAddress(other, one))) continue;
     if (names.has(name)) throw new UsageError(`--listen ${name}=${text}: there is a socket named "${name}" already`);
     names.add(name);
   }
 }
 
-function bind(listen: Listen): PassedFd {
+function bind(listen: Listen, reusePort: boolean): PassedFd {
   try {
-    return { fd: bindSocket(listen), name: listen.name ?? UNNAMED };
+    return { fd: bindSocket(listen, { reusePort }), name: listen.name ?? UNNAMED };
   } catch (error) {
     const { code, message } = error as NativeError;
-    throw new CommandError(`--listen ${listen.text}: ${message}`, /^E(ACCES|PERM)$/.test(code) ? EX_NOPERM : EX_OSERR);
+    const status = /^E(ACCES|PERM)$/.test(code) ? EX_NOPERM : EX_OSERR;
+    throw new CommandError(`--listen ${listen.text}: ${message}`, status, { cause: error });
   }
 }
 
+/** Without a worker of its own, or one that it is shared with, a queue's clients would wait for ever. */
+function checkQueues(addresses: readonly Queues<PassedFd>[], workers: number): void {
+  const crowded = addresses.find(({ length }) => length > workers);
+  if (!crowded) return;
+  const { length } = crowded;
+  const what = `${nameOf(crowded[0]!)} has ${length} accept queues, and each takes a worker`;
+  throw new CommandError(`--workers ${workers}: ${what}: give --workers ${length} or more, or fewer queues`, EX_CONFIG);
+}
+
 function openControl(
-  path: string,
-  served: { supervisor: Supervisor; sockets: readonly PassedFd[]; store: FdStore },
+  given: string | undefined,
+  runtimeDirectory: string,
+  served: Parameters<typeof import("../control/service.js").controlMethods>[0],
   log: Log,
+  saved: SavedListener | null | undefined,
 ) {
-  if (path === "none") return undefined;
+  if (given === "none") return undefined;
+  const usual = `${runtimeDirectory}/${CONTROL_NAME}`;
   // Loaded with the first client: a supervisor that nobody asks anything does without.
   let loaded: Promise<ReadonlyMap<string, Method>> | undefined;
   const methods = () => {
-    loaded ??= import("../control/service.js").then(({ controlMethods }) =>
-      controlMethods({ ...served, version: VERSION }),
-    );
+    loaded ??= import("../control/service.js").then(({ controlMethods }) => controlMethods(served));
     return loaded;
   };
+  const onProblem = (what: string) => log("warning", what);
+  if (saved !== undefined) return saved ? ControlListener.adopt(saved, methods, onProblem) : undefined;
   try {
-    return new ControlListener(resolve(path), methods, what => log("warning", what));
+    const listener = ControlListener.bind(resolve(given ?? usual), methods, onProblem);
+    // Commands look for the socket there.
+    if (given !== undefined) symlinkSync(listener.path, usual);
+    return listener;
   } catch (error) {
-    throw new CommandError(`--control ${path}: ${(error as NativeError).message}`, EX_CANTCREAT);
+    throw new CommandError(`--control ${given ?? usual}: ${(error as NativeError).message}`, EX_CANTCREAT, {
+      cause: error,
+    });
   }
 }
 
@@ -222,10 +331,15 @@ function makeRuntimeDirectory(environment: NodeJS.ProcessEnv, log: Log): Runtime
   try {
     return createRuntimeDirectory(environment, what => log("warning", what));
   } catch (error) {
-    throw new CommandError((error as Error).message, EX_CANTCREAT);
+    throw new CommandError((error as Error).message, EX_CANTCREAT, { cause: error });
   }
 }
 
-function describe({ fd, name }: PassedFd): string {
+function nameOf({ fd, name }: PassedFd): string {
   return name === UNNAMED ? describeFd(fd) : `${name} (${describeFd(fd)})`;
+}
+
+function nameOfAddress(queues: Queues<PassedFd>): string {
+  const name = nameOf(queues[0]!);
+  return queues.length > 1 ? `${name} with ${queues.length} queues` : name;
 }

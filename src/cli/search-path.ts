@@ -6,6 +6,9 @@ import { dirname } from "node:path";
 /** In which systemd looks for a command without a slash, and what a service of the system has as its $PATH. */
 export const SYSTEMD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** The command of the package zerodown-standalone, which has a Node beside it. */
+const STANDALONE = "/usr/lib/zerodown/dist/zerodown.cjs";
+
 /** @returns the program's path, or undefined where there is none of that name */
 export function findProgram(name: string, path: string, isHidden: (path: string) => boolean = () => false) {
   const candidates = name.includes("/") ? [name] : path.split(":").map(directory => `${directory}/${name}`);
@@ -14,13 +17,15 @@ export function findProgram(name: string, path: string, isHidden: (path: string)
 
 /** Whether the launcher of `zerodown` finds a Node: src/launcher/launcher.sh. */
 export function findsNode(zerodown: string, path: string, isHidden?: (path: string) => boolean): boolean {
-  const far = realPath(zerodown).replace(/\/lib\/node_modules\/.*/, "/bin/node");
-  return [`${dirname(zerodown)}/node`, "node", ...(far.endsWith("/bin/node") ? [far] : [])].some(
+  const real = realPath(zerodown);
+  const far = real.replace(/\/lib\/node_modules\/.*/, "/bin/node");
+  const own = real === STANDALONE ? ["/usr/lib/zerodown/node"] : [];
+  return [...own, `${dirname(zerodown)}/node`, "node", ...(far.endsWith("/bin/node") ? [far] : [])].some(
     name => findProgram(name, path, isHidden) !== undefined,
   );
 }
 
-/** What can't be looked at for lack of permission counts as one: it may be for systemd. */
+/** A file that we may not look at counts as a program: systemd may look. */
 function isProgram(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

@@ -1,52 +1,34 @@
 // zerodown status: what serves, what it uses, and how those before it ended.
 
-import { parseArgs } from "node:util";
+import { NOT_RUNNING } from "../linux/exit-codes.js";
+import type { Manager } from "../systemd/dbus.js";
 import { askStatus } from "./ask-status.js";
-import { parseArguments } from "./options.js";
-import { gatherFacts, type StatusFacts, stoppedFacts, unitFacts } from "./status/facts.js";
+import { UsageError } from "./errors.js";
+import { helpText } from "./options/help.js";
+import { parseCommandLine } from "./options/parse.js";
+import type { Values } from "./options/table.js";
+import { type StatusFacts, statusFacts, stoppedFacts, unitFacts } from "./status/facts.js";
+import { STATUS } from "./status/table.js";
 import { formatStatus } from "./status/text.js";
 import { watchStatus } from "./status/watch.js";
-import { findTarget, loadUnit, readNamed, TARGET_OPTIONS, type Target, type UnitTarget, unitTarget } from "./target.js";
+import {
+  explainManagerError,
+  findTarget,
+  loadUnit,
+  type NamedTarget,
+  readNamed,
+  type Target,
+  type UnitTarget,
+  unitTarget,
+} from "./target.js";
 import { paint, Screen, width } from "./terminal.js";
 
-/** As systemctl status exits: the unit isn't running. */
-const EX_NOT_RUNNING = 3;
-
-export const STATUS_HELP = `Usage: zerodown status [options] [UNIT]
-
-Shows the supervisor, its sockets and its generations, the newest first: age, memory (resident) and CPU time of all
-processes of each, the sockets they have open beside those that were passed, the last STATUS=; and how the last few ended.
-
-Without UNIT, --pid or --control it is for a command of the unit itself. With UNIT it shows systemd's view of it, too.
-
-  --user, --system  whose manager UNIT is of (default: --system)
-  --pid PID         the supervisor with this pid
-  --control PATH    the supervisor with this control socket
-  --watch           show it again after every change, until Ctrl-C
-  --json            one JSON object; with --watch one a line. Bytes, and µs (points in time: of CLOCK_MONOTONIC)
-  --help            this text
-
-Exit status: 0 it was shown, 3 UNIT is not running, 64 wrong usage, 69 no such unit, bus or supervisor, or it went away,
-75 the supervisor doesn't answer, 76 what answered is no supervisor, 77 no permission
-
-Example
-  zerodown status app.service
-  zerodown status --json app.service | jq '.generations[] | select(.state == "serving") | .memory'
-`;
-
-const OPTIONS = {
-  ...TARGET_OPTIONS,
-  watch: { type: "boolean" },
-  json: { type: "boolean" },
-  help: { type: "boolean", short: "h" },
-} as const;
+declare const VERSION: string;
 
 export async function status(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parseArguments("status", () =>
-    parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true }),
-  );
+  const { values, operands } = parseCommandLine(STATUS, args);
   if (values.help) {
-    process.stdout.write(STATUS_HELP);
+    process.stdout.write(helpText(STATUS));
     return 0;
   }
   const end = new AbortController();
@@ -56,12 +38,13 @@ export async function status(args: readonly string[]): Promise<number> {
     end.abort();
   });
   const format = values.json ? toJson : toLines;
-  const named = readNamed(values, positionals);
+  const named = readNamed(values, operands);
+  if (isAboutAll(named)) return listUnits(named, values);
   const unit = named.unit === undefined ? undefined : await loadUnit(named.unit, named.scope);
   try {
     if (unit && isStopped(unit)) {
       print(format(stoppedFacts(unitFacts(unit.properties))));
-      return EX_NOT_RUNNING;
+      return NOT_RUNNING;
     }
     const target = unit ? await orSystemdsHalf(unit, format, async () => unitTarget(unit)) : await findTarget(named);
     if (!values.watch) print(format(await (unit ? orSystemdsHalf(unit, format, () => look(target)) : look(target))));
@@ -70,6 +53,34 @@ export async function status(args: readonly string[]): Promise<number> {
     return 0;
   } finally {
     unit?.manager.close();
+  }
+}
+
+/** Outside a unit, and without a name, it is about all of them. */
+function isAboutAll({ unit, pid, control }: NamedTarget): boolean {
+  return unit === undefined && pid === undefined && control === undefined && process.env.MAINPID === undefined;
+}
+
+async function listUnits(
+  { scope }: NamedTarget,
+  { json, watch }: Pick<Values<typeof STATUS.options>, "json" | "watch">,
+): Promise<number> {
+  if (watch) throw new UsageError("--watch shows one unit: which?");
+  const { Manager } = await import("../systemd/dbus.js");
+  const { formatUnits, unitRow, zerodownUnits } = await import("./status/units.js");
+  let manager: Manager | undefined;
+  try {
+    manager = await Manager.connect(scope);
+    const units = await zerodownUnits(manager);
+    const rows = await Promise.all(units.map(unit => unitRow(unit, VERSION)));
+    if (json) print([JSON.stringify({ units: rows })]);
+    else if (rows.length > 0) print(formatUnits(rows, { width: width(), paint }));
+    else print([`no unit of ${scope === "system" ? "the system's" : "your own"} manager runs zerodown`]);
+    return 0;
+  } catch (error) {
+    throw await explainManagerError(error);
+  } finally {
+    manager?.close();
   }
 }
 
@@ -99,13 +110,13 @@ function print(lines: readonly string[]): void {
   process.stdout.write(lines.map(line => `${line}\n`).join(""));
 }
 
-/** Of what never has a main process, like a socket, that isn't said. */
+/** A unit that never has a main process, like a socket, isn't called stopped while it is active. */
 function isStopped({ properties: { MainPID, ActiveState } }: UnitTarget): boolean {
   return MainPID === 0 && ActiveState !== "active";
 }
 
 async function look({ control, unit }: Target): Promise<StatusFacts> {
-  return gatherFacts(await askStatus(control), unit ? unitFacts(unit.properties) : null);
+  return statusFacts(await askStatus(control), unit ? unitFacts(unit.properties) : null);
 }
 
 /** On a terminal it is drawn over what was there before; what was last seen stays to be read. */

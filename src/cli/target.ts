@@ -1,16 +1,15 @@
-// Which supervisor a command is about: of a unit, of a pid, behind a control socket, or of the unit it runs in.
+// Finds the supervisor that a command is about: of a unit, of a pid, behind a control socket, or of the unit it runs in.
 
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { locateControl } from "../control/locate.js";
+import { EX_NOPERM, EX_UNAVAILABLE } from "../linux/exit-codes.js";
+import { processName } from "../linux/process-name.js";
 import type { Manager, Scope, UnitProperties } from "../systemd/dbus.js";
-import { CommandError, UsageError } from "./options.js";
-
-// sysexits.h
-export const EX_UNAVAILABLE = 69;
-export const EX_NOPERM = 77;
+import { CommandError, UsageError } from "./errors.js";
+import type { SCOPE, SUPERVISOR, Values } from "./options/table.js";
 
 /** How the command line names it. */
-export interface Named {
+export interface NamedTarget {
   readonly unit: string | undefined;
   readonly pid: string | undefined;
   readonly control: string | undefined;
@@ -31,28 +30,21 @@ export interface Target {
   readonly isOwnUnit: boolean;
 }
 
-/** The options that name a target, for parseArgs. */
-export const TARGET_OPTIONS = {
-  pid: { type: "string" },
-  control: { type: "string" },
-  user: { type: "boolean" },
-  system: { type: "boolean" },
-} as const;
-
-/** Reads the options above and the positional UNIT. */
+/** Reads the options SCOPE and SUPERVISOR, and the operand UNIT. */
 export function readNamed(
-  values: { pid?: string; control?: string; user?: boolean; system?: boolean },
-  positionals: readonly string[],
-): Named {
-  const [unit, ...others] = positionals;
+  values: Partial<Values<typeof SCOPE & typeof SUPERVISOR>>,
+  operands: readonly string[],
+): NamedTarget {
+  const [unit, ...others] = operands;
   if (unit === "") throw new UsageError("the name of the unit is empty");
+  if (values.control === "") throw new UsageError("--control: the path is empty");
   if (others.length > 0) throw new UsageError(`one unit at a time: "${others[0]}" is too many`);
   if ([unit, values.pid, values.control].filter(value => value !== undefined).length > 1) {
     throw new UsageError("give one of UNIT, --pid and --control");
   }
   if (values.user && values.system) throw new UsageError("give one of --user and --system");
   return {
-    unit: unit && unitName(unit),
+    unit: unit && withSuffix(unit),
     pid: values.pid,
     control: values.control,
     scope: values.user ? "user" : "system",
@@ -60,12 +52,13 @@ export function readNamed(
 }
 
 /** As systemctl does: without a suffix it is a service. */
-function unitName(unit: string): string {
-  return /\.[a-z]+$/.test(unit) ? unit : `${unit}.service`;
+function withSuffix(unit: string): string {
+  const suffixes = /\.(service|socket|target|timer|path|mount|automount|swap|slice|scope|device)$/;
+  return suffixes.test(unit) ? unit : `${unit}.service`;
 }
 
 /** @throws {CommandError} saying why there is no supervisor to talk to */
-export async function findTarget(named: Named): Promise<Target> {
+export async function findTarget(named: NamedTarget): Promise<Target> {
   if (named.unit !== undefined) {
     const unit = await loadUnit(named.unit, named.scope);
     try {
@@ -80,7 +73,7 @@ export async function findTarget(named: Named): Promise<Target> {
   if (pid === undefined) {
     throw new UsageError("which service? Give UNIT, --pid or --control (in a unit's ExecReload= nothing is needed)");
   }
-  if (!/^[1-9]\d*$/.test(pid)) throw new UsageError(`"${pid}" is no pid`);
+  if (!/^[1-9]\d*$/.test(pid)) throw new UsageError(`"${pid}" isn't a pid`);
   return { control: controlOf(Number(pid), `pid ${pid}`), isOwnUnit: named.pid === undefined };
 }
 
@@ -112,11 +105,11 @@ export async function loadUnit(name: string, scope: Scope): Promise<UnitTarget> 
   throw new CommandError(`there is no unit ${name}${other}`, EX_UNAVAILABLE);
 }
 
-/** What systemd, polkit or the bus said no to, as a CommandError; any other error as it is. */
+/** Makes a CommandError of what systemd, polkit or the bus refused; any other error stays as it is. */
 export async function explainManagerError(error: unknown): Promise<unknown> {
   const { ManagerError } = await import("../systemd/dbus.js");
   if (!(error instanceof ManagerError)) return error;
-  return new CommandError(error.message, error.isPermission ? EX_NOPERM : EX_UNAVAILABLE);
+  return new CommandError(error.message, error.isPermission ? EX_NOPERM : EX_UNAVAILABLE, { cause: error });
 }
 
 function controlOf(pid: number, whose: string): string {
@@ -129,7 +122,7 @@ function controlOf(pid: number, whose: string): string {
     );
   }
   throw new CommandError(
-    `${whose}: ${describeProcess(pid)} has no control socket that can be found: no supervisor. Is it zerodown?`,
+    `${whose}: ${describeProcess(pid)} has no control socket that can be found. Is it zerodown?`,
     EX_UNAVAILABLE,
   );
 }
@@ -146,7 +139,7 @@ function isForeign(pid: number): boolean {
 
 function describeProcess(pid: number): string {
   try {
-    return `${readFileSync(`/proc/${pid}/comm`, "utf8").trim()} (pid ${pid})`;
+    return `${processName(pid)} (pid ${pid})`;
   } catch {
     return isAlive(pid) ? `pid ${pid}` : `pid ${pid}, which is gone,`;
   }

@@ -6,7 +6,7 @@ const { stdout, stderr } = process;
 
 export type Paint = (text: string, colour: "red" | "green" | "yellow" | "bold" | "dim") => string;
 
-/** Colours for stdout; without one when it is no terminal, or NO_COLOR is set. */
+/** Colours for stdout; none when it isn't a terminal, or NO_COLOR is set. */
 export const paint: Paint = (text, colour) => {
   if (!stdout.isTTY || process.env.NO_COLOR) return text;
   const code = { red: 31, green: 32, yellow: 33, bold: 1, dim: 2 }[colour];

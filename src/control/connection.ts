@@ -8,6 +8,14 @@ const UNREAD_BYTES = 256 * 1024;
 /** How many calls a client may send ahead of the replies. */
 const WAITING_CALLS = 16;
 
+/** What a method notes of a call, for a supervisor that goes on with it. */
+export interface Ticket {
+  /** Whom the machine's answer goes to (see Askers); null for nobody yet. */
+  asker: number | null;
+  /** The supervisor that this one has replaced began to serve the call. */
+  readonly isResumed: boolean;
+}
+
 /**
  * Serves one method call. It may reply several times through `reply` if the caller said `more`; the last reply is what it
  * returns. `signal` aborts when the caller is gone.
@@ -16,22 +24,40 @@ export type Method = (
   parameters: Readonly<Record<string, unknown>>,
   reply: ((parameters: Record<string, unknown>) => void) | undefined,
   signal: AbortSignal,
+  ticket: Ticket,
 ) => Promise<Record<string, unknown>> | Record<string, unknown>;
 
-export class Connection {
-  private readonly socket: Socket;
-  private readonly decoder = new Decoder(CALL_BYTES);
-  private readonly calls: Call[] = [];
-  private readonly gone = new AbortController();
-  private busy = false;
+/** What it takes to go on with a client: plain data, which JSON can hold. */
+export interface SavedConnection {
+  /** An accepted, non-blocking connection. */
+  readonly fd: number;
+  /** What was read of the next call, in base64. */
+  readonly left: string;
+  /** Calls that were read; the first one is being served where there is an `asker`, or null. */
+  readonly calls: readonly Call[];
+  readonly asker?: number | null | undefined;
+}
 
-  /** @param fd an accepted, non-blocking connection, which this object owns from now on */
+export class Connection {
+  private readonly fd: number;
+  private readonly socket: Socket;
+  private readonly decoder: Decoder;
+  private readonly calls: Call[];
+  private current: { readonly call: Call; readonly ticket: Ticket } | undefined;
+  private readonly gone = new AbortController();
+  /** Progress that waits until the client has read what came before: of several only the newest counts. */
+  private newest: Reply | undefined;
+
+  /** @param client its descriptor is this object's own from now on */
   constructor(
-    fd: number,
+    { fd, left, calls, asker }: SavedConnection,
     private readonly methods: ReadonlyMap<string, Method>,
     private readonly onProblem: (what: string) => void,
     onClose: () => void,
   ) {
+    this.fd = fd;
+    this.decoder = new Decoder(CALL_BYTES, Buffer.from(left, "base64"));
+    this.calls = [...calls];
     this.socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
     this.socket.on("data", data => this.received(data));
     // The client calls no more, but may still listen. A write, even of nothing, fails if the client is gone. A half-closed
@@ -46,6 +72,20 @@ export class Connection {
       this.gone.abort();
       onClose();
     });
+    if (calls.length > 0) void this.serve(asker);
+  }
+
+  /** @returns undefined where the client is gone, or has left replies unread: it can't be told which part of them */
+  save(): SavedConnection | undefined {
+    if (this.socket.destroyed || this.socket.writableLength > 0) return undefined;
+    const { fd, current } = this;
+    const calls = current ? [current.call, ...this.calls] : this.calls;
+    return { fd, left: this.decoder.left.toString("base64"), calls, asker: current?.ticket.asker };
+  }
+
+  /** Resolves when all that was sent so far is out, or the client is gone. */
+  async flushed(): Promise<void> {
+    return new Promise(resolve => this.socket.write("", () => resolve()));
   }
 
   private received(data: Buffer): void {
@@ -59,35 +99,53 @@ export class Connection {
     void this.serve();
   }
 
-  private async serve(): Promise<void> {
-    if (this.busy) return;
-    this.busy = true;
+  /** @param resumed the `asker` of the first call, where it was being served before */
+  private async serve(resumed?: number | null): Promise<void> {
+    if (this.current) return;
+    let ticket: Ticket = { asker: resumed ?? null, isResumed: resumed !== undefined };
     try {
       for (let call = this.calls.shift(); call && !this.gone.signal.aborted; call = this.calls.shift()) {
-        const last = await this.answer(call);
+        this.current = { call, ticket };
+        const last = await this.answer(call, ticket);
+        this.newest = undefined;
         if (!call.oneway) this.send(last);
+        ticket = { asker: null, isResumed: false };
       }
     } catch (error) {
       this.onProblem(`the control socket cuts a client off: ${(error as Error).stack}`);
       this.socket.destroy();
     }
-    this.busy = false;
+    this.current = undefined;
     if (this.socket.readableEnded) this.socket.end();
   }
 
-  private async answer({ method, parameters = {}, more, oneway }: Call): Promise<Reply> {
+  private async answer({ method, parameters = {}, more, oneway }: Call, ticket: Ticket): Promise<Reply> {
     try {
       const serve = this.methods.get(method);
       if (!serve) throw unknownMethod(method, this.methods);
       const reply =
         more && !oneway
-          ? (part: Record<string, unknown>) => this.send({ parameters: part, continues: true })
+          ? (part: Record<string, unknown>) => this.sendProgress({ parameters: part, continues: true })
           : undefined;
-      return { parameters: await serve(parameters, reply, this.gone.signal) };
+      return { parameters: await serve(parameters, reply, this.gone.signal, ticket) };
     } catch (error) {
       if (!(error instanceof VarlinkError)) throw error;
       return { error: error.error, parameters: error.parameters };
     }
+  }
+
+  private sendProgress(progress: Reply): void {
+    const waits = this.newest !== undefined;
+    this.newest = progress;
+    if (waits) return;
+    if (this.socket.writableLength === 0) this.sendNewest();
+    else void this.flushed().then(() => this.sendNewest());
+  }
+
+  private sendNewest(): void {
+    const { newest } = this;
+    this.newest = undefined;
+    if (newest) this.send(newest);
   }
 
   private send(reply: Reply): void {
@@ -99,14 +157,12 @@ export class Connection {
 }
 
 function checkCall(message: unknown): Call {
-  const { method, parameters } = message as Partial<Call>;
-  if (
-    typeof method !== "string" ||
-    (parameters !== undefined && (typeof parameters !== "object" || parameters === null))
-  ) {
+  const { method, parameters, ...rest } = message as Partial<Call>;
+  if (typeof method !== "string" || typeof (parameters ?? {}) !== "object" || Array.isArray(parameters)) {
     throw new SyntaxError("not a call");
   }
-  return message as Call;
+  // To systemd's own Varlink null is none, too.
+  return { ...rest, method, ...(parameters ? { parameters } : {}) };
 }
 
 function unknownMethod(method: string, methods: ReadonlyMap<string, Method>): VarlinkError {

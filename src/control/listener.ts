@@ -5,7 +5,7 @@ import { releaseMemory } from "../linux/memory.js";
 import { bindSocket } from "../linux/sockets/bind.js";
 import { removeSocketFile } from "../linux/sockets/remove.js";
 import { type NativeError, native } from "../native/index.js";
-import type { Method } from "./connection.js";
+import type { Connection, Method, SavedConnection } from "./connection.js";
 
 /** How many clients are served at a time; further ones are turned away. */
 const CONNECTIONS = 16;
@@ -17,33 +17,71 @@ const PAUSE = 1000;
 const PATIENCE = 1000;
 const END_OF_PROCESS = 20;
 
+/** The methods that are served, by qualified name. */
+type Methods = () => Promise<ReadonlyMap<string, Method>>;
+
+/** What it takes to go on with a control socket: plain data, which JSON can hold. */
+export interface SavedListener {
+  readonly fd: number;
+  readonly path: string;
+  readonly clients: readonly SavedConnection[];
+}
+
+interface Client {
+  readonly admitted: SavedConnection;
+  /** undefined until the code that serves it is loaded. */
+  connection?: Connection;
+}
+
 export class ControlListener {
+  readonly path: string;
   private readonly fd: number;
   private stopWatching: () => void;
-  private connections = 0;
+  private readonly clients = new Set<Client>();
   private onAlone: () => void = () => {};
+
+  private constructor(
+    { fd, path }: Omit<SavedListener, "clients">,
+    private readonly methods: Methods,
+    private readonly onProblem: (what: string) => void,
+  ) {
+    this.path = path;
+    this.fd = fd;
+    this.stopWatching = this.watch();
+  }
 
   /**
    * @param path where it is bound, mode 0600; a stale socket there is replaced
-   * @param methods what it serves, by qualified name
    * @param onProblem called with a line for people
    * @throws {NativeError} when it can't be bound
    */
-  constructor(
-    readonly path: string,
-    private readonly methods: () => Promise<ReadonlyMap<string, Method>>,
-    private readonly onProblem: (what: string) => void,
-  ) {
-    this.fd = bindSocket(
-      { type: "stream", name: undefined, address: { family: "unix", name: path }, text: path },
-      0o600,
-    );
-    this.stopWatching = this.watch();
+  static bind(path: string, methods: Methods, onProblem: (what: string) => void): ControlListener {
+    const address = { family: "unix", name: path } as const;
+    const fd = bindSocket({ type: "stream", name: undefined, address, text: path }, { mode: 0o600 });
+    return new ControlListener({ fd, path }, methods, onProblem);
+  }
+
+  /** Goes on with one that was bound before, with its clients, and with those that wait in its backlog. */
+  static adopt(saved: SavedListener, methods: Methods, onProblem: (what: string) => void): ControlListener {
+    const listener = new ControlListener(saved, methods, onProblem);
+    for (const client of saved.clients) void listener.serve(client);
+    return listener;
+  }
+
+  save(): SavedListener {
+    const clients = [...this.clients].map(({ admitted, connection }) => (connection ? connection.save() : admitted));
+    return { fd: this.fd, path: this.path, clients: clients.filter(client => client !== undefined) };
+  }
+
+  /** Resolves when the clients have what they were sent so far; after PATIENCE in any case. */
+  async flushed(): Promise<void> {
+    const all = Promise.all([...this.clients].map(({ connection }) => connection?.flushed()));
+    await Promise.race([all, new Promise(resolve => setTimeout(resolve, PATIENCE).unref())]);
   }
 
   /** Calls back once no client is connected any more, with a moment for its process to end; after PATIENCE in any case. */
   whenAlone(callback: () => void): void {
-    if (this.connections === 0) return callback();
+    if (this.clients.size === 0) return callback();
     this.stopWatching();
     this.stopWatching = () => {};
     this.onAlone = () => setTimeout(callback, END_OF_PROCESS);
@@ -79,29 +117,30 @@ export class ControlListener {
     const reason =
       uid !== 0 && uid !== process.geteuid!()
         ? `uid ${uid} is neither ours nor root`
-        : this.connections >= CONNECTIONS && `${CONNECTIONS} clients are connected`;
+        : this.clients.size >= CONNECTIONS && `${CONNECTIONS} clients are connected`;
     if (reason) {
       this.onProblem(`the control socket refuses pid ${pid}: ${reason}`);
       closeSync(fd);
       return;
     }
-    this.connections++;
-    void this.serve(fd);
+    void this.serve({ fd, left: "", calls: [] });
   }
 
-  private async serve(fd: number): Promise<void> {
+  private async serve(admitted: SavedConnection): Promise<void> {
+    const client: Client = { admitted };
+    this.clients.add(client);
     const onClose = () => {
-      this.connections--;
-      if (this.connections > 0) return;
+      this.clients.delete(client);
+      if (this.clients.size > 0) return;
       releaseMemory();
       this.onAlone();
     };
     try {
       const [{ Connection }, methods] = await Promise.all([import("./connection.js"), this.methods()]);
-      new Connection(fd, methods, this.onProblem, onClose);
+      client.connection = new Connection(admitted, methods, this.onProblem, onClose);
     } catch (error) {
       this.onProblem(`the control socket cuts a client off: ${(error as Error).stack}`);
-      closeSync(fd);
+      closeSync(admitted.fd);
       onClose();
     }
   }

@@ -1,27 +1,41 @@
 // Where a supervisor's control socket is, told from its pid.
 
-import { existsSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from "node:fs";
-import { resolve } from "node:path";
-import { runtimeDirectoriesIn, runtimeDirectoryIn, runtimePlaces } from "../systemd/as-service/runtime-directory.js";
+import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from "node:fs";
+import {
+  runtimeDirectoriesIn,
+  runtimeDirectoryIn,
+  runtimePlaces,
+  SOCKET_PATH_BYTES,
+} from "../systemd/as-service/runtime-directory.js";
 
-/** The control socket's name in the runtime directory. */
+/** Its name in the runtime directory: of the socket itself, or of a link to where --control puts it. */
 export const CONTROL_NAME = "control";
 
 /**
- * The control socket of the supervisor with this pid: what its --control says, else where its environment puts it. Where
- * /proc doesn't show that, our own environment is taken, which is the same for a command of the same unit.
+ * The control socket of the supervisor with this pid, in its runtime directory, which its environment tells. Where /proc
+ * doesn't show that, our own environment is taken, which is the same for a command of the same unit.
  *
  * @returns undefined when there is none
  */
 export function locateControl(pid: number): string | undefined {
-  const given = controlOption(pid);
-  if (given === "none") return undefined;
-  if (given !== undefined) return resolve(`/proc/${pid}/cwd`, given);
   const places = [...runtimePlaces(readEnvironment(pid)), ...runtimePlaces(process.env)];
   const directories = places.flatMap(place => runtimeDirectoriesIn(place, pid));
-  const withControl = directories.filter(directory => existsSync(`${directory}/${CONTROL_NAME}`));
+  const withControl = directories.filter(directory => look(`${directory}/${CONTROL_NAME}`));
   const directory = choose(withControl, pid);
-  return directory && `${directory}/${CONTROL_NAME}`;
+  return directory && follow(`${directory}/${CONTROL_NAME}`, pid);
+}
+
+/**
+ * Where --control puts the socket elsewhere there is a link to it, which holds in the supervisor's own root: it may have a
+ * /tmp of its own. Where we may not look into that, ours is taken, if the socket there is of the same user.
+ */
+function follow(path: string, pid: number): string | undefined {
+  const link = look(path);
+  if (!link?.isSymbolicLink()) return link && path;
+  const target = readlinkSync(path);
+  const inside = `/proc/${pid}/root${target}`;
+  if (stat(`/proc/${pid}/root/`) && Buffer.byteLength(inside) <= SOCKET_PATH_BYTES) return inside;
+  return stat(target)?.uid === link.uid ? target : undefined;
 }
 
 /**
@@ -51,6 +65,15 @@ function openDirectories(pid: number): Stats[] {
   }
 }
 
+/** A link itself, and not what it leads to. */
+function look(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch {
+    return undefined; // It is gone, or not for our eyes.
+  }
+}
+
 function stat(path: string): Stats | undefined {
   try {
     return statSync(path);
@@ -67,16 +90,6 @@ function userOf(pid: number): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-function controlOption(pid: number): string | undefined {
-  const args = readNulSeparated(`/proc/${pid}/cmdline`);
-  // Before it are Node's own options, and the -- that ends these.
-  const own = args.slice(args.indexOf("run") + 1);
-  const options = own.slice(0, own.includes("--") ? own.indexOf("--") : undefined);
-  const index = options.findLastIndex(arg => arg === "--control" || arg.startsWith("--control="));
-  if (index < 0) return undefined;
-  return options[index] === "--control" ? options[index + 1] : options[index]!.slice("--control=".length);
 }
 
 function readEnvironment(pid: number): NodeJS.ProcessEnv {

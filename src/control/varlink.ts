@@ -39,10 +39,19 @@ export function encode(message: Call | Reply): string {
 
 /** Collects bytes and gives out the messages in them. */
 export class Decoder {
-  private rest: Buffer = Buffer.alloc(0);
+  /**
+   * @param longest how long a message may be, bytes
+   * @param rest what another decoder had left
+   */
+  constructor(
+    private readonly longest: number,
+    private rest: Buffer = Buffer.alloc(0),
+  ) {}
 
-  /** @param longest how long a message may be, bytes */
-  constructor(private readonly longest: number) {}
+  /** What has come of the next message so far. */
+  get left(): Buffer {
+    return this.rest;
+  }
 
   /**
    * @returns the messages that are complete now

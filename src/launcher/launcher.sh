@@ -1,25 +1,27 @@
 ':' //; # To JavaScript each of these lines is a string and a comment; to sh, a command that does nothing, and one more.
 ':' //; # A stop ends ExecReload= with SIGTERM, and Node dies of that until it has loaded: this shell doesn't. For its last words (69) it must be the process systemd knows.
 ':' //; [ "$1" != reload ] || [ -z "$MAINPID" ] || [ -n "$ZERODOWN_FRONT" ] || { trap 'kill $! 2>/dev/null; exit 0' TERM; export ZERODOWN_FRONT=1; "$0" "$@" & wait $!; ZERODOWN_STATUS=$?; [ $ZERODOWN_STATUS = 69 ] || exit $ZERODOWN_STATUS; trap - TERM; ZERODOWN_FRONT=lost; exec "$0" "$@"; }
-':' //; # What the app is to find as it was, and Node changes as it starts: the signals that are ignored, a limit. And the
-':' //; # environment: sh drops some variables and sets others, and our Node must not heed those that are meant for the app's.
+':' //; # Node changes ignored signals and a limit as it starts, so they are noted here for the app. So is the
+':' //; # environment: sh drops some variables and sets others, and our Node must not heed those meant for the app's.
 ':' //; read -r ZERODOWN_STAT 2>/dev/null </proc/$$/stat; export ZERODOWN_STAT
-':' //; # All of it, in pieces that execve(2) takes. Without /proc: as the shell has it.
+':' //; # The copy is cut into pieces that execve(2) takes. Without /proc it is what the shell has.
 ':' //; copy() { base64 -w98304 /proc/$$/environ 2>/dev/null || env -0 2>/dev/null | base64 -w98304 2>/dev/null; }
 ':' //; keep() {
 ':' //;   export ZERODOWN_FILE_LIMIT="$1" ZERODOWN_ENVIRONMENT=0; shift
 ':' //;   while [ "$1" != - ]; do
 ':' //;     ZERODOWN_ENVIRONMENT=$((ZERODOWN_ENVIRONMENT + 1)); export "ZERODOWN_ENVIRONMENT_$ZERODOWN_ENVIRONMENT=$1"; shift
 ':' //;   done
-':' //;   [ "$ZERODOWN_ENVIRONMENT" != 0 ] || return # What has no copy stays.
+':' //;   [ "$ZERODOWN_ENVIRONMENT" != 0 ] || return # A variable without a copy must stay.
 ':' //;   for ZERODOWN_WORD do
 ':' //;     ZERODOWN_WORD=${ZERODOWN_WORD%%=*}
 ':' //;     case $ZERODOWN_WORD in *[!A-Za-z0-9_]*) ;; NODE_*|OPENSSL_*|UV_*) unset "$ZERODOWN_WORD";; esac
 ':' //;   done
 ':' //; }
 ':' //; set -f; keep $(ulimit -Sn; copy; echo -; export -p)
+':' //; # The package zerodown-standalone has a Node of its own, and /usr/bin/zerodown is a link into it.
+':' //; start() { if [ "$0" -ef /usr/lib/zerodown/dist/zerodown.cjs ] && [ -x /usr/lib/zerodown/node ]; then exec /usr/lib/zerodown/node "$@"; fi; start_near "$@"; }
 ':' //; # npm puts the command beside the Node that it is for: that of nvm, asdf or volta isn't in systemd's $PATH.
-':' //; start() { if [ -f "${0%/*}/node" ] && [ -x "${0%/*}/node" ]; then exec "${0%/*}/node" "$@"; fi; command -v node >/dev/null || start_far "$@"; exec node "$@"; }
+':' //; start_near() { if [ -f "${0%/*}/node" ] && [ -x "${0%/*}/node" ]; then exec "${0%/*}/node" "$@"; fi; command -v node >/dev/null || start_far "$@"; exec node "$@"; }
 ':' //; # Nor beside the command, which is a link from elsewhere.
 ':' //; start_far() { exec "$(readlink -f -- "$0" | sed 's|/lib/node_modules/.*|/bin/node|; t; s|.*|node|')" "$@"; }
 ':' //; # Node 20 warns of --jitless without --no-expose-wasm; 24 knows no such option.

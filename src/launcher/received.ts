@@ -4,17 +4,23 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { toBytes, toText } from "../linux/bytes.js";
 
-/** By name. Made without a prototype, because a variable may have any name. */
+/** Maps names to values. It is made without a prototype, because a variable may have any name. */
 export type Variables = Readonly<Record<string, string>>;
 
-/** As many bytes as the launcher puts into a piece, in base64: the kernel takes 128 KiB for one variable. */
+/** The launcher puts as many bytes of base64 into a piece: the kernel takes 128 KiB for one variable. */
 const PIECE = 98304;
 
 /** Set by the launcher at the top of the command, or by init(). */
 const OURS = /^ZERODOWN_(?:STAT|FILE_LIMIT|WORD|ENVIRONMENT(?:_\d+)?)$/;
 
-/** What our own Node must not find: its options, debug log, coverage and TLS are the app's. As in the launcher. */
+/**
+ * Our own Node must not find these: its options, debug log, coverage and TLS are the app's. The launcher has the same
+ * list.
+ */
 const FOR_NODE = /^(?:NODE|OPENSSL|UV)_/;
+
+/** In the environment of a supervisor that replaces another one: the descriptor of what that hands over. */
+export const ADOPT = "ZERODOWN_ADOPT";
 
 /** The environment as whoever started the supervisor gave it, from the copy that the launcher or init() made. */
 export function receivedEnvironment(ours: NodeJS.ProcessEnv = process.env): Variables {
@@ -24,21 +30,24 @@ export function receivedEnvironment(ours: NodeJS.ProcessEnv = process.env): Vari
   return parseEnvironment(pieces.map(piece => Buffer.from(piece, "base64").toString("latin1")).join(""));
 }
 
-/** What the launcher noted before Node changed it. */
+/** Returns what the launcher noted before Node changed it. */
 export function receivedState({ ZERODOWN_FILE_LIMIT = "-1", ZERODOWN_STAT = "" }: NodeJS.ProcessEnv = process.env) {
   return { fileLimit: Number(ZERODOWN_FILE_LIMIT), ignoresSigpipe: ignoresSigpipe(ZERODOWN_STAT) };
 }
 
-/** By its /proc/PID/stat, where the ignored signals are field 33, a decimal mask (proc_pid_stat(5)). */
+/** Reads /proc/PID/stat, where the ignored signals are field 33, a decimal mask (proc_pid_stat(5)). */
 function ignoresSigpipe(stat: string): boolean {
   const [, fields = ""] = /\) (.*)/.exec(stat) ?? [];
   return (Number(fields.split(" ")[33 - 3]) & (1 << (constants.signals.SIGPIPE - 1))) !== 0;
 }
 
-/** What a supervisor without a launcher is to have: not what is meant for the app's Node, and a copy of all. */
+/**
+ * Makes the environment of a supervisor without a launcher: a copy of all, without the variables meant for the app's
+ * Node.
+ */
 export function setAside(all: Variables): Variables {
   const copy = Buffer.from(formatEnvironment(all).join("\0"), "latin1").toString("base64");
-  const pieces = copy.match(new RegExp(`.{1,${PIECE}}`, "g")) ?? [];
+  const pieces = copy.match(new RegExp(`.{1,${PIECE}}`, "g")) ?? [""];
   const kept = Object.entries(all).filter(([name]) => !FOR_NODE.test(name) && !OURS.test(name));
   const asides = pieces.map((piece, index) => [`ZERODOWN_ENVIRONMENT_${index + 1}`, piece]);
   return fromEntries([...kept, ["ZERODOWN_ENVIRONMENT", String(pieces.length)], ...asides] as [string, string][]);
@@ -68,7 +77,7 @@ export function formatEnvironment(variables: Variables): string[] {
   return Object.entries(variables).map(([name, value]) => `${name}=${value}`);
 }
 
-/** Its values as text: enough for what the supervisor itself heeds. */
+/** Turns bytes into text, which is enough for the variables that the supervisor itself heeds. */
 export function readable(variables: Variables): NodeJS.ProcessEnv {
   return fromEntries(Object.entries(variables).map(([name, value]) => [toText(name), toText(value)]));
 }
@@ -77,7 +86,7 @@ function parseEnvironment(bytes: string): Variables {
   const variables = fromEntries([]);
   for (const entry of bytes.split("\0")) {
     const equals = entry.indexOf("=", 1);
-    // Of two with one name the first counts, as getenv(3) has it.
+    // Where a name comes twice the first one counts, as for getenv(3).
     if (equals > 0) variables[entry.slice(0, equals)] ??= entry.slice(equals + 1);
   }
   return variables;

@@ -6,6 +6,29 @@ import { say } from "./logger.js";
 
 let passed: readonly PassedFd[] | undefined;
 const taken = new Set<number>();
+let isProbeTaken = false;
+
+/** Whether this process is only tried, by zerodown reload --dry-run: it gets none of the service's sockets. */
+export function isTried(): boolean {
+  return process.env.ZERODOWN_DRY_RUN === "1";
+}
+
+function readPassed(): readonly PassedFd[] {
+  passed ??= listenFds(process.env, why => say("warning", why));
+  return passed;
+}
+
+/** The descriptor is the supervisor's addition to the sockets. A helper process of the app has the variable, but no sockets. */
+function isProbe({ fd }: PassedFd): boolean {
+  return String(fd) === process.env.ZERODOWN_PROBE_FD;
+}
+
+/** Takes the socket of the supervisor's probes, for the first server that asks; undefined for others, and where there is none. */
+export function takeProbe(): PassedFd | undefined {
+  const probe = isProbeTaken ? undefined : readPassed().find(isProbe);
+  isProbeTaken ||= probe !== undefined;
+  return probe;
+}
 
 /**
  * Takes a passed socket for a server.
@@ -15,9 +38,9 @@ const taken = new Set<number>();
  * @throws {RangeError} when it isn't there, is taken, or can't be told from others
  */
 export function takeSocket(wanted: string | number | undefined): PassedFd | undefined {
-  passed ??= listenFds(process.env, why => say("warning", why));
-  if (passed.length === 0) return undefined;
-  const socket = find(passed, wanted);
+  const sockets = readPassed().filter(socket => !isProbe(socket));
+  if (sockets.length === 0) return undefined;
+  const socket = find(sockets, wanted);
   if (taken.has(socket.fd)) {
     throw new RangeError(`serve(): descriptor ${socket.fd} ("${socket.name}") is served already: one server a socket`);
   }

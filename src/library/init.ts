@@ -8,6 +8,7 @@ import { executedEnvironment, formatEnvironment, readable, setAside, type Variab
 import { toBytes } from "../linux/bytes.js";
 import { parseListen } from "../linux/sockets/address.js";
 import { native } from "../native/index.js";
+import { asItStands } from "../supervisor/placeholders.js";
 import { listenFds, type PassedFd, refuseConnections } from "../systemd/as-service/listen-fds.js";
 import { isFdName } from "../systemd/formats/fd-name.js";
 import { executedCommand } from "./executed-command.js";
@@ -35,6 +36,37 @@ export interface InitOptions {
    * @default 0
    */
   settle?: number | undefined;
+  /**
+   * How many processes a generation has, each in a slot 0 … N−1 (`ZERODOWN_WORKER` and `ZERODOWN_WORKERS` in its environment);
+   * `"auto"` for one on each CPU that this process may use.
+   *
+   * @default 1
+   */
+  workers?: number | "auto" | undefined;
+  /**
+   * How many processes more than `workers` a reload may run: with fewer than that they are replaced that many at a time.
+   *
+   * @default as many as `workers`: all are started at once
+   */
+  surge?: number | undefined;
+  /**
+   * When a process that serves is replaced by another one of the same release, ms.
+   *
+   * @default Infinity
+   */
+  maxAge?: number | undefined;
+  /**
+   * The same for one that uses more than that many bytes, which is looked at every 10 s.
+   *
+   * @default no limit
+   */
+  maxMemory?: number | undefined;
+  /**
+   * Files of each process's cgroup, and what is written into them: `{ "memory.max": "512M" }`. Needs `Delegate=`.
+   *
+   * @default {}
+   */
+  workerLimits?: Readonly<Record<string, string>> | undefined;
   /**
    * Signals that make the supervisor start the next generation.
    *
@@ -82,6 +114,7 @@ export interface InitOptions {
 
 const OPTIONS = Object.keys({
   ...{ startupTimeout: 1, stopTimeout: 1, settle: 1 },
+  ...{ workers: 1, surge: 1, maxAge: 1, maxMemory: 1, workerLimits: 1 },
   ...{ reloadSignals: 1, stopSignals: 1, passthroughSignals: 1 },
   ...{ listen: 1, extraFds: 1, extraVariables: 1, logger: 1 },
 } satisfies Record<keyof InitOptions, 1>);
@@ -163,7 +196,7 @@ function becomeSupervisor(
   ];
   return native.become({
     paths: [toBytes(process.execPath)],
-    argv: [...ours.map(toBytes), ...executedCommand(executed.PATH)],
+    argv: [...ours.map(toBytes), ...executedCommand(executed.PATH).map(asItStands)],
     environment: formatEnvironment(setAside({ ...passVariables(executed, passed), ...asBytes(extraVariables) })),
     fds: passed.map(({ fd }) => fd),
   });
@@ -192,7 +225,7 @@ function toArguments(options: InitOptions): string[] {
   if (unknown !== undefined) {
     throw new TypeError(`init(): there is no option "${unknown}", but ${OPTIONS.join(", ")}`);
   }
-  const { startupTimeout, stopTimeout, settle } = options;
+  const { startupTimeout, stopTimeout, settle, workers, surge, maxAge, maxMemory, workerLimits } = options;
   for (const { fd, name } of checkList("extraFds", options.extraFds)) {
     if (!Number.isInteger(fd) || fd < 0) throw new RangeError(`extraFds: ${fd} is no descriptor`);
     if (typeof name !== "string" || !isFdName(name)) {
@@ -208,6 +241,11 @@ function toArguments(options: InitOptions): string[] {
     ...timeArgument("startupTimeout", "--start-timeout", startupTimeout),
     ...timeArgument("stopTimeout", "--stop-timeout", stopTimeout),
     ...timeArgument("settle", "--settle", settle),
+    ...(workers === "auto" ? ["--workers=auto"] : countArgument("workers", "--workers", workers)),
+    ...countArgument("surge", "--surge", surge),
+    ...timeArgument("maxAge", "--max-age", maxAge),
+    ...countArgument("maxMemory", "--max-memory", maxMemory),
+    ...limitArguments(workerLimits),
     ...checkSignals("reloadSignals", options.reloadSignals).map(signal => `--reload-signal=${signal}`),
     ...checkSignals("passthroughSignals", options.passthroughSignals).map(signal => `--pass-signal=${signal}`),
     ...stopSignals.slice(0, 1).map(signal => `--stop-signal=${signal}`),
@@ -222,6 +260,21 @@ function timeArgument(name: string, option: string, milliseconds: number | undef
     throw new RangeError(`${name}: ${milliseconds} is no time in ms`);
   }
   return [`${option}=${milliseconds === Number.POSITIVE_INFINITY ? "infinity" : `${Math.round(milliseconds)}ms`}`];
+}
+
+function countArgument(name: string, option: string, count: number | undefined): string[] {
+  if (count === undefined) return [];
+  if (!Number.isSafeInteger(count) || count < 1) throw new RangeError(`${name}: ${count} is no whole number above 0`);
+  return [`${option}=${count}`];
+}
+
+function limitArguments(limits: Readonly<Record<string, string>> = {}): string[] {
+  return Object.entries(limits).map(([file, value]) => {
+    if (/^[a-z]+\.[a-z.]+$/.test(file) && /^[^\0\r\n]+$/.test(value)) return `--worker-limit=${file}=${value}`;
+    throw new RangeError(
+      `workerLimits: "${file}" and "${value}" are no file of a cgroup and its value ("memory.max": "512M")`,
+    );
+  });
 }
 
 function checkList<T>(name: string, list: readonly T[] = []): readonly T[] {

@@ -8,6 +8,7 @@ import { takeSocket } from "./inherited.js";
 import { sayLastWords } from "./last-words.js";
 import { readBeforeTimeout } from "./late-data.js";
 import { say } from "./logger.js";
+import { answerProbes, listenTried } from "./probe.js";
 import { sayReady } from "./ready.js";
 import { isChild } from "./role.js";
 import { atLeastUntil, onStop, STOP_TIMEOUT } from "./stop.js";
@@ -156,11 +157,14 @@ async function listen(server: Server, socket: ServeOptions["socket"], listenItse
   if (passed) {
     // Node ignores the backlog among the options of a descriptor.
     server.listen({ fd: passed.fd, exclusive: true }, BACKLOG);
-  } else listenItself();
+  }
+  const isPassed = passed !== undefined || listenTried(server);
+  if (!isPassed) listenItself();
   // Node emits "listening" or "error" only after listen() has returned.
   await once(server, "listening");
-  if (!passed) say("notice", isChild() ? BINDS_ITSELF : UNSUPERVISED);
-  return passed !== undefined;
+  if (!isPassed) say("notice", isChild() ? BINDS_ITSELF : UNSUPERVISED);
+  await answerProbes(server);
+  return isPassed;
 }
 
 const UNSUPERVISED =

@@ -1,12 +1,12 @@
-// What the kernel takes for bytes, and JavaScript for text. A string of bytes has a character of Latin-1 for each of them, so
-// that what isn't UTF-8 survives.
+// The kernel takes names and values for bytes, JavaScript for text. A string of bytes has a character of Latin-1 for
+// each, so that what isn't UTF-8 survives.
 
 /** The bytes of a text, which is UTF-8 to everybody else. */
 export function toBytes(text: string): string {
   return Buffer.from(text).toString("latin1");
 }
 
-/** To be shown to people. */
+/** Makes text that people can read. */
 export function toText(bytes: string): string {
   return Buffer.from(bytes, "latin1").toString();
 }

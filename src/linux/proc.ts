@@ -1,8 +1,8 @@
-// What /proc tells of our own descriptors. A unit may have none (InaccessiblePaths=/proc), or only its processes (ProcSubset=pid).
+// /proc tells about our own descriptors. A unit may have no /proc (InaccessiblePaths=), or only its processes (ProcSubset=pid).
 
 import { readlinkSync } from "node:fs";
 
-/** What the descriptor is open on: "/run/app.fifo", "socket:[123]"; undefined where there is no /proc to tell. */
+/** Says what the descriptor is open on: "/run/app.fifo", "socket:[123]"; undefined where there is no /proc to tell. */
 export function descriptorLink(fd: number): string | undefined {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`);

@@ -18,21 +18,21 @@ export function openStderr(): Write {
 }
 
 /**
- * For a process that has begun to supervise. node:net looks at process.stderr whenever it closes a socket, and the first
- * look at it makes the descriptor non-blocking, for the generations too.
+ * For a process that has begun to supervise. node:net looks at process.stderr whenever it closes a socket, and the
+ * first look at it makes the descriptor non-blocking, for the generations too.
  */
 export function leaveStderrAlone(): void {
   Object.defineProperty(process, "stderr", { value: null });
 }
 
-/** As another open file, with flags of its own. */
+/** Opens stderr as another open file, which has flags of its own. */
 function openAgain(): Write {
   try {
     const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
     const fd = openSync(`/proc/self/fd/${STDERR}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
     return text => writeSync(fd, text);
   } catch {
-    // It is another user's, or there is no /proc. Somebody else may fill it in between, which is rare.
+    // The file is another user's, or there is no /proc. Somebody else may fill it between the two calls, which is rare.
     return text => {
       if (!native.writable(STDERR)) throw Object.assign(new Error("stderr is full"), { code: "EAGAIN" });
       writeSync(STDERR, text);

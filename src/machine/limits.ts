@@ -2,21 +2,25 @@
 
 import type { Config } from "./config.js";
 
-/** More crashes than this within the window, and the supervisor gives up. */
-export const MAX_CRASHES = 5;
+/** More crashes than this for each worker within the window, and the supervisor gives up. */
+const MAX_CRASHES = 5;
 export const CRASH_WINDOW = 10e6;
 const FIRST_BACKOFF = 0.1e6;
+/** Who uses too much memory before that is no better for being started again. */
+export const SETTLED_AGE = 60e6;
 /** When a generation that isn't ready is told of in the log. */
 export const HINT_AFTER = 5e6;
-/** How many ends are remembered. */
+/** So long a generation may serve while nobody waits on a socket; then the log says so. µs */
+export const ACCEPTS_AFTER = 1e6;
+/** The supervisor remembers so many ends. */
 export const MAX_ENDED = 5;
 /**
- * With Type=notify-reload systemd (253 to 258) sends the reload signal and then starts ExecReload=. By the kernel's clock
- * for process starts, which ticks every 10 ms, that command may seem to be older than the generation that the signal
- * started.
+ * With Type=notify-reload systemd (253 to 258) sends the reload signal and then starts ExecReload=. By the kernel's
+ * clock for process starts, which ticks every 10 ms, that command may seem to be older than the generation that the
+ * signal started.
  */
 export const SAME_REQUEST = 0.05e6;
-/** What systemd is asked to wait beyond the supervisor's own limits. */
+/** systemd is asked to wait so much longer than the supervisor's own limits. */
 const MARGIN = 5e6;
 /** Upper limit for writing a core dump, because --stop-timeout may be infinite. */
 export const ABORT_TIMEOUT = 90e6;
@@ -24,13 +28,30 @@ export const ABORT_TIMEOUT = 90e6;
 export const SHORTEST_WATCHDOG = 0.2e6;
 
 /** The longest that a start takes by our own limits. */
-export function startLimit({
-  ready,
-  readyDelay,
-  startTimeout,
+export function startLimit(
+  config: Pick<Config, "ready" | "readyDelay" | "startTimeout" | "probes" | "probeTimeout" | "settle">,
+): number {
+  const { ready, readyDelay, startTimeout } = config;
+  return readyLimit(config) + (ready === "exec" ? 0 : ready === "delay" ? readyDelay : startTimeout);
+}
+
+/** The longest that it takes from then on until it serves. */
+export function readyLimit({
+  probes,
+  probeTimeout,
   settle,
-}: Pick<Config, "ready" | "readyDelay" | "startTimeout" | "settle">): number {
-  return settle + (ready === "exec" ? 0 : ready === "delay" ? readyDelay : startTimeout);
+}: Pick<Config, "probes" | "probeTimeout" | "settle">): number {
+  return probes.reduce(limit => limit + probeTimeout, settle);
+}
+
+/** The longest that it takes by our own limits until a process that is to stop has ended. */
+export function drainLimit({ beforeDrain, stopTimeout }: Pick<Config, "beforeDrain" | "stopTimeout">): number {
+  return beforeDrain + stopTimeout;
+}
+
+/** How many crashes within the window are borne. One worker alone can't exceed that: its backoff grows. */
+export function maxCrashes(workers: number): number {
+  return MAX_CRASHES * workers;
 }
 
 /** How long the next start waits after that many crashes within the window. */

@@ -1,9 +1,11 @@
-// One step under way, and the parts that moves are made of.
+// A move is one step under way; this file has the parts that moves are made of.
 
 import type { Config } from "./config.js";
 import type { Effect, Priority } from "./effects.js";
+import type { Address } from "./events.js";
+import type { News } from "./news.js";
 import type { Actor, Generation, Process, State } from "./state.js";
-import { statusText } from "./words.js";
+import { statusText } from "./status-text.js";
 
 /** Helpers replace its state and append to its effects. */
 export interface Move {
@@ -14,14 +16,28 @@ export interface Move {
 }
 
 /** What a process says of itself. Its state is for enter.ts, its timers are for timers.ts. */
-type Facts = Pick<Process, "pid" | "wasReady" | "status" | "saidStopping" | "reported" | "watchdog" | "watched">;
+type Facts = Pick<
+  Process,
+  | "pid"
+  | "workers"
+  | "startedAt"
+  | "due"
+  | "excused"
+  | "wasReady"
+  | "probe"
+  | "status"
+  | "saidStopping"
+  | "reported"
+  | "watchdog"
+  | "watched"
+>;
 
 /** @returns the process, and its generation, as they are now */
 export function update(move: Move, actor: Actor, facts: Partial<Facts>): Actor {
   return replaceProcess(move, actor, () => facts);
 }
 
-/** For enter.ts and timers.ts. What changes is what stands in the state now, however old the caller's copy is. */
+/** Only enter.ts and timers.ts call this. It changes what stands in the state now, however old the caller's copy is. */
 export function replaceGeneration(
   move: Move,
   { number }: Generation,
@@ -34,25 +50,25 @@ export function replaceGeneration(
   return generations.find(other => other.number === number)!;
 }
 
-/** For enter.ts and timers.ts. */
+/** Only enter.ts and timers.ts call this. */
 export function replaceProcess(
   move: Move,
   { generation, process }: Actor,
   change: (now: Process) => Partial<Process>,
 ): Actor {
-  const { slot } = process;
+  const { number } = process;
   const replaced = replaceGeneration(move, generation, ({ processes }) => ({
-    processes: processes.map(other => (other.slot === slot ? { ...other, ...change(other) } : other)),
+    processes: processes.map(other => (other.number === number ? { ...other, ...change(other) } : other)),
   }));
-  return { generation: replaced, process: replaced.processes.find(other => other.slot === slot)! };
+  return { generation: replaced, process: replaced.processes.find(other => other.number === number)! };
 }
 
 /** Where events and effects about a process say whose they are. */
-export function addressOf({ generation, process }: Actor): { generation: number; slot: number } {
-  return { generation: generation.number, slot: process.slot };
+export function addressOf({ generation, process }: Actor): Address {
+  return { generation: generation.number, process: process.number };
 }
 
-/** To its main process. One that is still to be spawned gets the stop signal then. */
+/** Signals the main process. A process that is still to be spawned gets the stop signal then. */
 export function sendSignal(move: Move, actor: Actor, signal: string): void {
   if (actor.process.pid !== null) move.effects.push({ type: "signal", ...addressOf(actor), signal });
 }
@@ -63,8 +79,8 @@ export function sendEndSignal(move: Move, actor: Actor, signal: string): void {
   sendSignal(move, actor, "SIGCONT");
 }
 
-export function log(move: Move, priority: Priority, text: string): void {
-  move.effects.push({ type: "log", priority, text });
+export function log(move: Move, priority: Priority, text: string, news?: News): void {
+  move.effects.push({ type: "log", priority, text, ...(news && { news }) });
 }
 
 /** Sends assignments to systemd, always with the STATUS= that goes with them. */

@@ -7,27 +7,44 @@
 export type GenerationState = "starting" | "settling" | "serving" | "draining";
 
 /**
- * A process is spawning until it has a pid, then running. An aborting one was sent SIGABRT, a killing one SIGKILL. The
- * main process of a dying one has ended, and others of its cgroup have not.
+ * What a process is there for. A starting one isn't ready yet. A settling one is ready, and what it replaces has not been
+ * told to stop yet. A serving one is on duty. A draining one was told to stop.
  */
-export type ProcessState = "spawning" | "running" | "aborting" | "killing" | "dying";
+export type Duty = GenerationState;
 
-export type GenerationTimer = "hint" | "delay" | "start-timeout" | "settle" | "stop-timeout";
-export type ProcessTimer = "watchdog" | "abort-timeout";
-/** Timers of the supervisor: the backoff after crashes, and systemd's watchdog. */
-export type OwnTimer = "restart" | "feed";
+/**
+ * A process that replaces one that crashed is waiting until its backoff is over. It is spawning until it has a pid, then
+ * running. An aborting one was sent SIGABRT, a killing one SIGKILL. The main process of a dying one has ended, and others of
+ * its cgroup have not.
+ */
+export type ProcessState = "waiting" | "spawning" | "running" | "aborting" | "killing" | "dying";
 
-/** One timer, and whose it is. */
+export type GenerationTimer = "settle";
+export type ProcessTimer =
+  | "again"
+  | "hint"
+  | "delay"
+  | "start-timeout"
+  | "probe-timeout"
+  | "leave-timeout"
+  | "stop-timeout"
+  | "age"
+  | "watchdog"
+  | "abort-timeout";
+/** Timers of the supervisor: the backoff after crashes, the proof of a release that serves, and systemd's watchdog. */
+export type OwnTimer = "restart" | "remember" | "feed";
+
+/** Names one timer and its owner. */
 export type Timer =
   | { readonly timer: OwnTimer }
   | { readonly timer: GenerationTimer; readonly generation: number }
-  | { readonly timer: ProcessTimer; readonly generation: number; readonly slot: number };
+  | { readonly timer: ProcessTimer; readonly generation: number; readonly process: number };
 
 /** When each timer that is set fires, in µs. A timer that isn't set has no entry. */
 export type Deadlines<Name extends string> = { readonly [name in Name]?: number };
 
 /** The name of a timer for a map: "feed", "settle/2", "watchdog/2/0". */
 export function timerKey(timer: Timer): string {
-  const { timer: name, generation, slot }: { timer: string; generation?: number; slot?: number } = timer;
-  return [name, generation, slot].filter(part => part !== undefined).join("/");
+  const { timer: name, generation, process }: { timer: string; generation?: number; process?: number } = timer;
+  return [name, generation, process].filter(part => part !== undefined).join("/");
 }

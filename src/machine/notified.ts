@@ -1,11 +1,11 @@
-// What a process says on its notify socket.
+// Decides what follows from a message that a process sent to its notify socket.
 
 import type { ProcessEvent } from "./events.js";
 import { extension, watchdogLimit } from "./limits.js";
 import { log, type Move, tell, update } from "./move.js";
-import { ready } from "./ready.js";
+import { saysReady } from "./ready.js";
 import type { Actor } from "./state.js";
-import { NEVER, setGenerationTimer } from "./timers.js";
+import { NEVER, setProcessTimer } from "./timers.js";
 import { abort, prolong, unwatch, watch } from "./watchdog.js";
 import { saysStoppingLine } from "./words.js";
 
@@ -22,7 +22,7 @@ export function notified(move: Move, sender: Actor, message: Message): void {
   if (watchdogTimeout !== undefined) actor = update(move, actor, { watchdog: watchdogLimit(watchdogTimeout) });
   if (message.watchdog === "trigger") actor = abort(move, actor, null);
   else if (message.watchdog || watchdogTimeout !== undefined) actor = watch(move, actor);
-  if (message.ready && move.config.ready === "notify") ready(move, actor, message.posthumous);
+  if (message.ready) saysReady(move, actor, message.posthumous);
 }
 
 function stopping(move: Move, actor: Actor): Actor {
@@ -32,16 +32,17 @@ function stopping(move: Move, actor: Actor): Actor {
 
 /** EXTEND_TIMEOUT_USEC=: more time for its watchdog, and for its start or its drain. */
 function extend(move: Move, actor: Actor, microseconds: number): Actor {
-  const { generation, process } = prolong(move, actor, microseconds);
-  const isStarting = generation.state === "starting";
-  const isEnding = process.state === "killing" || process.state === "dying";
-  if (isEnding || !(isStarting || generation.state === "draining")) return { generation, process };
+  const prolonged = prolong(move, actor, microseconds);
+  const { duty, state, deadlines } = prolonged.process;
+  const isStarting = duty === "starting";
+  const isEnding = state === "killing" || state === "dying";
+  if (isEnding || !(isStarting || duty === "draining")) return prolonged;
   const timer = isStarting ? "start-timeout" : "stop-timeout";
   // Without a limit there is none to extend.
-  const deadline = Math.max(generation.deadlines[timer] ?? NEVER, move.now + microseconds);
-  const extended = setGenerationTimer(move, generation, timer, deadline);
+  const deadline = Math.max(deadlines[timer] ?? NEVER, move.now + microseconds);
+  const extended = setProcessTimer(move, prolonged, timer, deadline);
   // systemd waits for a start, a reload or a stop; of a generation that drains at leisure it knows nothing.
   const isAwaited = isStarting ? move.state.reload || !move.state.announced : move.state.phase === "ending";
   if (isAwaited) tell(move, extension(microseconds));
-  return { generation: extended, process };
+  return extended;
 }

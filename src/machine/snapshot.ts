@@ -1,12 +1,13 @@
 // The state as text, for a supervisor that takes over from another one.
 
+import { type Counts, NO_COUNTS, type Tally } from "./counts.js";
 import type { GenerationState, GenerationTimer, OwnTimer, ProcessState, ProcessTimer } from "./names.js";
-import type { Doom, End, Named, Problem } from "./outcome.js";
-import type { Ended, Generation, Process, State } from "./state.js";
+import type { Doom, End, Named, ProbeFailure, Problem } from "./outcome.js";
+import type { Ended, Generation, Pending, Process, State } from "./state.js";
 import { notFinite, notJson, notUnderstood, otherVersion } from "./words.js";
 
 /** It changes with every change of the state that older readers would misunderstand. */
-const VERSION = 1;
+const VERSION = 4;
 
 /** @throws {Error} when something can't be written: JSON has no infinity */
 export function writeSnapshot(state: State): string {
@@ -33,32 +34,32 @@ export function readSnapshot(text: string): State {
 // ── What is understood ───────────────────────────────────────────────────────────────────────────────────────────────
 
 /** @throws {Error} that says where the value is another one */
-type Check = (value: unknown, where: string) => void;
+export type Check = (value: unknown, where: string) => void;
 
 const that =
   (holds: (value: unknown) => boolean): Check =>
   (value, where) => {
     if (!holds(value)) throw new Error(notUnderstood(where, value));
   };
-const isString = that(value => typeof value === "string");
-const isBoolean = that(value => typeof value === "boolean");
-const isNumber = that(value => typeof value === "number");
-const isCount = that(value => Number.isSafeInteger(value) && (value as number) >= 0);
+export const isString = that(value => typeof value === "string");
+export const isBoolean = that(value => typeof value === "boolean");
+export const isNumber = that(value => typeof value === "number");
+export const isCount = that(value => Number.isSafeInteger(value) && (value as number) >= 0);
 const isOneOf = <T extends string>(...values: T[]): Check => that(value => values.includes(value as T));
-const isNullOr =
+export const isNullOr =
   (check: Check): Check =>
   (value, where) => {
     if (value !== null) check(value, where);
   };
-const isArray =
+export const isArray =
   (check: Check): Check =>
   (value, where) => {
     that(Array.isArray)(value, where);
     for (const [index, item] of (value as unknown[]).entries()) check(item, `${where}[${index}]`);
   };
-const isRecord = that(value => typeof value === "object" && value !== null && !Array.isArray(value));
+export const isRecord = that(value => typeof value === "object" && value !== null && !Array.isArray(value));
 /** A field that isn't known means something that this version would lose. */
-const isObject =
+export const isObject =
   (fields: Readonly<Record<string, Check>>, isComplete = true): Check =>
   (value, where) => {
     isRecord(value, where);
@@ -71,7 +72,7 @@ const isObject =
   };
 const isDeadlines = <Name extends string>(...names: Name[]): Check =>
   isObject(Object.fromEntries(names.map(name => [name, isNumber])), false);
-/** One of several kinds of object. */
+/** Checks an object that is one of several kinds. */
 const isKind =
   (
     kinds: Readonly<Record<string, Readonly<Record<string, Check>>>>,
@@ -84,7 +85,12 @@ const isKind =
     isObject({ kind: isString, ...kinds[kind as string], ...common })(value, where);
   };
 
-const isNamed = isObject({ number: isCount, pids: isArray(isCount) } satisfies Record<keyof Named, Check>);
+const isNamed = isObject({
+  number: isCount,
+  pids: isArray(isCount),
+  worker: isNullOr(isCount),
+  workers: isCount,
+} satisfies Record<keyof Named, Check>);
 const isEnd: Check = (value, where) => {
   isRecord(value, where);
   isObject(endFields[isSignalled(value as End) ? "signal" : "exit"])(value, where);
@@ -95,17 +101,38 @@ const isSignalled = (end: End) => "signal" in end;
 const dooms = {
   cancelled: {},
   "start-timeout": { limit: isNumber },
+  probe: {
+    probe: isString,
+    failure: isKind({
+      ended: { end: isEnd, lastLine: isString },
+      answered: { answer: isString },
+      error: { error: isString },
+    } satisfies Record<ProbeFailure["kind"], Record<string, Check>>),
+  },
+  "probe-timeout": { probe: isString, limit: isNumber },
+  hidden: { pids: isArray(isCount) },
   "stop-timeout": {},
   interrupted: {},
   watchdog: { timeout: isNullOr(isNumber), killed: isBoolean },
 } satisfies Record<Doom["kind"], Record<string, Check>>;
 
 const GENERATION_STATES: GenerationState[] = ["starting", "settling", "serving", "draining"];
-const PROCESS_STATES: ProcessState[] = ["spawning", "running", "aborting", "killing", "dying"];
-const GENERATION_TIMERS: GenerationTimer[] = ["hint", "delay", "start-timeout", "settle", "stop-timeout"];
-const PROCESS_TIMERS: ProcessTimer[] = ["watchdog", "abort-timeout"];
-const OWN_TIMERS: OwnTimer[] = ["restart", "feed"];
-const CAUSES: Generation["cause"][] = ["start", "crash", "signal", "command"];
+const PROCESS_STATES: ProcessState[] = ["waiting", "spawning", "running", "aborting", "killing", "dying"];
+const GENERATION_TIMERS: GenerationTimer[] = ["settle"];
+const PROCESS_TIMERS: ProcessTimer[] = [
+  "again",
+  "hint",
+  "delay",
+  "start-timeout",
+  "probe-timeout",
+  "leave-timeout",
+  "stop-timeout",
+  "age",
+  "watchdog",
+  "abort-timeout",
+];
+const OWN_TIMERS: OwnTimer[] = ["restart", "remember", "feed"];
+const CAUSES: Generation["cause"][] = ["start", "crash", "signal", "command", "rollback", "trial"];
 
 const isOutcome = isKind(
   {
@@ -120,20 +147,36 @@ const failed = { generation: isNamed, outcome: isOutcome };
 const isProblem = isKind({
   "start-failed": failed,
   "reload-failed": { ...failed, still: isNullOr(isNamed) },
+  "trial-failed": failed,
+  busy: {},
   crashed: failed,
   "gave-up": failed,
+  "too-few-workers": { queues: isCount },
+  rescaled: { workers: isCount },
   done: {},
+  overtaken: {},
   stopping: {},
   stopped: {},
 } satisfies Record<Problem["kind"], Record<string, Check>>);
 
 const isProcess = isObject({
+  number: isCount,
   slot: isCount,
+  workers: isCount,
+  duty: isOneOf(...GENERATION_STATES),
+  startedAt: isNumber,
+  toldAt: isNullOr(isNumber),
+  restarts: isCount,
+  crashes: isArray(isNumber),
+  last: isNullOr(isOutcome),
+  due: isNullOr(isOneOf("age", "memory")),
+  excused: isBoolean,
   pid: isNullOr(isCount),
   state: isOneOf(...PROCESS_STATES),
   doom: isNullOr(isKind(dooms)),
   deadlines: isDeadlines(...PROCESS_TIMERS),
   wasReady: isBoolean,
+  probe: isNullOr(isCount),
   status: isString,
   saidStopping: isBoolean,
   reported: isString,
@@ -145,30 +188,55 @@ const generationFields = {
   number: isCount,
   state: isOneOf(...GENERATION_STATES),
   cause: isOneOf(...CAUSES),
+  release: isCount,
+  fromDisk: isBoolean,
   startedAt: isNumber,
   deadlines: isDeadlines(...GENERATION_TIMERS),
   processes: isArray(isProcess),
+  hired: isCount,
+  failure: isNullOr(isProblem),
+  outcome: isNullOr(isOutcome),
 } satisfies Record<keyof Generation, Check>;
 
 const isEnded = isObject({
   ...generationFields,
   endedAt: isNumber,
   outcome: isOutcome,
-  failure: isNullOr(isProblem),
 } satisfies Record<keyof Ended, Check>);
+
+const isTally = isObject({ count: isCount, time: isNumber } satisfies Record<keyof Tally, Check>);
+const isCounts = isObject({
+  reloads: isObject({ succeeded: isTally, failed: isTally }),
+  crashes: isCount,
+  ends: isObject(Object.fromEntries(Object.keys(NO_COUNTS.ends).map(kind => [kind, isCount]))),
+  recycled: isObject({ age: isCount, memory: isCount }),
+} satisfies Record<keyof Counts, Check>);
 
 const isState = isObject({
   phase: isOneOf("running", "ending", "ended"),
   announced: isBoolean,
+  workers: isCount,
   generations: isArray(isObject(generationFields)),
   ended: isArray(isEnded),
   lastNumber: isCount,
+  release: isNullOr(isCount),
+  before: isNullOr(isCount),
+  canFallBack: isBoolean,
+  disk: isCount,
   reload: isNullOr(isObject({ askers: isArray(isCount) })),
-  pending: isNullOr(isArray(isCount)),
+  pending: isNullOr(
+    isObject({ askers: isArray(isCount), same: isBoolean, release: isNullOr(isCount) } satisfies Record<
+      keyof Pending,
+      Check
+    >),
+  ),
+  trying: isNullOr(isCount),
+  scaling: isNullOr(isArray(isCount)),
   deadlines: isDeadlines(...OWN_TIMERS),
   crashes: isArray(isNumber),
   problem: isNullOr(isProblem),
   exitStatus: isCount,
   decisive: isCount,
   told: isString,
+  counts: isCounts,
 } satisfies Record<keyof State, Check>);

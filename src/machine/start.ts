@@ -1,17 +1,72 @@
-// The start of a generation.
+// Starts: of a generation, and of its processes, as many at a time as may be.
 
-import { begin } from "./enter.js";
+import { begin, enterProcess, hire } from "./enter.js";
 import { extension, startLimit } from "./limits.js";
-import { addressOf, type Move, tell } from "./move.js";
-import { actorsOf, type Generation } from "./state.js";
+import { addressOf, type Move, tell, update } from "./move.js";
+import { type Actor, type Generation, type Process, type State, serving } from "./state.js";
+import { setProcessTimer } from "./timers.js";
 import { beginFeeding } from "./watchdog.js";
 
-/** The supervisor itself starts. */
-export function start(move: Move): void {
+/** The supervisor itself starts. It may remember a release to fall back on. */
+export function start(move: Move, remembers: boolean): void {
+  move.state = { ...move.state, workers: move.config.workers, canFallBack: remembers };
   startGeneration(move, "start");
   tell(move, extension(startLimit(move.config)), ...beginFeeding(move));
 }
 
-export function startGeneration(move: Move, cause: Generation["cause"]): void {
-  for (const actor of actorsOf(begin(move, cause))) move.effects.push({ type: "spawn", ...addressOf(actor) });
+/** @param release the generation that it is to be started from the code of; null: from what is on disk */
+export function startGeneration(move: Move, cause: Generation["cause"], release: number | null = null): void {
+  fill(move, begin(move, cause, release));
+}
+
+/** Starts workers in a candidate's empty slots, as long as there is room beside those that they are to replace. */
+export function fill(move: Move, generation: Generation): void {
+  const { state, config } = move;
+  const isAtOnce = config.surge >= state.workers || !serving(state);
+  let room = isAtOnce ? state.workers : state.workers + config.surge - countBeside(state, generation);
+  for (const slot of emptySlots(state, generation)) {
+    if (room-- > 0) startWorker(move, generation, slot);
+  }
+}
+
+/** The slots in which no process is, nor is to be. */
+export function emptySlots({ workers }: State, { processes }: Generation): number[] {
+  const isEmpty = (slot: number) => !processes.some(process => process.slot === slot && process.duty !== "draining");
+  return Array.from({ length: workers }, (_, slot) => slot).filter(isEmpty);
+}
+
+export function startWorker(move: Move, generation: Generation, slot: number): Actor {
+  const actor = hire(move, generation, slot, "spawning");
+  spawn(move, actor);
+  return actor;
+}
+
+/** In the slot of one that crashed, when the backoff is over. */
+export function startAgain(
+  move: Move,
+  generation: Generation,
+  slot: number,
+  before: Pick<Process, "restarts" | "crashes" | "last">,
+  delay: number,
+): void {
+  const actor = hire(move, generation, slot, delay > 0 ? "waiting" : "spawning", before);
+  if (delay > 0) setProcessTimer(move, actor, "again", move.now + delay);
+  else spawn(move, actor);
+}
+
+/** The backoff is over. Another number of workers may be wanted by now. */
+export function waited(move: Move, actor: Actor): void {
+  const { workers } = move.state;
+  spawn(move, enterProcess(move, update(move, actor, { startedAt: move.now, workers }), "spawning", null));
+}
+
+function spawn(move: Move, actor: Actor): void {
+  const { slot, workers } = actor.process;
+  move.effects.push({ type: "spawn", ...addressOf(actor), release: actor.generation.release, slot, workers });
+}
+
+/** The processes that there are, but for those that drained before a candidate came. */
+function countBeside({ generations }: State, { startedAt }: Generation): number {
+  const isCounted = ({ toldAt }: Process) => toldAt === null || toldAt > startedAt;
+  return generations.flatMap(({ processes }) => processes).filter(isCounted).length;
 }

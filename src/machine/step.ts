@@ -1,26 +1,33 @@
-// What the supervisor decides: state + event → state + effects, and nothing else. Processes, sockets and clocks live in the
-// supervisor's shell, which feeds events in and carries effects out, in their order.
+// The supervisor decides here: state + event → state + effects, and nothing else. Processes, sockets and clocks live in
+// the supervisor's shell, which feeds events in and carries effects out, in their order.
 
+import { unseen } from "./accepting.js";
+import { arrange } from "./arrange.js";
 import type { Config } from "./config.js";
 import type { Effect } from "./effects.js";
-import { dying, exited, spawnFailed } from "./end.js";
+import { cancel, dying, exited, spawnFailed } from "./end.js";
+import { recognize } from "./enter.js";
 import type { Event, ProcessEvent } from "./events.js";
-import { log, type Move, sendSignal, tell } from "./move.js";
-import type { GenerationTimer, ProcessTimer, Timer } from "./names.js";
+import { type Move, sendSignal, tell } from "./move.js";
+import type { ProcessTimer, Timer } from "./names.js";
 import { notified } from "./notified.js";
-import { ready, settled, spawned } from "./ready.js";
+import { accepting, hint, probed, ready, remember, settled, spawned } from "./ready.js";
+import { tooLarge, tooOld } from "./recycle.js";
 import { requestReload } from "./reloads.js";
-import { start, startGeneration } from "./start.js";
-import { type Actor, actorsOf, findActor, type Generation, type State } from "./state.js";
-import { cancel, kill, killProcess, stop } from "./stop.js";
+import { start, startGeneration, waited } from "./start.js";
+import { type Actor, actorsOf, findActor, type State } from "./state.js";
+import { statusText } from "./status-text.js";
+import { kill, leavesTooLong, left, stop } from "./stop.js";
 import { expire } from "./timers.js";
+import { tryOut } from "./trial.js";
 import { abort, feedAgain } from "./watchdog.js";
-import { hintLine, statusText } from "./words.js";
+import { scale } from "./workers.js";
 
 export function step(state: State, event: Event, config: Config): [State, readonly Effect[]] {
   if (state.phase === "ended") return [state, []];
   const move: Move = { state, effects: [], config, now: event.now };
   handle(move, event);
+  arrange(move);
   if (statusText(move.state) !== move.state.told) tell(move);
   return [move.state, move.effects];
 }
@@ -28,9 +35,16 @@ export function step(state: State, event: Event, config: Config): [State, readon
 function handle(move: Move, event: Event): void {
   switch (event.type) {
     case "start":
-      return start(move);
+      return start(move, event.remembers);
     case "reload":
-      return requestReload(move, event);
+      if (requestReload(move, event)) cancel(move);
+      return;
+    case "try":
+      return tryOut(move, event.asker);
+    case "scale":
+      return scale(move, event.asker, event.workers);
+    case "recognized":
+      return recognize(move, event.generation, event.release);
     case "cancel":
       return cancel(move);
     case "stop":
@@ -41,13 +55,13 @@ function handle(move: Move, event: Event): void {
       return timeUp(move, event);
     default: {
       // What comes late, about a process that is gone, means nothing.
-      const actor = findActor(move.state, event.generation, event.slot);
+      const actor = findActor(move.state, event.generation, event.process);
       if (actor) happened(move, actor, event);
     }
   }
 }
 
-/** What happens to one process. */
+/** Something happened to one process. */
 function happened(move: Move, actor: Actor, event: ProcessEvent): void {
   switch (event.type) {
     case "spawned":
@@ -58,6 +72,16 @@ function happened(move: Move, actor: Actor, event: ProcessEvent): void {
       return ready(move, actor, event.posthumous);
     case "notified":
       return notified(move, actor, event);
+    case "accepting":
+      return accepting(move, actor, event.posthumous);
+    case "unseen":
+      return unseen(move, actor, event);
+    case "probed":
+      return probed(move, actor, event);
+    case "left":
+      return left(move, actor);
+    case "over-limit":
+      return tooLarge(move, actor, event.memory);
     case "dying":
       return dying(move, actor);
     case "exited":
@@ -78,37 +102,41 @@ function timeUp(move: Move, timer: Timer): void {
   if (due === undefined) return;
   switch (timer.timer) {
     case "restart":
-      return startGeneration(move, "crash");
+      return startGeneration(move, "crash", move.state.release);
+    case "remember":
+      return remember(move);
     case "feed":
       return feedAgain(move);
-    case "watchdog":
-    case "abort-timeout":
-      return processTimeUp(move, findActor(move.state, timer.generation, timer.slot)!, timer.timer);
-    default: {
-      const generation = move.state.generations.find(({ number }) => number === timer.generation)!;
-      return generationTimeUp(move, generation, timer.timer, due);
-    }
+    case "settle":
+      return settled(move, move.state.generations.find(({ number }) => number === timer.generation)!);
+    default:
+      return processTimeUp(move, findActor(move.state, timer.generation, timer.process)!, timer.timer, due);
   }
 }
 
-function processTimeUp(move: Move, actor: Actor, timer: ProcessTimer): void {
-  const { watchdog, doom } = actor.process;
-  if (timer === "watchdog") abort(move, actor, watchdog);
-  else killProcess(move, actor, doom!);
-}
-
-function generationTimeUp(move: Move, generation: Generation, timer: GenerationTimer, due: number): void {
+function processTimeUp(move: Move, actor: Actor, timer: ProcessTimer, due: number): void {
+  const { watchdog, doom, startedAt, probe } = actor.process;
   switch (timer) {
+    case "again":
+      return waited(move, actor);
     case "hint":
-      return log(move, "notice", hintLine(generation, move.config));
+      return hint(move, actor);
     case "delay":
-      for (const actor of actorsOf(generation)) ready(move, actor);
-      return;
-    case "settle":
-      return settled(move, generation);
+      return ready(move, actor);
     case "start-timeout":
-      return kill(move, generation, { kind: "start-timeout", limit: due - generation.startedAt });
+      return kill(move, actor, { kind: "start-timeout", limit: due - startedAt });
+    case "probe-timeout":
+      return kill(move, actor, { kind: timer, probe: move.config.probes[probe!]!, limit: move.config.probeTimeout });
+    case "leave-timeout":
+      return leavesTooLong(move, actor);
     case "stop-timeout":
-      return kill(move, generation, { kind: "stop-timeout" });
+      return kill(move, actor, { kind: "stop-timeout" });
+    case "age":
+      return tooOld(move, actor);
+    case "watchdog":
+      abort(move, actor, watchdog);
+      return;
+    case "abort-timeout":
+      return kill(move, actor, doom!);
   }
 }

@@ -1,12 +1,13 @@
-// Stopping: of one generation that is replaced, and of all with the supervisor.
+// Stopping: of what is replaced, and of all with the supervisor.
 
-import { enter, enterProcess } from "./enter.js";
-import { extension } from "./limits.js";
+import { dismiss, enter, enterDuty, enterProcess, leave } from "./enter.js";
+import { drainLimit, extension } from "./limits.js";
 import { addressOf, log, type Move, sendEndSignal, tell } from "./move.js";
 import { type Doom, type Problem, worsen } from "./outcome.js";
-import { type Actor, abortable, actorsOf, type Generation, hasDied, serving } from "./state.js";
-import { NEVER, setGenerationTimer, setOwnTimer } from "./timers.js";
-import { statusText, stoppingLine } from "./words.js";
+import { type Actor, actorsOf, actorsOn, type Generation, isLeaving, isTrial, serving } from "./state.js";
+import { statusText } from "./status-text.js";
+import { NEVER, setOwnTimer, setProcessTimer } from "./timers.js";
+import { leaveTimeoutLine, leavingLine, stoppingLine } from "./words.js";
 
 export function stop(move: Move, signal: string): void {
   if (move.state.phase === "running") {
@@ -15,7 +16,7 @@ export function stop(move: Move, signal: string): void {
   }
   // Whoever presses Ctrl-C again has waited long enough; systemd repeats nothing.
   if (signal === "SIGINT")
-    for (const generation of move.state.generations) kill(move, generation, { kind: "interrupted" });
+    for (const actor of move.state.generations.flatMap(actorsOf)) kill(move, actor, { kind: "interrupted" });
 }
 
 /**
@@ -23,18 +24,21 @@ export function stop(move: Move, signal: string): void {
  * unless the `decisive` generation then ends otherwise than it was asked to.
  */
 export function endAll(move: Move, exitStatus: number, problem: Problem, decisive = 0): void {
-  const askers = [...(move.state.reload?.askers ?? []), ...(move.state.pending ?? [])];
+  const { reload, pending, scaling, trying } = move.state;
+  const waiting = [...(reload?.askers ?? []), ...(pending?.askers ?? []), ...(scaling ?? [])];
+  const askers = trying === null ? waiting : [...waiting, trying];
   setOwnTimer(move, "restart", NEVER);
-  move.state = { ...move.state, phase: "ending", exitStatus, problem, decisive, reload: null, pending: null };
+  setOwnTimer(move, "remember", NEVER);
+  const nothing = { reload: null, pending: null, scaling: null, trying: null };
+  move.state = { ...move.state, phase: "ending", exitStatus, problem, decisive, ...nothing };
   if (askers.length > 0) {
     const reason: Problem = exitStatus === 0 ? { kind: "stopping" } : problem;
     move.effects.push({ type: "result", askers, generation: null, problem: reason });
   }
-  const running = move.state.generations.filter(({ state }) => state !== "draining");
-  const draining = running.map(generation => enter(move, generation, "draining"));
-  const patience = move.state.generations.length > 0 ? [extension(move.config.stopTimeout)] : [];
+  const draining = move.state.generations.flatMap(generation => retire(move, generation));
+  const patience = move.state.generations.length > 0 ? [extension(drainLimit(move.config))] : [];
   tell(move, "STOPPING=1", ...patience);
-  for (const generation of draining) drain(move, generation);
+  for (const actor of draining) drain(move, actor);
   finishIfEmpty(move);
 }
 
@@ -49,28 +53,58 @@ export function finishIfEmpty(move: Move): void {
   move.effects.push({ type: "exit", status: move.state.exitStatus });
 }
 
-/** Tells a generation that is draining so. */
-export function drain(move: Move, generation: Generation): void {
-  const told = actorsOf(generation).filter(({ process }) => process.state !== "killing");
-  for (const actor of told) sendEndSignal(move, actor, move.config.stopSignal);
-  if (told.length === 0 || hasDied(generation)) return;
-  setGenerationTimer(move, generation, "stop-timeout", move.now + move.config.stopTimeout);
+/** A generation is to drain, with all that is in it. @returns those of them that have yet to be told */
+export function retire(move: Move, generation: Generation): Actor[] {
+  const retired = enter(move, generation, "draining");
+  if (retired.processes.length === 0) leave(move, retired, null);
+  return discharge(move, actorsOn(retired, "starting", "settling", "serving"));
 }
 
-/** All processes of a generation. */
-export function kill(move: Move, generation: Generation, why: Doom): void {
-  for (const actor of actorsOf(generation)) killProcess(move, actor, why);
+/** Processes are to drain; those that still wait for a backoff never start. @returns those that have yet to be told */
+export function discharge(move: Move, actors: readonly Actor[]): Actor[] {
+  const [waiting, others] = [true, false].map(isWaiting =>
+    actors.filter(({ process }) => (process.state === "waiting") === isWaiting),
+  ) as [Actor[], Actor[]];
+  const draining = others.map(actor => enterDuty(move, actor, "draining"));
+  for (const actor of waiting) {
+    const left = dismiss(move, actor);
+    if (left.state === "draining" && left.processes.length === 0) leave(move, left, actor.process.last);
+  }
+  return draining;
 }
 
-export function killProcess(move: Move, actor: Actor, why: Doom): void {
+/** Tells a process that is draining so; where others are to be told first, when they have been. */
+export function drain(move: Move, actor: Actor): void {
+  const { state, wasReady } = actor.process;
+  const { beforeDrain } = move.config;
+  if (state === "killing") return;
+  if (beforeDrain === 0 || !wasReady || state !== "running" || isTrial(actor.generation))
+    return tellToStop(move, actor);
+  log(move, "info", leavingLine(actor));
+  setProcessTimer(move, actor, "leave-timeout", move.now + beforeDrain);
+  move.effects.push({ type: "leave", ...addressOf(actor) });
+}
+
+/** --before-drain has run for it. That may have taken too long. */
+export function left(move: Move, actor: Actor): void {
+  if (isLeaving(move.state, addressOf(actor))) tellToStop(move, setProcessTimer(move, actor, "leave-timeout", NEVER));
+}
+
+/** The time of --before-drain is over, and it still runs. */
+export function leavesTooLong(move: Move, actor: Actor): void {
+  log(move, "warning", leaveTimeoutLine(actor, move.config.beforeDrain));
+  tellToStop(move, actor);
+}
+
+function tellToStop(move: Move, actor: Actor): void {
+  const { state } = actor.process;
+  sendEndSignal(move, actor, move.config.stopSignal);
+  if (state !== "dying") setProcessTimer(move, actor, "stop-timeout", move.now + move.config.stopTimeout);
+}
+
+export function kill(move: Move, actor: Actor, why: Doom): void {
   const { state, doom } = actor.process;
   if (state === "dying") return;
   enterProcess(move, actor, "killing", worsen(doom, why));
   if (state !== "killing") move.effects.push({ type: "kill", ...addressOf(actor) });
-}
-
-/** An operator aborts the candidate. */
-export function cancel(move: Move): void {
-  const starting = abortable(move.state);
-  if (starting) kill(move, starting, { kind: "cancelled" });
 }

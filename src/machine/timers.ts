@@ -38,8 +38,8 @@ export function setProcessTimer(move: Move, actor: Actor, timer: ProcessTimer, a
 export function expire(move: Move, timer: Timer): number | undefined {
   const due = timersOf(move.state).find(other => timerKey(other) === timerKey(timer) && other.at <= move.now);
   if (!due) return undefined;
-  if ("slot" in due) {
-    const actor = findActor(move.state, due.generation, due.slot)!;
+  if ("process" in due) {
+    const actor = findActor(move.state, due.generation, due.process)!;
     replaceProcess(move, actor, ({ deadlines }) => ({ deadlines: without(deadlines, due.timer) }));
   } else if ("generation" in due) {
     const generation = move.state.generations.find(({ number }) => number === due.generation)!;

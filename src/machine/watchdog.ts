@@ -7,7 +7,10 @@ import type { Actor } from "./state.js";
 import { NEVER, setOwnTimer, setProcessTimer } from "./timers.js";
 import { abortingLine, shortOwnWatchdogLine, shortWatchdogLine } from "./words.js";
 
-/** WATCHDOG=1 or WATCHDOG_USEC=: the process has time until the next one from now on. As in systemd, one that stops isn't watched. */
+/**
+ * WATCHDOG=1 or WATCHDOG_USEC=: the process has time until the next one from now on. As in systemd, one that stops
+ * isn't watched.
+ */
 export function watch(move: Move, actor: Actor): Actor {
   const { watchdog, watched } = actor.process;
   if (!canBeWatched(actor)) return actor;
@@ -32,8 +35,8 @@ export function unwatch(move: Move, actor: Actor): Actor {
 
 /** Ends a process as a crash, with a core dump if it can write one. `timeout` is null for WATCHDOG=trigger. */
 export function abort(move: Move, actor: Actor, timeout: number | null): Actor {
-  const { generation, process } = actor;
-  if (generation.state === "draining" || process.state !== "running") return actor;
+  const { duty, state } = actor.process;
+  if (duty === "draining" || state !== "running") return actor;
   const doom = { kind: "watchdog", timeout, killed: false } as const;
   const aborting = enterProcess(move, actor, "aborting", doom);
   log(move, "err", abortingLine(aborting, doom));
@@ -62,6 +65,6 @@ function setFeedTimer(move: Move): void {
   setOwnTimer(move, "feed", move.now + Math.max(move.config.watchdog, SHORTEST_WATCHDOG) / 2);
 }
 
-function canBeWatched({ generation, process }: Actor): boolean {
-  return generation.state !== "draining" && process.state === "running" && !process.saidStopping;
+function canBeWatched({ process: { duty, state, saidStopping } }: Actor): boolean {
+  return duty !== "draining" && state === "running" && !saidStopping;
 }

@@ -1,80 +1,55 @@
-// Every sentence that the machine writes: log lines, STATUS=, reasons. Nothing else in this folder is English.
+// The log lines that the machine writes, and the reasons in them; STATUS= is in status-text.ts. Nothing else here is English.
 
 import { formatTimeSpan } from "../systemd/formats/time-span.js";
 import type { Config } from "./config.js";
+import type { Address, Unseen } from "./events.js";
 import { CRASH_WINDOW, HINT_AFTER, SHORTEST_WATCHDOG } from "./limits.js";
-import type { Doom, End, Named, Outcome, Problem } from "./outcome.js";
-import {
-  type Actor,
-  candidate,
-  type Ended,
-  type Generation,
-  hasDied,
-  named,
-  type State,
-  serving,
-  statusOf,
-} from "./state.js";
+import type { Doom, Named, Outcome, Problem } from "./outcome.js";
+import { endText, probeFailureText, probeName } from "./probe-words.js";
+import { type Actor, findActor, type Generation, named, namedActor, type State } from "./state.js";
 
-/** How many of a list are named. systemd drops a message longer than 4096 bytes, and a READY=1 that is in it. */
+/** So many of a list are named at most. systemd drops a message longer than 4096 bytes, and a READY=1 that is in it. */
 const NAMED = 20;
 
 // ── Names ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export function name({ number, pids }: Named): string {
-  return pids.length > 0 ? `generation ${number} (pid ${pids.join(", ")})` : `generation ${number}`;
+export function name({ number, pids, worker, workers }: Named): string {
+  const who = worker === null ? `generation ${number}` : `worker ${worker} of generation ${number}`;
+  if (workers > 0) return `${who} (${countOf(workers)})`;
+  return pids.length > 0 ? `${who} (pid ${pids.join(", ")})` : who;
 }
 
-function nameOf(generation: Generation): string {
+export function countOf(workers: number): string {
+  return workers === 1 ? "1 worker" : `${workers} workers`;
+}
+
+export function nameOf(generation: Generation): string {
   return name(named(generation));
 }
 
-function actorName({ generation, process }: Actor): string {
-  return nameOf({ ...generation, processes: [process] });
+function actorName(actor: Actor): string {
+  return name(namedActor(actor));
 }
 
-function list(generations: readonly Generation[], nameOne: (generation: Generation) => string | number): string {
+/** The name of a process with the pid that it is known by: the state learns of that, and of its end, before all is said. */
+export function nameAt(state: State, { generation, process }: Address, pid: number | undefined): string {
+  const actor = findActor(state, generation, process);
+  const nameless: Named = { number: generation, pids: [], worker: null, workers: 0 };
+  return name({ ...(actor ? namedActor(actor) : nameless), pids: pid === undefined ? [] : [pid] });
+}
+
+export function list(generations: readonly Generation[], nameOne: (generation: Generation) => string | number): string {
   const more = generations.length - NAMED;
   return generations.slice(0, NAMED).map(nameOne).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-function capital(text: string): string {
+export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
-// ── STATUS= ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** What `systemctl status` shows. */
-export function statusText(state: State): string {
-  const problem = state.problem ? problemText(state.problem) : "";
-  if (state.phase !== "running") {
-    return state.generations.length > 0 ? `${problem}: waiting for ${list(state.generations, nameOf)}` : problem;
-  }
-  const before = problem && `${problem}. `;
-  const starting = candidate(state);
-  const current = serving(state);
-  if (starting?.state === "starting") return `${before}Starting generation ${starting.number}`;
-  if (!current) return `${before}Starting generation ${state.lastNumber + 1}`;
-  return `${before}${capital(nameOf(current))} ${conditionText(state, current)}`;
-}
-
-/** What the current generation does, and which others are there. */
-function conditionText(state: State, current: Generation): string {
-  if (hasDied(current)) return "has ended: waiting for what it has left";
-  const [doom] = current.processes.flatMap(({ doom }) => doom ?? []);
-  if (doom) return `${doomText(doom)}: waiting for its end`;
-  if (state.problem) return "still serving";
-  const status = statusOf(current) && `: ${statusOf(current)}`;
-  const others = (["settling", "draining"] as const).map(wanted => {
-    const those = state.generations.filter(({ state }) => state === wanted);
-    return those.length > 0 ? `; ${wanted}: generation ${list(those, ({ number }) => number)}` : "";
-  });
-  return `serving${status}${others.join("")}`;
 }
 
 // ── Ends and problems ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** What a process did when it ended: "exited with status 1 before it was ready". */
+/** Says how a process ended: "exited with status 1 before it was ready". */
 export function outcomeText(outcome: Outcome): string {
   const when = { starting: " before it was ready", settling: " while it settled", serving: "", draining: "" }[
     outcome.state
@@ -96,12 +71,18 @@ export function outcomeText(outcome: Outcome): string {
   }
 }
 
-function doomText(doom: Doom): string {
+export function doomText(doom: Doom): string {
   switch (doom.kind) {
     case "cancelled":
       return "was aborted";
     case "start-timeout":
       return `was not ready within ${formatTimeSpan(doom.limit)} and was killed`;
+    case "probe":
+      return `failed its probe ${probeName(doom.probe)} (${probeFailureText(doom.failure)}) and was killed`;
+    case "probe-timeout":
+      return `did not pass its probe ${probeName(doom.probe)} within ${formatTimeSpan(doom.limit)} and was killed`;
+    case "hidden":
+      return `can't be told to accept, because process ${doom.pids.join(", ")} may not be looked into, and was killed`;
     case "watchdog":
       return doom.timeout === null
         ? "triggered its watchdog"
@@ -111,23 +92,34 @@ function doomText(doom: Doom): string {
   }
 }
 
-function endText(end: End): string {
-  return "signal" in end ? `was killed by ${end.name}` : `exited with status ${end.status}`;
+/** Without the pid, which its own line in the log has. */
+function bareName(who: Named): string {
+  return name({ ...who, pids: [], workers: 0 });
 }
 
 /** Part of STATUS=. */
-function problemText(problem: Problem): string {
+export function problemText(problem: Problem): string {
   switch (problem.kind) {
     case "start-failed":
-      return `Start failed: generation ${problem.generation.number} ${outcomeText(problem.outcome)}`;
+      return `Start failed: ${bareName(problem.generation)} ${outcomeText(problem.outcome)}`;
     case "reload-failed":
-      return `Reload failed: generation ${problem.generation.number} ${outcomeText(problem.outcome)}`;
+      return `Reload failed: ${bareName(problem.generation)} ${outcomeText(problem.outcome)}`;
     case "gave-up":
-      return `Gave up: generation ${problem.generation.number} ${outcomeText(problem.outcome)}`;
+      return `Gave up: ${bareName(problem.generation)} ${outcomeText(problem.outcome)}`;
+    case "trial-failed":
+      return `Dry run failed: ${bareName(problem.generation)} ${outcomeText(problem.outcome)}`;
+    case "busy":
+      return "A reload or a dry run is under way";
     case "crashed":
       return capital(`${name(problem.generation)} ${outcomeText(problem.outcome)}`);
+    case "too-few-workers":
+      return `There are ${problem.queues} accept queues, and each takes a worker`;
+    case "rescaled":
+      return `Another number of workers was asked for after it: ${problem.workers}`;
     case "done":
       return "The work is done";
+    case "overtaken":
+      return "Another reload, or a rollback, was asked for after it";
     case "stopping":
       return "Stopping";
     case "stopped":
@@ -135,7 +127,7 @@ function problemText(problem: Problem): string {
   }
 }
 
-/** Why a reload failed, for whoever asked for it. */
+/** Tells whoever asked for a reload why it failed. */
 export function refusalText(problem: Problem): string {
   if (problem.kind === "stopping") return "the service is stopping";
   if (problem.kind === "reload-failed") return `${problemText(problem)}. ${stillText(problem.still)}`;
@@ -153,19 +145,34 @@ export function startedLine(actor: Actor): string {
 }
 
 /** For whoever put an app here that knows no sd_notify(3). */
-export function hintLine(generation: Generation, { ready, startTimeout }: Config): string {
+export function hintLine(actor: Actor, { ready, startTimeout }: Config): string {
   const waits = `after ${formatTimeSpan(HINT_AFTER)}; --start-timeout is ${formatTimeSpan(startTimeout)}`;
-  if (ready === "fd") return `${nameOf(generation)} has not written a newline to $ZERODOWN_READY_FD ${waits}`;
+  if (ready === "fd") return `${actorName(actor)} has not written a newline to $ZERODOWN_READY_FD ${waits}`;
   return (
-    `${nameOf(generation)} has not sent READY=1 to its $NOTIFY_SOCKET ${waits}. ` +
-    "If it knows no sd_notify(3), use --ready exec, --ready delay:TIME or --ready fd"
+    `${actorName(actor)} has not sent READY=1 to its $NOTIFY_SOCKET ${waits}. ` +
+    "If it knows no sd_notify(3), use --ready accept, --ready fd or --ready delay:TIME"
+  );
+}
+
+/** For whoever waits for an app that doesn't listen, or isn't seen to. */
+export function unseenLine(actor: Actor, { sockets, obstacles }: Unseen, { startTimeout }: Config): string {
+  const waits = `after ${formatTimeSpan(HINT_AFTER)}; --start-timeout is ${formatTimeSpan(startTimeout)}`;
+  const why = obstacles.map(obstacle => `. But ${obstacle}: --ready notify doesn't look`);
+  return `${actorName(actor)} waits for no clients on ${sockets.join(", ")} ${waits}${why.join("")}`;
+}
+
+/** For whoever has clients that nobody answers. */
+export function notAcceptedLine(actor: Actor, { sockets }: Unseen, microseconds: number): string {
+  return (
+    `${actorName(actor)} has been serving for ${formatTimeSpan(microseconds)}, and was never seen to wait for clients ` +
+    `on ${sockets.join(", ")}. Does it listen elsewhere? With --ready accept it would not have become ready`
   );
 }
 
 /** For whoever put an app here that leaves its service to a process in the background. */
-export function daemonLine(generation: Generation): string {
+export function daemonLine(who: Named): string {
   return (
-    `${nameOf(generation)} has exited with status 0 before it was ready. Does it daemonize? ` +
+    `${name(who)} has exited with status 0 before it was ready. Does it daemonize? ` +
     'It must stay in the foreground: without -D, with -F or "daemon off;", podman run without -d'
   );
 }
@@ -192,6 +199,44 @@ export function servingLine(generation: Generation, how: string, old: Generation
   return `${nameOf(generation)} serving: ${how}${old ? `. Draining ${nameOf(old)}` : ""}`;
 }
 
+export function workerReadyLine(actor: Actor, microseconds: number): string {
+  return `${actorName(actor)} ${readyAfter(microseconds)}`;
+}
+
+export function workerServingLine(actor: Actor, microseconds: number): string {
+  return `${actorName(actor)} serving: ${readyAfter(microseconds)}`;
+}
+
+/** Of a candidate that takes over slot by slot. */
+export function partlyServingLine({ number }: Generation, slots: readonly number[], how: string): string {
+  const workers = `worker${slots.length === 1 ? "" : "s"} ${slots.join(", ")}`;
+  return `${workers} of generation ${number} serving: ${how}. Draining those that they replace`;
+}
+
+export function tooOldLine(actor: Actor, age: number): string {
+  return `${actorName(actor)} has run for ${formatTimeSpan(age)}: another one is to replace it`;
+}
+
+export function tooLargeLine(actor: Actor, memory: number): string {
+  return `${actorName(actor)} uses ${formatMemory(memory)}: another one is to replace it`;
+}
+
+export function excusedLine(actor: Actor, memory: number): string {
+  return `${actorName(actor)} uses ${formatMemory(memory)} right after its start: another one would, too, and it is left alone`;
+}
+
+function formatMemory(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)}M`;
+}
+
+export function scaledLine(from: number, to: number): string {
+  return `${countOf(to)} wanted, ${to < from ? "down from" : "instead of"} ${from}`;
+}
+
+export function notScaledLine(to: number, why: Problem): string {
+  return `${countOf(to)} refused: ${problemText(why)}`;
+}
+
 export const SAME_REQUEST_LINE = "reload asked for by signal and by command at once: it is one reload";
 
 export function oneMoreLine(starting: Generation): string {
@@ -208,17 +253,25 @@ export function abortingLine(actor: Actor, doom: Doom): string {
   return `${actorName(actor)} ${doomText(doom)}: aborting it`;
 }
 
+export function leaveTimeoutLine(actor: Actor, limit: number): string {
+  return `--before-drain of ${actorName(actor)} has run for ${formatTimeSpan(limit)} and is killed`;
+}
+
+export function leavingLine(actor: Actor): string {
+  return `${actorName(actor)} is to drain: --before-drain comes first`;
+}
+
 export function stoppingLine(signal: string): string {
   return `${signal}: stopping`;
 }
 
-export function drainedLine(ended: Ended, clean: boolean): string {
-  return `${nameOf(ended)} ${clean ? "drained and " : ""}${outcomeText(ended.outcome)}`;
+export function drainedLine(who: Named, outcome: Outcome, clean: boolean): string {
+  return `${name(who)} ${clean ? "drained and " : ""}${outcomeText(outcome)}`;
 }
 
 /** "generation 2 (pid 102) exited with status 1" */
-export function endLine(ended: Ended): string {
-  return `${nameOf(ended)} ${outcomeText(ended.outcome)}`;
+export function endLine(who: Named, outcome: Outcome): string {
+  return `${name(who)} ${outcomeText(outcome)}`;
 }
 
 export function startFailedLine(age: number, end: string): string {
@@ -237,6 +290,10 @@ export function doneLine(end: string, said: boolean): string {
   return `${end} ${said ? "as it said it would" : "on its own"}: the work is done`;
 }
 
+export function fallBackLine(end: string, number: number): string {
+  return `${end}. Starting generation ${number} from the release that served last, which is remembered`;
+}
+
 export function givingUpLine(end: string): string {
   return `${end}. Giving up`;
 }
@@ -244,6 +301,11 @@ export function givingUpLine(end: string): string {
 export function gaveUpLine(end: string, crashes: number, { onCrash }: Config): string {
   const many = `${crashes} crashes within ${formatTimeSpan(CRASH_WINDOW)}`;
   return `${end}. Giving up (${onCrash === "exit" ? "--on-crash=exit" : many})`;
+}
+
+/** "worker 2 of generation 7 (pid 812) was killed by SIGSEGV. Starting it again at once" */
+export function workerAgainLine(end: string, delay: number): string {
+  return `${end}. Starting it again ${delay ? `in ${formatTimeSpan(delay)}` : "at once"}`;
 }
 
 export function restartLine(end: string, number: number, delay: number): string {

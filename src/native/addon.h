@@ -1,4 +1,4 @@
-// What the addon's files share. Each file exports its functions to JavaScript through one *_init.
+// The addon's files share this. Each file exports its functions to JavaScript through one *_init.
 #pragma once
 
 #include <node_api.h>
@@ -20,6 +20,9 @@ bool get_int_field(napi_env env, napi_value object, const char *name, int *resul
 char *get_string(napi_env env, napi_value value, const char *name);  // malloc'd; refuses NUL bytes
 char *get_bytes(napi_env env, napi_value value, const char *name);   // the same, of a string of bytes
 char *get_string_field(napi_env env, napi_value object, const char *name);
+// An array's strings, ended by NULL, with room for `spare` more before that; free_strings() is for them.
+char **get_strings(napi_env env, napi_value object, const char *name, uint32_t spare, uint32_t *count);
+void free_strings(char **strings);
 bool get_int_array(napi_env env, napi_value value, const char *name, int **result, uint32_t *count);  // malloc'd
 
 // Results.
@@ -42,3 +45,4 @@ bool message_init(napi_env env, napi_value exports);
 bool file_init(napi_env env, napi_value exports);
 bool memory_init(napi_env env, napi_value exports);
 bool lock_init(napi_env env, napi_value exports);
+bool replace_init(napi_env env, napi_value exports);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <uv.h>
 
-// What execve, chdir, waitid and sendmsg may say and libuv has no words for.
+// execve, chdir, waitid and sendmsg may fail with these, for which libuv has no words.
 static const struct {
   int error;
   const char *name, *text;
@@ -20,7 +20,7 @@ static const struct {
 };
 
 static void describe_error(int error, char name[static 32], char text[static 128]) {
-  // Not uv_err_name and uv_strerror, which leak what they make up for a number that they don't know.
+  // uv_err_name and uv_strerror would leak what they make up for a number that they don't know.
   uv_err_name_r(-error, name, 32);
   uv_strerror_r(-error, text, 128);
   for (size_t i = 0; i < sizeof others / sizeof *others; i++) {

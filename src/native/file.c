@@ -69,8 +69,8 @@ static napi_value same_file(napi_env env, napi_callback_info info) {
   return napi_get_boolean(env, same, &result) == napi_ok ? result : NULL;
 }
 
-// alarm(fd) → a descriptor that can be read once fd hangs up or has an error (EPOLLHUP, EPOLLERR), and by that alone. The
-// open file itself, which others share, is left as it is.
+// alarm(fd) → a descriptor that can be read once fd hangs up or has an error (EPOLLHUP, EPOLLERR), and by that alone.
+// The open file itself, which others share, is left as it is.
 static napi_value make_alarm(napi_env env, napi_callback_info info) {
   napi_value argument;
   int fd;
@@ -114,8 +114,8 @@ static napi_value describe_file(napi_env env, napi_callback_info info) {
              : NULL;
 }
 
-// close(2) waits: for a socket with SO_LINGER until its data is out, for a file of a network or a FUSE file system for as long
-// as that likes. Asking the file system which kind it is (fstatfs) would wait as well.
+// close(2) waits: for a socket with SO_LINGER until its data is out, for a file of a network or a FUSE file system for
+// as long as that likes. Asking the file system which kind it is (fstatfs) would wait as well.
 static bool may_block(int fd) {
   struct statx status;
   struct linger linger = {0};
@@ -125,8 +125,8 @@ static bool may_block(int fd) {
   return true;
 }
 
-// Descriptors that a few threads close, in their order: what hangs keeps one of them, and a child that is executed meanwhile
-// waits for what still stands here. They end when there is nothing to close.
+// Descriptors that a few threads close, in their order: what hangs keeps one of them, and a child that is executed
+// meanwhile waits for what still stands here. They end when there is nothing to close.
 static struct {
   pthread_mutex_t mutex;
   struct waiting {
@@ -162,9 +162,9 @@ static int start_closing(void) {
   // No signal is meant for this thread: Node's handlers belong to others.
   sigset_t all, before;
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  sigprocmask(SIG_SETMASK, &all, &before);
   error = pthread_create(&thread, &detached, close_in_thread, NULL);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  sigprocmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&detached);
   return error;
 }
@@ -184,6 +184,15 @@ static napi_value close_aside(napi_env env, napi_callback_info info) {
   if (aside.threads < MAX_THREADS && start_closing() == 0) aside.threads++;
   pthread_mutex_unlock(&aside.mutex);
   return NULL;
+}
+
+// isClosing() → whether threads are at it: a process whose thread hangs in close(2) can't be replaced
+static napi_value is_closing(napi_env env, napi_callback_info info) {
+  napi_value result;
+  pthread_mutex_lock(&aside.mutex);
+  bool closing = aside.threads > 0;
+  pthread_mutex_unlock(&aside.mutex);
+  return napi_get_boolean(env, closing, &result) == napi_ok ? result : NULL;
 }
 
 // xattr(path, name) → the value as text; null when there is none, or the file system knows none
@@ -212,5 +221,6 @@ bool file_init(napi_env env, napi_value exports) {
          export_function(env, exports, "sameFile", same_file) &&
          export_function(env, exports, "alarm", make_alarm) &&
          export_function(env, exports, "describeFile", describe_file) &&
-         export_function(env, exports, "closeAside", close_aside) && export_function(env, exports, "xattr", xattr);
+         export_function(env, exports, "closeAside", close_aside) &&
+         export_function(env, exports, "isClosing", is_closing) && export_function(env, exports, "xattr", xattr);
 }

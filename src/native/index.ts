@@ -2,7 +2,7 @@
 
 import { createRequire } from "node:module";
 
-/** What a failed system call throws, in the shape of Node's own errors. */
+/** A failed system call throws this, in the shape of Node's own errors. */
 export interface NativeError extends Error {
   /** e.g. "ENOENT" */
   code: string;
@@ -37,7 +37,7 @@ export interface SpawnOptions {
   cgroup: string;
 }
 
-/** How a child ended: `signal` is 0 if it exited by itself, with `status`. */
+/** Tells how a child ended: `signal` is 0 if it exited by itself, with `status`. */
 export interface ExitStatus {
   status: number;
   signal: number;
@@ -70,25 +70,50 @@ export interface FileDescription {
   id: string;
 }
 
-/** What this process becomes: as in SpawnOptions. */
+/** The program that replaces this one; `fds` stay open under their numbers, and no other. */
+export type ReplaceOptions = Pick<SpawnOptions, "paths" | "argv" | "environment" | "fds">;
+
+/** The program that this process becomes, as in SpawnOptions. */
 export type BecomeOptions = Pick<SpawnOptions, "paths" | "argv" | "environment" | "fds">;
 
 interface Native {
-  /** Starts a child in a process group of its own, with default signal dispositions (but for one) and nothing blocked. */
+  /**
+   * Starts a child in a process group of its own, with default signal dispositions (but for one) and nothing blocked.
+   */
   spawn(options: SpawnOptions): { pid: number; pidfd: number };
   /**
-   * Replaces this process by the program at the first of `paths` (execve(2)): same pid, descriptors 0–2 as they are, `fds`
-   * as 3, 4, …, no other. Throws where that can be told beforehand; what fails later ends the process with status 71.
+   * Replaces this process by the program at the first of `paths` (execve(2)): same pid, descriptors 0–2 as they are,
+   * `fds` as 3, 4, …, no other. Throws where that can be told beforehand; what fails later ends the process with status
+   * 71.
    */
   become(options: BecomeOptions): never;
+  /**
+   * Replaces this process by the program at the first of `paths` (execve(2)): same pid, same children, 0–2 and `fds` under
+   * the numbers that they have. Throws, and all is as before, when that can't be done.
+   */
+  replace(options: ReplaceOptions): never;
+  /**
+   * Signals that this process handles wait from now on, for releaseSignals() or for the program that replaces this one. Those
+   * that were caught before reach their handlers with the next turn of the event loop.
+   */
+  holdSignals(): void;
+  /**
+   * Signals that waited come now. In a program that replaced another one they wait for this call where the addon is in
+   * LD_PRELOAD; else Node lets them come as it starts.
+   */
+  releaseSignals(): void;
+  /** Closes every descriptor from 3 on at execve(2); without effect before Linux 5.11. */
+  closeOnExec(): void;
+  /** Whether closeAside() is at work still. */
+  isClosing(): boolean;
   /** Collects a child that ended; null while it runs (waitid(2), P_PIDFD). */
   reap(pidfd: number): ExitStatus | null;
   /**
-   * Collects children that ended and aren't among `own`: orphans that came to this process because it is PID 1. Stops at
-   * one of `own`, which stands in front of the others until it is collected.
+   * Collects children that ended and aren't among `own`: orphans that came to this process because it is PID 1. Stops
+   * at one of `own`, which stands in front of the others until it is collected.
    */
   reapOrphans(own: readonly number[]): void;
-  /** What LISTEN_PIDFDID says of that process: a decimal number, "" where the kernel (before 6.9) has none. */
+  /** The process's value for LISTEN_PIDFDID: a decimal number, "" where the kernel (before 6.9) has none. */
   pidfdId(pid: number): string;
   /** µs of CLOCK_BOOTTIME, the clock of a process's start in proc_pid_stat(5). */
   bootTime(): number;
@@ -99,14 +124,24 @@ interface Native {
   watch(fd: number, writable: boolean, callback: (status: number) => void): () => void;
   /** Binds a new socket to a path or an @abstract name; streams and seqpackets listen. Close-on-exec. */
   bindUnix(type: number, name: string): number;
-  /** The same for an IPv4 or IPv6 address; `interface` ("" for none) is the scope of a link-local one. */
-  bindInet(type: number, family: number, host: string, interfaceName: string, port: number): number;
+  /**
+   * The same for an IPv4 or IPv6 address; `interface` ("" for none) is the scope of a link-local one. With `reusePort` it
+   * shares the address with other sockets of this user that do so, too (SO_REUSEPORT in socket(7)).
+   */
+  bindInet(type: number, family: number, host: string, interfaceName: string, port: number, reusePort: boolean): number;
   /** A new non-blocking socket, connected to a path or an @abstract name. */
   connectUnix(type: number, name: string): number;
   /** The next client of a listening unix socket, non-blocking, and who it is; null when none waits. */
   accept(fd: number): { fd: number; pid: number; uid: number } | null;
-  /** What a descriptor is; null when it isn't a socket. */
+  /** Describes a socket; null when the descriptor isn't one. */
   describeSocket(fd: number): SocketDescription | null;
+  /**
+   * What tells apart those that share an address by SO_REUSEPORT, besides that: the number of the protocol, and the
+   * interface ("" for all). null when the descriptor is no socket that does.
+   */
+  reusePort(fd: number): { protocol: number; device: string } | null;
+  /** How many connections wait to be accepted; null when the descriptor is no TCP socket that listens. */
+  waiting(fd: number): number | null;
   /** A pipe, close-on-exec: the end to read and the end to write. */
   pipe(): [number, number];
   /** Whether a read would not wait; of a pidfd: whether the process has ended. */
@@ -132,23 +167,26 @@ interface Native {
    */
   alarm(fd: number): number;
   /**
-   * What a descriptor leads to, without asking a file's server, which may never answer (AT_STATX_DONT_SYNC in statx(2)).
-   * `id` is the same for descriptors of one file; all anonymous inodes share one.
+   * Says what a descriptor leads to, without asking a file's server, which may never answer (see AT_STATX_DONT_SYNC,
+   * statx(2)). `id` is the same for descriptors of one file; all anonymous inodes share one.
    */
   describeFile(fd: number): FileDescription;
-  /** Closes an untrusted descriptor without blocking: where close(2) might wait, a thread of the addon closes it (8 at most). */
+  /**
+   * Closes an untrusted descriptor without blocking: where close(2) might wait, a thread of the addon closes it (8 at
+   * most).
+   */
   closeAside(fd: number): void;
   /**
-   * Locks the open file of a descriptor against every other one of the same file (flock(2)), until it is closed: the kernel
-   * does that too when this process ends, whatever ends it. False: another one has the lock.
+   * Locks the open file of a descriptor against every other one of the same file (flock(2)), until it is closed: the
+   * kernel does that too when this process ends, whatever ends it. False: another one has the lock.
    */
   lock(fd: number): boolean;
   /** An extended attribute's value; null when the file has none of that name. */
   xattr(path: string, name: string): string | null;
   /**
    * Gives back what only the work just done needed: free heap (malloc_trim(3)) and resident program text (madvise(2)),
-   * most of Node's resident size. The text comes back from the page cache as it is needed. Text that somebody patched in
-   * memory stays. Where /proc/self/smaps can't be read, all text stays.
+   * most of Node's resident size. The text comes back from the page cache as it is needed. Text that somebody patched
+   * in memory stays. Where /proc/self/smaps can't be read, all text stays.
    */
   trim(): void;
 }
@@ -159,19 +197,34 @@ export const SOCK_SEQPACKET = 5;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 
+const FILE = `./zerodown-${process.arch}.node`;
+
 export const native: Native = load();
 
-/** Where there is no addon, what needs it fails when it is called: an app's library does without most of the time. */
+/** @throws {Error} when it isn't there */
+export function addonPath(): string {
+  return createRequire(import.meta.url).resolve(FILE);
+}
+
+/** Where there is no addon, a function fails only when it is called: an app's library needs the addon rarely. */
 function load(): Native {
-  const file = `./zerodown-${process.arch}.node`;
   try {
     if (process.platform !== "linux") throw new Error("there is one for Linux only");
-    return createRequire(import.meta.url)(file);
+    return createRequire(import.meta.url)(FILE);
   } catch (cause) {
-    const why = `zerodown's addon for ${process.platform} on ${process.arch} can't be loaded: ${(cause as Error).message}`;
+    const why = `zerodown's addon for ${process.platform} on ${process.arch} can't be loaded: ${reason(cause as Error)}`;
     const fail = () => {
       throw new Error(why, { cause });
     };
     return new Proxy({} as Native, { get: fail, ownKeys: fail });
   }
+}
+
+/** A Node that was built with musl has no version of glibc to report. */
+function reason({ message }: Error): string {
+  if (process.platform !== "linux") return message;
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  return header.glibcVersionRuntime
+    ? message
+    : "it needs glibc, and this Node is for musl (Alpine); take one for glibc";
 }

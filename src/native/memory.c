@@ -8,10 +8,10 @@
 #include <sys/mman.h>
 #include <time.h>
 
-// A mapping of a file that can't be written comes back from the page cache when it is touched, but only as it stands in the
-// file: what a debugger, an agent, Node's own --use-largepages or the dynamic linker put in its place would be lost. Such pages
-// are anonymous. proc_pid_smaps(5) counts those in memory as Anonymous, and those that were swapped out only as Swap, which
-// comes later.
+// A mapping of a file that can't be written comes back from the page cache when it is touched, but only as it stands in
+// the file: what a debugger, an agent, Node's own --use-largepages or the dynamic linker put in its place would be
+// lost. Such pages are anonymous. proc_pid_smaps(5) counts those in memory as Anonymous, and those that were swapped
+// out only as Swap, which comes later.
 static void drop_text(FILE *smaps) {
   char *line = NULL, permissions[5];
   size_t size = 0;

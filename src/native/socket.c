@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,26 +13,29 @@
 #include <unistd.h>
 
 // bind(2) on a new socket. Returns 0, or the errno with the step that failed.
-static int bind_socket(int fd, const struct sockaddr *address, socklen_t length, bool listening, const char **step) {
+static int bind_socket(int fd, const struct sockaddr *address, socklen_t length, bool listening, bool reuse_port,
+                       const char **step) {
   int on = 1;
   *step = "setsockopt";
-  // For the connections of a predecessor that have not quite ended. Datagram sockets have none, and would share the port.
+  // Lets us bind while connections of a predecessor have not quite ended. Datagram sockets have none, and would share
+  // the port.
   if (listening && address->sa_family != AF_UNIX && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
     return errno;
+  if (reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0) return errno;
   *step = "bind";
   if (bind(fd, address, length) < 0) return errno;
   *step = "listen";
-  // As systemd's own default Backlog=: the kernel cuts it down to net.core.somaxconn.
+  // This is systemd's own default Backlog=, too: the kernel cuts it down to net.core.somaxconn.
   if (listening && listen(fd, 0x7fffffff) < 0) return errno;
   return 0;
 }
 
-// bindUnix(type, name) → fd; bindInet(type, family, host, interface, port) → fd. Streams and seqpackets listen.
-static napi_value bind_new(napi_env env, int type, const struct sockaddr *address, socklen_t length,
+// bindUnix(type, name) → fd; bindInet(type, family, host, interface, port, reusePort) → fd. Streams and seqpackets listen.
+static napi_value bind_new(napi_env env, int type, const struct sockaddr *address, socklen_t length, bool reuse_port,
                            const char *subject) {
   const char *step = "socket";
   int fd = socket(address->sa_family, type | SOCK_CLOEXEC, 0);
-  int error = fd < 0 ? errno : bind_socket(fd, address, length, type != SOCK_DGRAM, &step);
+  int error = fd < 0 ? errno : bind_socket(fd, address, length, type != SOCK_DGRAM, reuse_port, &step);
   if (!error) return make_int(env, fd);
   if (fd >= 0) close(fd);
   return throw_errno(env, error, step, subject);
@@ -47,26 +53,31 @@ static napi_value bind_unix(napi_env env, napi_callback_info info) {
   if ((error = unix_address(name, &address, &length)))
     throw_errno(env, error, "bind", name);
   else
-    result = bind_new(env, type, (struct sockaddr *)&address, length, name);
+    result = bind_new(env, type, (struct sockaddr *)&address, length, false, name);
   free(name);
   return result;
 }
 
 static napi_value bind_inet(napi_env env, napi_callback_info info) {
-  napi_value arguments[5], result = NULL;
+  napi_value arguments[6], result = NULL;
   int type, family, port, error;
+  bool reuse_port;
   char *host = NULL, *interface = NULL, subject[128];
   struct sockaddr_storage address;
   socklen_t length;
-  if (!get_arguments(env, info, 5, arguments) || !get_int(env, arguments[0], "type", &type) ||
+  if (!get_arguments(env, info, 6, arguments) || !get_int(env, arguments[0], "type", &type) ||
       !get_int(env, arguments[1], "family", &family) || !(host = get_string(env, arguments[2], "host")) ||
       !(interface = get_string(env, arguments[3], "interface")) || !get_int(env, arguments[4], "port", &port))
     goto out;
+  if (napi_get_value_bool(env, arguments[5], &reuse_port) != napi_ok) {
+    throw_type(env, "reusePort must be boolean");
+    goto out;
+  }
   snprintf(subject, sizeof subject, family == AF_INET6 ? "[%s]:%d" : "%s:%d", host, port);
   if ((error = inet_address(family, host, interface, port, &address, &length)))
     throw_errno(env, error, "bind", subject);
   else
-    result = bind_new(env, type, (struct sockaddr *)&address, length, subject);
+    result = bind_new(env, type, (struct sockaddr *)&address, length, reuse_port, subject);
 out:
   free(host);
   free(interface);
@@ -137,7 +148,7 @@ static const char *type_name(int type) {
                                   : "other";
 }
 
-// describeSocket(fd) → {family, type, listening, connected, path | host and port}; null when it is no socket
+// describeSocket(fd) → {family, type, listening, connected, path | host and port}; null when it isn't a socket
 static napi_value describe_socket(napi_env env, napi_callback_info info) {
   napi_value argument, object;
   int fd, family, type, listening = 0;
@@ -159,6 +170,39 @@ static napi_value describe_socket(napi_env env, napi_callback_info info) {
       !describe_address(env, object, &address, length))
     return NULL;
   return object;
+}
+
+// reusePort(fd) → {protocol, device} of a socket that may share its address (SO_REUSEPORT); null of any other descriptor
+static napi_value reuse_port_of(napi_env env, napi_callback_info info) {
+  napi_value argument, object;
+  int fd, protocol, on = 0;
+  char device[IFNAMSIZ] = "";
+  socklen_t size = sizeof on, device_size = sizeof device;
+  if (!get_arguments(env, info, 1, &argument) || !get_int(env, argument, "fd", &fd)) return NULL;
+  if (getsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, &size) < 0 && errno == EBADF)
+    return throw_errno(env, errno, "getsockopt", NULL);
+  if (!on) return napi_get_null(env, &object) == napi_ok ? object : NULL;
+  if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) < 0 ||
+      getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, &device_size) < 0)
+    return throw_errno(env, errno, "getsockopt", NULL);
+  if (napi_create_object(env, &object) == napi_ok && set_int(env, object, "protocol", protocol) &&
+      set_string(env, object, "device", device, NAPI_AUTO_LENGTH))
+    return object;
+  return NULL;
+}
+
+// waiting(fd) → how many connections wait to be accepted on a TCP socket that listens; null of any other descriptor
+static napi_value waiting(napi_env env, napi_callback_info info) {
+  napi_value argument, nothing;
+  int fd;
+  struct tcp_info tcp;
+  socklen_t size = sizeof tcp;
+  if (!get_arguments(env, info, 1, &argument) || !get_int(env, argument, "fd", &fd)) return NULL;
+  int error = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &tcp, &size) < 0 ? errno : 0;
+  if (error == EBADF) return throw_errno(env, error, "getsockopt", NULL);
+  // Of one that listens this is the length of its queue.
+  if (!error && tcp.tcpi_state == TCP_LISTEN) return make_int(env, tcp.tcpi_unacked);
+  return napi_get_null(env, &nothing) == napi_ok ? nothing : NULL;
 }
 
 // readable(fd), writable(fd) → boolean, at once
@@ -193,6 +237,7 @@ bool socket_init(napi_env env, napi_value exports) {
          export_function(env, exports, "connectUnix", connect_unix) &&
          export_function(env, exports, "accept", accept_client) &&
          export_function(env, exports, "describeSocket", describe_socket) &&
-         export_function(env, exports, "readable", readable) &&
+         export_function(env, exports, "reusePort", reuse_port_of) &&
+         export_function(env, exports, "waiting", waiting) && export_function(env, exports, "readable", readable) &&
          export_function(env, exports, "writable", writable) && export_function(env, exports, "pipe", make_pipe);
 }

@@ -1,9 +1,9 @@
-// Starting a child, and learning how it ended.
+// Starts a child, and learns how it ended.
 //
 // The child is made by clone(CLONE_VM | CLONE_VFORK): no page tables are copied, the parent waits until the child has
-// called execve or failed, and a failure is simply left in memory that both share. Between clone and execve only
-// async-signal-safe calls are made.
+// called execve or failed, and a failure is simply left in memory that both share. child.c is the child's side.
 #include "addon.h"
+#include "child.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -29,130 +27,13 @@
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
 
-enum { FIRST_FD = 3, STACK_BYTES = 64 * 1024, PID_DIGITS = 10, KERNEL_SIGNALS = 64, DISCARD_PATIENCE_MS = 1000 };
+enum { STACK_BYTES = 64 * 1024, DISCARD_PATIENCE_MS = 1000 };
 
-#ifndef CLOSE_RANGE_CLOEXEC
-#define CLOSE_RANGE_CLOEXEC 4
-#endif
-
-struct plan {
-  char **paths;        // what to try, in order (one for each directory of PATH)
-  char **argv;
-  char **environment;  // the pid variables stand at its end
-  uint32_t pid_variables;
-  char **pid_digits;   // where in each of those the digits go
-  char *directory;
-  int *fds;
-  uint32_t fd_count;
-  int death_signal;
-  int ignored_signal;  // by the child; 0: none
-  int file_limit;      // soft RLIMIT_NOFILE; < 0: leave it
-  char *cgroup;        // the cgroup.procs of the one to enter; "": stay
-  int cgroup_fd;       // that file, opened; < 0: stay
-  pid_t parent;
-
-  // Written by the child when it fails.
-  int error;
-  const char *syscall;
-};
-
-static int fail(struct plan *plan, const char *syscall) {
-  plan->error = errno;
-  plan->syscall = syscall;
-  return -1;
-}
-
-static void write_pid(struct plan *plan) {
-  char digits[PID_DIGITS + 1];
-  int length = 0;
-  for (pid_t rest = getpid(); rest > 0 && length < PID_DIGITS; rest /= 10) digits[length++] = '0' + rest % 10;
-  for (uint32_t i = 0; i < plan->pid_variables; i++) {
-    for (int d = 0; d < length; d++) plan->pid_digits[i][d] = digits[length - 1 - d];
-    plan->pid_digits[i][length] = 0;
-  }
-}
-
-// Puts fds[i] at descriptor 3 + i and closes all above. Those that stand where another one goes move out of the way
-// first; a supervisor under systemd finds each at its place already and needs no spare descriptor.
-static int place_fds(struct plan *plan) {
-  // Node marks whatever it inherits close-on-exec, these too.
-  for (int fd = 0; fd < FIRST_FD; fd++) fcntl(fd, F_SETFD, 0);
-  int end = FIRST_FD + plan->fd_count;
-  for (uint32_t i = 0; i < plan->fd_count; i++) {
-    if (plan->fds[i] == FIRST_FD + (int)i || plan->fds[i] >= end) continue;
-    int moved = fcntl(plan->fds[i], F_DUPFD_CLOEXEC, end);
-    if (moved < 0) return fail(plan, "fcntl");
-    plan->fds[i] = moved;
-  }
-  for (uint32_t i = 0; i < plan->fd_count; i++) {
-    int target = FIRST_FD + i;
-    if (plan->fds[i] == target ? fcntl(target, F_SETFD, 0) < 0 : dup2(plan->fds[i], target) < 0)
-      return fail(plan, plan->fds[i] == target ? "fcntl" : "dup2");
-  }
-  // By execve(2), when our parent no longer waits for us: closing a file of a file system that hangs may take for ever.
-  if (syscall(SYS_close_range, end, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return 0;
-  // Linux before 5.11 doesn't know that.
-  return syscall(SYS_close_range, end, ~0U, 0) < 0 ? fail(plan, "close_range") : 0;
-}
-
-// Before the program runs: it, and whatever it starts, is in that cgroup from its first instruction on.
-static int enter_cgroup(struct plan *plan) {
-  return plan->cgroup_fd >= 0 && write(plan->cgroup_fd, "0", 1) < 0 ? fail(plan, "write") : 0;
-}
-
-static int restore_file_limit(struct plan *plan) {
-  struct rlimit limit;
-  if (plan->file_limit < 0) return 0;
-  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return fail(plan, "getrlimit");
-  if ((rlim_t)plan->file_limit < limit.rlim_cur) limit.rlim_cur = plan->file_limit;
-  return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? fail(plan, "setrlimit") : 0;
-}
-
-// As execvp(3), without its detour through /bin/sh on ENOEXEC: systemd takes none either.
-static int execute(struct plan *plan) {
-  int error = ENOENT;
-  for (char **path = plan->paths; *path; path++) {
-    execve(*path, plan->argv, plan->environment);
-    bool is_elsewhere = errno == ENOENT || errno == ENOTDIR || errno == EACCES;
-    bool is_only = path == plan->paths && !path[1];
-    if (!is_elsewhere || is_only) return fail(plan, "execve");
-    if (errno == EACCES) error = EACCES;
-  }
-  errno = error;
-  return fail(plan, "execve");
-}
-
-typedef void (*sig_action[8])(int);
-
-__attribute__((no_sanitize("address"))) static int child(void *argument) {
-  struct plan *plan = argument;
-  // Every signal is blocked here. Node ignores SIGPIPE and handles others: the program finds none of that. The raw
-  // call, because glibc's leaves out two signals of its own, which posix_spawn(3) had our own parent ignore. The kernel's
-  // struct begins with the handler; zero in the rest is no flags.
-  const sig_action defaults = {SIG_DFL}, ignored = {SIG_IGN};
-  for (int number = 1; number <= KERNEL_SIGNALS; number++)  // SIGKILL and SIGSTOP have no other
-    syscall(SYS_rt_sigaction, number, number == plan->ignored_signal ? ignored : defaults, NULL, KERNEL_SIGNALS / 8);
-  if (setpgid(0, 0) < 0) return fail(plan, "setpgid");
-  if (prctl(PR_SET_PDEATHSIG, plan->death_signal) < 0) return fail(plan, "prctl");
-  if (getppid() != plan->parent) return -1;  // it died before the line above
-  if (enter_cgroup(plan) < 0) return -1;
-  if (chdir(plan->directory) < 0) return fail(plan, "chdir");
-  if (place_fds(plan) < 0 || restore_file_limit(plan) < 0) return -1;
-  write_pid(plan);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  return execute(plan);
-}
-
-static void free_strings(char **strings) {
+void free_strings(char **strings) {
   for (char **string = strings; string && *string; string++) free(*string);
   free(strings);
 }
@@ -168,8 +49,7 @@ static void free_plan(struct plan *plan) {
   if (plan->cgroup_fd >= 0) close(plan->cgroup_fd);
 }
 
-// The strings of an array, ended by NULL, with room for `spare` more before that.
-static char **get_strings(napi_env env, napi_value object, const char *name, uint32_t spare, uint32_t *count) {
+char **get_strings(napi_env env, napi_value object, const char *name, uint32_t spare, uint32_t *count) {
   napi_value array;
   if (napi_get_named_property(env, object, name, &array) != napi_ok ||
       napi_get_array_length(env, array, count) != napi_ok) {
@@ -228,7 +108,7 @@ static bool get_plan(napi_env env, napi_value object, struct plan *plan) {
          (plan->cgroup = get_string_field(env, object, "cgroup"));
 }
 
-// What a failed step was about.
+// Names the file or program that a failed step was about, for the error.
 static const char *subject_of(const struct plan *plan, const char *syscall) {
   return !strcmp(syscall, "chdir") ? plan->directory : !strcmp(syscall, "write") ? plan->cgroup : plan->argv[0];
 }
@@ -242,7 +122,7 @@ static pid_t start(struct plan *plan, int *pidfd) {
   // The raw call, because glibc's keeps two signals of its own out of the set.
   uint64_t all = ~(uint64_t)0, before;
   syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof all);
-  pid_t pid = clone(child, stack + page + STACK_BYTES, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, plan, pidfd);
+  pid_t pid = clone(run_child, stack + page + STACK_BYTES, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, plan, pidfd);
   int error = errno;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
   munmap(stack, STACK_BYTES + page);
@@ -250,8 +130,8 @@ static pid_t start(struct plan *plan, int *pidfd) {
   return pid;
 }
 
-// Ends and collects a child that nobody will know of. A failed child ends by itself; it can't while it has a file of a file
-// system that hangs. Then it stays behind as a zombie, because the supervisor can't wait for it.
+// Ends and collects a child that nobody will know of. A failed child ends by itself; it can't while it has a file of a
+// file system that hangs. Then it stays behind as a zombie, because the supervisor can't wait for it.
 static void discard(pid_t pid, int pidfd) {
   struct pollfd end = {.fd = pidfd, .events = POLLIN};
   kill(pid, SIGKILL);
@@ -260,7 +140,8 @@ static void discard(pid_t pid, int pidfd) {
   close(pidfd);
 }
 
-// spawn({paths, argv, environment, pidVariables, directory, fds, deathSignal, ignoredSignal, fileLimit, cgroup}) → {pid, pidfd}
+// spawn({paths, argv, environment, pidVariables, directory, fds, deathSignal, ignoredSignal, fileLimit, cgroup}) →
+// {pid, pidfd}
 static napi_value spawn(napi_env env, napi_callback_info info) {
   struct plan plan = {.parent = getpid(), .cgroup_fd = -1};
   napi_value object, result = NULL;
@@ -288,7 +169,8 @@ out:
 }
 
 // become({paths, argv, environment, fds}): this process becomes another program, under the same pid; the first of
-// `paths`; it has 0–2 as they are, `fds` from 3 on, and no other. Returns only where nothing has been changed yet: by throwing.
+// `paths`; it has 0–2 as they are, `fds` from 3 on, and no other. Returns only where nothing has been changed yet: by
+// throwing.
 static napi_value become(napi_env env, napi_callback_info info) {
   napi_value options;
   uint32_t count;
@@ -316,7 +198,7 @@ static napi_value become(napi_env env, napi_callback_info info) {
     int flags = fcntl(fd, F_GETFL);
     if (flags >= 0) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
   }
-  // From here on Node's own descriptors may be gone: there is no way back.
+  // Node's own descriptors may be gone from here on, so this function can't return any more.
   if (place_fds(&plan) == 0) {
     execve(path, plan.argv, plan.environment);
     fail(&plan, "execve");

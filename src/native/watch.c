@@ -1,4 +1,4 @@
-// Telling JavaScript that a descriptor can be read or written, or that a child ended (a pidfd turns readable).
+// Tells JavaScript that a descriptor can be read or written, or that a child ended (a pidfd turns readable).
 #include "addon.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
-// Which processes hold a socket, told from /proc, and what can be told of where they come from.
+// Finds out from /proc which processes hold a socket, and where they come from.
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { processName } from "../linux/process-name.js";
 
 /** Links that are read in one go. */
 const LINKS = 256;
@@ -9,12 +10,13 @@ export interface Holder {
   readonly pid: number;
   /** When it started: with the pid it stands for this process and no later one. */
   readonly startedAt: number;
-  /** What of those that were asked for: inodes. */
+  /** The inodes that the process holds, of those that were asked for. */
   readonly inodes: readonly string[];
 }
 
 /**
- * Looks through all processes that may be looked at. It yields undefined wherever the caller may do something else for a while.
+ * Looks through all processes that may be looked at. It yields undefined wherever the caller may do something else for
+ * a while.
  *
  * @param inodes of sockets, as /proc/PID/fd has them
  * @param isLeftOut processes that needn't be looked at
@@ -44,7 +46,7 @@ export function lineage(pid: number): number[] {
   return pids;
 }
 
-/** Which generation of the supervisor a process says it is of: by the environment that it was executed with. */
+/** Returns the generation that a process belongs to by the environment that it was executed with. */
 export function generationOf(pid: number, supervisor: number): number | undefined {
   const variables = read(`/proc/${pid}/environ`).split("\0");
   const value = (name: string) => variables.find(line => line.startsWith(`${name}=`))?.slice(name.length + 1);
@@ -52,21 +54,25 @@ export function generationOf(pid: number, supervisor: number): number | undefine
   return value("ZERODOWN_SUPERVISOR_PID") === String(supervisor) && generation > 0 ? generation : undefined;
 }
 
-/** Its start in clock ticks after the boot, and its parent. */
+/** Returns the process's parent, and its start in clock ticks after the boot. */
 export function stat(pid: number): { parent: number; startedAt: number } | undefined {
   const text = read(`/proc/${pid}/stat`);
-  // Its name, in parentheses, may hold anything.
+  // The name, in parentheses, may hold anything.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return text === "" ? undefined : { parent: Number(fields[1]), startedAt: Number(fields[19]) };
 }
 
-/** In the hierarchy of v2. */
+/** Returns the path in the hierarchy of v2. */
 export function cgroupOf(pid: number): string {
   return /^0::(.*)$/m.exec(read(`/proc/${pid}/cgroup`))?.[1] ?? "";
 }
 
 export function nameOf(pid: number): string {
-  return read(`/proc/${pid}/comm`).trim();
+  try {
+    return processName(pid);
+  } catch {
+    return "";
+  }
 }
 
 function list(directory: string): string[] {

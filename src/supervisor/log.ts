@@ -1,53 +1,77 @@
-// One line an event, on stderr: with sd-daemon(3)'s priority prefixes for the journal, in colour for a terminal.
+// Writes a line for each event: to systemd's journal as an entry with fields where stderr is its stream, else to stderr, in
+// colour for a terminal.
 
-import { fstatSync, readlinkSync } from "node:fs";
+import { readlinkSync } from "node:fs";
 import { openStderr } from "../linux/stderr.js";
 import type { Priority } from "../machine/effects.js";
+import { MESSAGE_IDS, type News } from "../machine/news.js";
+import { isJournalStream, isStderrSocket, Journal } from "../systemd/as-service/journal.js";
+import { newsFields } from "./news-fields.js";
 
 const STDERR = 2;
 const LEVELS = { err: 3, warning: 4, notice: 5, info: 6, debug: 7 };
+/** LOG_DAEMON of syslog(3), as what comes by the stream has it. */
+const DAEMON = 3;
 const COLOURS: Partial<Record<Priority, string>> = { err: "\x1b[31m", warning: "\x1b[33m", notice: "\x1b[1m" };
 
-export type Log = (priority: Priority, text: string) => void;
+/** @param news what programs may want to know of it */
+export type Log = (priority: Priority, text: string, news?: News) => void;
+
+/** Where lines go; throws where nobody takes one now. */
+interface Sink {
+  readonly name: string;
+  readonly hasDebug: boolean;
+  readonly write: Log;
+}
 
 /** @param environment JOURNAL_STREAM and NO_COLOR are read */
 export function createLog(environment: NodeJS.ProcessEnv): Log {
-  const format = chooseFormat(environment);
-  const write = openStderr();
+  const { name, hasDebug, write } = chooseSink(environment);
   let missing = 0;
-  return (priority, text) => {
-    const line = format(priority, text.replace(/\s*\n\s*/g, " "));
-    if (line === undefined) return;
+  return (priority, text, news) => {
+    if (priority === "debug" && !hasDebug) return;
     try {
-      if (missing > 0) write(`${format("warning", `log lines missing here, for stderr took none: ${missing}`)}\n`);
+      if (missing > 0) write("warning", `log lines missing here, for ${name} took none: ${missing}`);
       missing = 0;
-      write(`${line}\n`);
+      write(priority, text, news);
     } catch {
-      // stderr is full or gone, and there is nowhere else to say so.
+      // It is full or gone, and there is nowhere else to say so.
       missing++;
     }
   };
 }
 
-function chooseFormat(environment: NodeJS.ProcessEnv): (priority: Priority, text: string) => string | undefined {
-  if (isJournal(environment.JOURNAL_STREAM)) return (priority, text) => `<${LEVELS[priority]}>${text}`;
-  const colours = isTerminal() && !environment.NO_COLOR ? COLOURS : {};
-  return (priority, text) => {
-    if (priority === "debug") return undefined;
-    const colour = colours[priority];
-    return colour ? `zerodown: ${colour}${text}\x1b[0m` : `zerodown: ${text}`;
+function chooseSink(environment: NodeJS.ProcessEnv): Sink {
+  const write = openStderr();
+  const lines = (format: (priority: Priority, line: string) => string): Log => {
+    return (priority, text) => write(`${format(priority, text.replace(/\s*\n\s*/g, " "))}\n`);
   };
+  if (isJournalStream(environment.JOURNAL_STREAM)) {
+    const prefixed = lines((priority, line) => `<${LEVELS[priority]}>${line}`);
+    if (!isStderrSocket()) return { name: "stderr", hasDebug: true, write: prefixed };
+    return { name: "the journal", hasDebug: true, write: toJournal(new Journal(), prefixed) };
+  }
+  const colours = isTerminal() && !environment.NO_COLOR ? COLOURS : {};
+  const coloured = lines((priority, line) => {
+    const colour = colours[priority];
+    return colour ? `zerodown: ${colour}${line}\x1b[0m` : `zerodown: ${line}`;
+  });
+  return { name: "stderr", hasDebug: false, write: coloured };
 }
 
-/** Whether stderr is the very stream that systemd connected to the journal (systemd.exec(5), $JOURNAL_STREAM). */
-function isJournal(stream: string | undefined): boolean {
-  if (stream === undefined) return false;
-  try {
-    const { dev, ino } = fstatSync(STDERR, { bigint: true });
-    return stream === `${dev}:${ino}`;
-  } catch {
-    return false;
-  }
+/** The fields are those of systemd.journal-fields(7), and ours. */
+function toJournal(journal: Pick<Journal, "send">, instead: Log): Log {
+  return (priority, text, news) => {
+    const common = { PRIORITY: LEVELS[priority], SYSLOG_IDENTIFIER: "zerodown", SYSLOG_FACILITY: DAEMON };
+    if (
+      !journal.send({
+        MESSAGE: text,
+        ...common,
+        ...(news && { MESSAGE_ID: MESSAGE_IDS[news.event], ...newsFields(news) }),
+      })
+    )
+      instead(priority, text);
+  };
 }
 
 /** node:tty knows too, and would cost every idle supervisor 1.5 MB. */

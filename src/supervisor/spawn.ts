@@ -1,9 +1,10 @@
-// Starting a child. What execve(2) says when its arguments and environment are too large is said so that it can be cured.
+// Starts a child. When arguments and environment are too large for execve(2), the error says what is too large,
+// so that it can be cured.
 
 import { toText } from "../linux/bytes.js";
 import { type NativeError, native, type SpawnOptions } from "../native/index.js";
 
-/** At the end of each. */
+/** Each of them ends with this byte. */
 const NUL = 1;
 
 /** @throws {NativeError} */

@@ -1,5 +1,5 @@
-// Processes that hold the sockets although their generation has ended: what left its cgroup, as containers do, or its process
-// group. Clients would be answered by code that was replaced, and by nobody who drains.
+// Processes that hold the sockets although their generation has ended: what left its cgroup, as containers do, or its
+// process group. Clients would be answered by code that was replaced, and by nobody who drains.
 
 import { fstatSync } from "node:fs";
 import { describeFd } from "../linux/sockets/describe.js";
@@ -11,10 +11,17 @@ import type { Outside } from "./outside.js";
 /** Whom to kill: what can be told to be an ended generation's; also what can't be told to be anybody's; nobody. */
 export type KillStrays = "own" | "all" | "none";
 
-/** How long is looked without a pause, µs. */
+/** The search goes on so long without a pause, µs. */
 const SLICE = 4000;
-/** How often it is looked again, because what was killed may have started others. */
+/** The search is repeated so often, because killed processes may have started others. */
 const ROUNDS = 10;
+
+/** What it takes to go on with a search: plain data, which JSON can hold. */
+export interface SavedStrays {
+  readonly isLooking: boolean;
+  readonly knowsOlder: boolean;
+  readonly known: readonly string[];
+}
 
 interface Living {
   readonly pid: number;
@@ -23,12 +30,12 @@ interface Living {
 
 interface Origin {
   readonly isOwn: boolean;
-  /** For people. */
+  /** Tells people where the process is from. */
   readonly text: string;
 }
 
 export class Strays {
-  /** By inode, for people. */
+  /** Names of the sockets by inode, for people. */
   private sockets: ReadonlyMap<string, string> | undefined;
   private search: Generator<Holder | undefined> | undefined;
   private isLeftOut: (pid: number) => boolean = () => false;
@@ -36,7 +43,7 @@ export class Strays {
   /** Processes that are older than this one were looked at. */
   private knowsOlder = false;
   private hasKilled = false;
-  /** Those that were told of, by pid and start; and those of them that the search has come by. */
+  /** Strays that were reported, by pid and start; and the part of them that this search has found again. */
   private known = new Set<string>();
   private seen = new Set<string>();
 
@@ -54,6 +61,17 @@ export class Strays {
     private readonly outside: Pick<Outside, "after" | "now" | "kill" | "releaseMemory">,
   ) {}
 
+  save(): SavedStrays {
+    return { isLooking: this.isLooking, knowsOlder: this.knowsOlder, known: [...this.known, ...this.seen] };
+  }
+
+  /** Goes on where another supervisor has stopped; a search that was under way begins again. */
+  adopt({ isLooking, knowsOlder, known }: SavedStrays): void {
+    this.knowsOlder = knowsOlder;
+    this.known = new Set(known);
+    if (isLooking) this.look();
+  }
+
   /** A search is under way; it releases memory at its end. */
   get isLooking(): boolean {
     return this.search !== undefined;
@@ -68,7 +86,7 @@ export class Strays {
     if (!wasLooking) this.outside.after(1, () => this.goOn());
   }
 
-  /** Does at once what is left to be done, for there will be no later. */
+  /** Does at once what is left to be done, because the supervisor ends. */
   finish(): void {
     if (!this.search) return;
     this.knowsOlder = true;
@@ -77,10 +95,11 @@ export class Strays {
   }
 
   private begin(): void {
-    // What passed us the sockets, systemd as a rule, keeps them; and so may those above it.
+    // Whoever passed us the sockets, systemd as a rule, keeps them; and so may its ancestors.
     const expected = new Set([1, ...lineage(process.pid)]);
     for (const { cgroup } of this.living.values()) for (const pid of cgroup?.pids ?? []) expected.add(pid);
-    // What is older than this process may be an earlier supervisor's: one look is enough, for it may be much, with many files.
+    // Processes older than this one may be an earlier supervisor's. There may be many, with many files, so one look is
+    // enough.
     const start = this.knowsOlder ? (stat(process.pid)?.startedAt ?? 0) : 0;
     this.isLeftOut = pid => expected.has(pid) || (start > 0 && (stat(pid)?.startedAt ?? 0) < start);
     this.roundsLeft = ROUNDS;
@@ -119,7 +138,7 @@ export class Strays {
     if (this.known.has(key)) return;
     this.known.add(key);
     const sockets = inodes.map(inode => this.sockets!.get(inode)).join(", ");
-    // Before it is killed, and nothing is to be read of it any more.
+    // This is read before the process is killed, because nothing can be read afterwards.
     const who = `process ${pid} (${nameOf(pid)}, in ${cgroupOf(pid)}) still holds ${sockets}`;
     const isToDie = this.kill === "all" || (this.kill === "own" && origin.isOwn);
     const option = `--kill-strays ${origin.isOwn ? "own" : "all"}`;
@@ -141,7 +160,7 @@ export class Strays {
     const unit = this.ownUnit();
     const isInUnit = unit !== undefined && `${cgroup}/`.startsWith(`${unit}/`);
     const isOlder = (other: number) => startedAt < (stat(other)?.startedAt ?? 0);
-    // One that is older than this process may be an earlier supervisor's that still drains (KillMode=process).
+    // A process older than this one may be an earlier supervisor's that still drains (KillMode=process).
     if (isInUnit && !isOlder(process.pid) && living.every(({ pid }) => isOlder(pid))) {
       return { isOwn: true, text: "though it is in this unit, and older than every generation that there is" };
     }

@@ -1,99 +1,111 @@
 // The machine's shell: carries out its effects and feeds it what happens.
 
-import { noteBlocking } from "../linux/sockets/blocking.js";
-import type { SocketFiles } from "../linux/sockets/files.js";
-import type { Config } from "../machine/config.js";
+import { type Blocking, noteBlocking, restoreBlocking } from "../linux/sockets/blocking.js";
 import type { Effect } from "../machine/effects.js";
-import type { Event, Happening } from "../machine/events.js";
-import { type Timer, timerKey } from "../machine/names.js";
-import type { Outcome } from "../machine/outcome.js";
-import { abortable, type Ended, type Generation, initialState, isIdle, type State, serving } from "../machine/state.js";
+import type { Address, Event, Happening, ReloadRequest } from "../machine/events.js";
+import { keptReleases, rollbackRelease } from "../machine/releases.js";
+import {
+  abortable,
+  causeOf,
+  findActor,
+  initialState,
+  isIdle,
+  type State,
+  serving,
+  timersOf,
+} from "../machine/state.js";
 import { step } from "../machine/step.js";
-import { name, refusalText } from "../machine/words.js";
+import { nameAt } from "../machine/words.js";
 import type { NativeError } from "../native/index.js";
-import type { FdStore } from "../systemd/as-manager/fd-store.js";
 import type { NotifyMessage } from "../systemd/as-manager/notify-message.js";
-import type { Notifier } from "../systemd/as-service/notify.js";
-import { GenerationProcess, type Launch } from "./generation.js";
-import type { Log } from "./log.js";
-import type { Outside } from "./outside.js";
-import { type KillStrays, Strays } from "./strays.js";
-
-// sysexits.h
-const EX_UNAVAILABLE = 69;
-const EX_OSERR = 71;
-
-/** What the system lacks, as opposed to what is wrong with the command. */
-const LACKING = new Set(["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"]);
-
-/** setTimeout's longest time: 2³¹ − 1 ms. */
-const LONGEST_TIMER = 2 ** 31 - 1;
-
-export interface SupervisorOptions {
-  readonly config: Config;
-  readonly launch: Launch;
-  readonly outside: Outside;
-  readonly notifier: Pick<Notifier, "send">;
-  readonly store: FdStore;
-  /** Those that were passed or bound. */
-  readonly sockets: readonly number[];
-  readonly files: Pick<SocketFiles, "note" | "putBack" | "putBackNames">;
-  readonly killStrays: KillStrays;
-  readonly log: Log;
-  readonly stopOn: readonly NodeJS.Signals[];
-  readonly reloadSignals: readonly NodeJS.Signals[];
-  readonly passSignals: readonly NodeJS.Signals[];
-  /** Called last; ends the process. */
-  readonly exit: (status: number) => void;
-}
-
-/** `generation` serves, or `error` says why not, and `outcome` how the one ended that failed. */
-export interface ReloadResult {
-  readonly generation: Generation | Ended | null;
-  readonly error: string | null;
-  readonly outcome: Outcome | null;
-}
+import { Acceptance } from "./acceptance.js";
+import { Askers, type ReloadResult } from "./askers.js";
+import { addressIn, GenerationProcess, type Listener, processKey } from "./generation.js";
+import { hear } from "./hear.js";
+import { exitStatusOf } from "./launch.js";
+import type { SavedSupervisor, SupervisorOptions } from "./options.js";
+import { Probes } from "./probes.js";
+import { type Release, Releases } from "./release.js";
+import { whyNoMore } from "./room.js";
+import { takeSignals } from "./signals.js";
+import { Strays } from "./strays.js";
+import { Timers } from "./timers.js";
 
 export class Supervisor {
   private current = initialState;
-  /** By processKey(). */
+  /** The processes of generations, by processKey(). */
   private readonly processes = new Map<string, GenerationProcess>();
+  readonly releases: Releases;
   private readonly strays: Strays;
-  private readonly blockAsReceived: () => void;
-  /** For each process, by processKey(): makes the sockets block as they did before it was started. */
-  private readonly blockAsBefore = new Map<string, () => void>();
-  /** What clears each that is set, by timerKey(). */
-  private readonly timers = new Map<string, () => void>();
+  /** Says which sockets blocked when they were received. */
+  private blockingAsReceived: Blocking;
+  /** Says which blocked before each process was started, by processKey(). */
+  private readonly blockingBefore = new Map<string, Blocking>();
+  private readonly timers: Timers;
+  private readonly acceptance: Acceptance;
+  private readonly probes: Probes;
   private readonly queue: Event[] = [];
   private stepping = false;
   private readonly followers = new Set<() => void>();
-  private readonly askers = new Map<number, (result: ReloadResult) => void>();
-  private lastAsker = 0;
+  readonly askers = new Askers();
 
   constructor(private readonly options: SupervisorOptions) {
-    const { sockets, killStrays, launch, log, outside } = options;
-    this.blockAsReceived = noteBlocking(sockets);
+    const { sockets, listening, killStrays, launch, log, outside } = options;
+    this.blockingAsReceived = noteBlocking(sockets);
+    this.releases = new Releases(launch);
     this.strays = new Strays(sockets, killStrays, this.processes, launch.environment, log, outside);
+    const happened = (event: Happening) => this.happened(event);
+    this.acceptance = new Acceptance(listening, outside, () => this.current, happened);
+    this.probes = new Probes(this, options, happened);
+    this.timers = new Timers(
+      outside,
+      // What a process has said in time may wait to be read. That may set the timer again.
+      timer => "generation" in timer && this.attempt(() => this.listen(timer.generation)),
+      timer => happened({ type: "timer", ...timer }),
+    );
   }
 
   start(): void {
-    const { reloadSignals, stopOn, passSignals, outside } = this.options;
-    const on = (signal: NodeJS.Signals, event: Happening) => outside.onSignal(signal, () => this.happened(event));
-    for (const signal of reloadSignals) on(signal, { type: "reload", asker: null, since: null, replace: false });
-    for (const signal of stopOn) on(signal, { type: "stop", signal });
-    for (const signal of passSignals) on(signal, { type: "pass", signal });
-    this.ignoreOtherUserSignals();
-    if (this.options.config.pid === 1) outside.onSignal("SIGCHLD", () => this.reapOrphans());
-    this.happened({ type: "start" });
+    this.takeSignals();
+    this.releases.remembered = this.options.lastGood.read();
+    this.happened({ type: "start", remembers: this.releases.remembered !== undefined });
+  }
+
+  /** Goes on, in the place of start(), where another supervisor has stopped. */
+  adopt(saved: SavedSupervisor): void {
+    const { state, lastAsker, releases, blockingAsReceived, strays, looks, probes, processes } = saved;
+    this.takeSignals();
+    this.releases.adopt(releases);
+    this.current = state;
+    this.askers.last = lastAsker;
+    this.blockingAsReceived = blockingAsReceived;
+    for (const { about, saved, blockingBefore } of processes)
+      this.keep(about, GenerationProcess.adopt(saved, this.listenerOf(about), this.options.outside), blockingBefore);
+    for (const timer of timersOf(state)) this.timers.set(timer);
+    for (const look of looks) this.acceptance.begin(look, this.processOf(look)!);
+    this.strays.adopt(strays);
+    this.probes.adopt(probes);
+  }
+
+  /** Between two events. */
+  save(): SavedSupervisor {
+    const { current: state, blockingAsReceived } = this;
+    const processes = [...this.processes].map(([key, process]) => {
+      return { about: addressIn(key), saved: process.save(), blockingBefore: this.blockingBefore.get(key)! };
+    });
+    const [lastAsker, releases, strays] = [this.askers.last, this.releases.save(), this.strays.save()];
+    const [looks, probes] = [this.acceptance.save(), this.probes.save()];
+    return { state, lastAsker, releases, blockingAsReceived, strays, looks, probes, processes };
+  }
+
+  private takeSignals(): void {
+    const state = () => this.current;
+    takeSignals(this.options, state, event => this.happened(event));
+    if (this.options.config.pid === 1) this.options.outside.onSignal("SIGCHLD", () => this.reapOrphans());
   }
 
   get state(): State {
     return this.current;
-  }
-
-  /** The cgroup of that process, as /proc/PID/cgroup has it; undefined when it has none of its own. */
-  cgroupOf(generation: number, slot: number): string | undefined {
-    return this.processes.get(processKey(generation, slot))?.cgroup?.path;
   }
 
   /** The clock of all times in the state: µs of CLOCK_MONOTONIC. */
@@ -106,14 +118,38 @@ export class Supervisor {
    *
    * @param since when that was wanted, null for now: see ReloadRequest
    * @param replace whether to abort a candidate that is in the way
+   * @param same whether to start the code again that serves now
    * @returns its outcome, when there is one
    */
-  reload(since: number | null, replace: boolean): Promise<ReloadResult> {
-    const asker = ++this.lastAsker;
-    return new Promise(resolve => {
-      this.askers.set(asker, resolve);
-      this.happened({ type: "reload", asker, since, replace });
-    });
+  reload(since: number | null, replace: boolean, same = false): Promise<ReloadResult> {
+    return this.request({ since, replace, same, release: null });
+  }
+
+  /**
+   * Starts what served before again: see rollbackRelease().
+   *
+   * @throws {NoReleaseError} when there is nothing, or it is gone
+   */
+  rollback(replace: boolean): Promise<ReloadResult> {
+    const release = rollbackRelease(this.current);
+    if (this.current.phase === "running") this.releases.checkRollback(release);
+    return this.request({ since: null, replace, same: false, release });
+  }
+
+  private request(request: Omit<ReloadRequest, "asker">): Promise<ReloadResult> {
+    return this.askers.ask(asker => this.happened({ type: "reload", asker, ...request }));
+  }
+
+  /** Starts what is on disk without the sockets, and ends it when it is ready. @returns what came of it */
+  tryOut(): Promise<ReloadResult> {
+    return this.askers.ask(asker => this.happened({ type: "try", asker }));
+  }
+
+  /** @returns the outcome, when that many workers serve, or one of them has failed, or there is no room for them */
+  scale(workers: number): Promise<ReloadResult> {
+    const error = whyNoMore(workers, this.current, this.options);
+    if (error !== undefined) return Promise.resolve({ error, generation: null, outcome: null, pid: null });
+    return this.askers.ask(asker => this.happened({ type: "scale", asker, workers }));
   }
 
   /** Aborts the candidate that is starting. @returns its number, undefined when there is none */
@@ -125,6 +161,11 @@ export class Supervisor {
 
   stop(): void {
     this.happened({ type: "stop", signal: "Stop" });
+  }
+
+  /** That process uses that many bytes, more than it may. */
+  overLimit(about: Address, memory: number): void {
+    this.happened({ type: "over-limit", ...about, memory });
   }
 
   /** Calls back after every change. @returns what ends that */
@@ -144,8 +185,9 @@ export class Supervisor {
     }
     this.stepping = false;
     const { outside } = this.options;
-    // By a timer, because Node lets libuv wake up once more for timers that were cleared, unless a later one was sooner.
-    if (isIdle(this.current) && !wasIdle && !this.strays.isLooking) outside.after(1, outside.releaseMemory);
+    // By a timer: Node lets libuv wake up once more for timers that were cleared, unless a later one was sooner.
+    const isLooking = this.strays.isLooking || this.acceptance.isLooking;
+    if (isIdle(this.current) && !wasIdle && !isLooking) outside.after(1, outside.releaseMemory);
   }
 
   private handle(event: Event): void {
@@ -153,13 +195,14 @@ export class Supervisor {
     const [state, effects] = step(before, event, this.options.config);
     this.current = state;
     const promoted = serving(state);
-    // Before its predecessor is told to stop.
+    // This comes before its predecessor is told to stop.
     if (promoted && promoted.number !== serving(before)?.number) this.attempt(() => this.promoted(promoted.number));
     for (const effect of effects) this.attempt(() => this.perform(effect));
+    this.probes.heed();
     if (state !== before) for (const callback of this.followers) this.attempt(callback);
   }
 
-  /** What fails unforeseen must keep us from nothing else: the state goes on from what was decided. */
+  /** An unexpected error must not stop the remaining effects: the state goes on from what was decided. */
   private attempt(action: () => void): void {
     try {
       action();
@@ -171,164 +214,137 @@ export class Supervisor {
   private perform(effect: Effect): void {
     switch (effect.type) {
       case "spawn":
-        return this.spawn(effect.generation, effect.slot);
+        return this.spawn(effect);
       case "signal":
         return this.processOf(effect)?.signal(effect.signal as NodeJS.Signals);
       case "kill":
         return this.processOf(effect)?.kill();
       case "release":
-        return this.release(effect.generation, effect.slot);
+        return this.release(effect);
+      case "look":
+        return this.acceptance.begin(effect, this.processOf(effect)!);
+      case "probe":
+        return this.probes.begin(effect);
+      case "leave":
+        return this.probes.leave(effect);
       case "set-timer": {
-        const { type: _, at, ...timer } = effect;
-        return this.setTimer(timer, at);
+        const { type: _, ...timer } = effect;
+        return this.timers.set(timer);
       }
       case "clear-timer":
-        return this.clear(timerKey(effect));
+        return this.timers.clear(effect);
+      case "remember":
+        return this.options.lastGood.write(this.releases.get(effect.release)!);
       case "notify":
         return this.options.notifier.send(effect.assignments);
       case "log":
-        return this.options.log(effect.priority, effect.text);
+        return this.options.log(effect.priority, effect.text, effect.news);
       case "result":
-        return this.answer(effect);
+        return this.askers.answer(effect);
       case "exit":
         this.attempt(() => this.strays.finish());
         return this.options.exit(effect.status);
     }
   }
 
-  /** What it has done to the sockets' files until it became ready it means to, but for the end of one of them. */
+  /** The generation meant what it did to the sockets' files before it became ready, unless it removed one of them. */
   private promoted(number: number): void {
     this.options.files.putBackNames(`generation ${number} became ready`);
     this.options.files.note();
   }
 
-  private processOf({ generation, slot }: { generation: number; slot: number }): GenerationProcess | undefined {
-    return this.processes.get(processKey(generation, slot));
+  processOf(address: Address): GenerationProcess | undefined {
+    return this.processes.get(processKey(address));
   }
 
-  private spawn(number: number, slot: number): void {
-    const about = { generation: number, slot };
-    const key = processKey(number, slot);
-    // There may be something to say of it before it is there.
-    let generation: GenerationProcess | undefined;
+  private spawn({ type: _, release, ...start }: Extract<Effect, { type: "spawn" }>): void {
+    const about = { generation: start.generation, process: start.process };
+    const { sockets, files, launch, outside } = this.options;
+    const listener = this.listenerOf(about);
     try {
-      if (!serving(this.current)) this.blockAsReceived();
+      if (!serving(this.current)) restoreBlocking(this.blockingAsReceived);
       // Changed by whoever isn't a generation: one that drains may just now spoil it.
-      if (this.processes.size <= 1) this.options.files.note();
-      const blockAsBefore = noteBlocking(this.options.sockets);
-      generation = new GenerationProcess(
-        number,
-        {
-          onMessage: (message, fds) => this.heard(generation!, about, message, fds),
-          onReady: () => this.happened({ type: "ready", ...about, posthumous: generation!.hasEnded }),
-          onDying: () => this.happened({ type: "dying", ...about }),
-          onExit: end => this.happened({ type: "exited", ...about, end }),
-          onProblem: what => this.options.log("warning", `${nameOf(number, generation)}: ${what}`),
-        },
-        this.options.launch,
-        this.options.outside,
-      );
-      this.processes.set(key, generation);
-      this.blockAsBefore.set(key, blockAsBefore);
-      this.happened({ type: "spawned", ...about, pid: generation.pid });
-    } catch (error) {
-      const { code, message } = error as NativeError;
-      const exitStatus = LACKING.has(code) ? EX_OSERR : EX_UNAVAILABLE;
-      this.happened({ type: "spawn-failed", ...about, error: message, exitStatus });
+      if (this.processes.size <= 1) files.note();
+      const blockingBefore = noteBlocking(sockets);
+      const isTrial = causeOf(this.current, start.generation) === "trial";
+      const find = () => this.findRelease(start.generation, release, listener.onProblem);
+      const process = GenerationProcess.start({ ...start, isTrial, release: find }, listener, launch, outside);
+      this.keep(about, process, blockingBefore);
+      this.happened({ type: "spawned", ...about, pid: process.pid });
+    } catch (caught) {
+      const error = caught as NativeError;
+      this.happened({ type: "spawn-failed", ...about, error: error.message, exitStatus: exitStatusOf(error) });
     }
   }
 
-  private heard(
-    generation: GenerationProcess,
-    about: { generation: number; slot: number },
-    message: NotifyMessage,
-    fds: readonly number[],
-  ): void {
-    const { store, remove, problem, unheeded = [], ...notification } = message;
-    if (remove !== undefined) this.options.store.remove(remove);
-    if (store) this.options.store.add(fds, store.name, store.poll, (kind, what) => generation.complain(kind, what));
-    if (problem !== undefined) generation.complain(problem.split("=", 1)[0]!, problem);
-    if (unheeded.length > 0) {
-      const text = `${nameOf(about.generation, generation)} sent ${unheeded.join(" ")}: that is for zerodown alone`;
-      this.options.log("debug", text);
-    }
-    if (Object.keys(notification).length === 0) return;
-    this.happened({ type: "notified", ...about, ...notification, posthumous: generation.hasEnded });
+  private findRelease(generation: number, number: number, onProblem: (what: string) => void): Release {
+    const { cause, fromDisk } = this.current.generations.find(it => it.number === generation)!;
+    // What is on disk instead would be what the operator takes back, or what has just failed.
+    const isOnlyThis = cause === "rollback" || (cause === "start" && !fromDisk);
+    const release = this.releases.find(number, onProblem, isOnlyThis);
+    const known = this.releases.recognize(number);
+    if (known !== number) this.happened({ type: "recognized", generation, release: known });
+    return release;
   }
 
-  private answer({ askers, generation, problem }: Extract<Effect, { type: "result" }>): void {
-    const error = problem && refusalText(problem);
-    const outcome = problem && "outcome" in problem ? problem.outcome : null;
-    for (const asker of askers) {
-      this.askers.get(asker)?.({ generation, error, outcome });
-      this.askers.delete(asker);
-    }
+  private keep(about: Address, process: GenerationProcess, blockingBefore: Blocking): void {
+    const key = processKey(about);
+    this.processes.set(key, process);
+    this.blockingBefore.set(key, blockingBefore);
   }
 
-  private release(number: number, slot: number): void {
-    const key = processKey(number, slot);
-    const generation = this.processes.get(key);
+  private listenerOf(about: Address): Listener {
+    return {
+      onMessage: (message, fds) => this.heard(about, message, fds),
+      onReady: () => this.happened({ type: "ready", ...about, posthumous: this.processOf(about)!.hasEnded }),
+      onDying: () => this.happened({ type: "dying", ...about }),
+      onExit: end => this.happened({ type: "exited", ...about, end }),
+      // There may be something to say of a process before it is there.
+      onProblem: what => this.options.log("warning", `${this.nameOf(about)}: ${what}`),
+    };
+  }
+
+  private heard(about: Address, message: NotifyMessage, fds: readonly number[]): void {
+    const process = this.processOf(about)!;
+    const actor = findActor(this.current, about.generation, about.process)!;
+    const notification = hear(message, fds, { process, name: this.nameOf(about), actor }, this.options);
+    if (notification) this.happened({ type: "notified", ...about, ...notification, posthumous: process.hasEnded });
+  }
+
+  private nameOf(about: Address): string {
+    return nameAt(this.current, about, this.processOf(about)?.pid);
+  }
+
+  private release(about: Address): void {
+    const { generation: number } = about;
+    const key = processKey(about);
+    const process = this.processes.get(key);
+    // What there is to say of its release names it.
+    process?.release();
     this.processes.delete(key);
-    // It failed, and may have left the sockets non-blocking to one that serves and waits in accept(2).
-    if ((serving(this.current)?.number ?? number) < number) this.blockAsBefore.get(key)?.();
-    this.blockAsBefore.delete(key);
-    if (!generation) return;
-    generation.release();
+    this.acceptance.end(about);
+    // The failed one may have made the sockets non-blocking, for the one that serves and waits in accept(2), too.
+    if ((serving(this.current)?.number ?? number) < number) restoreBlocking(this.blockingBefore.get(key) ?? []);
+    this.blockingBefore.delete(key);
+    this.releases.keep(keptReleases(this.current));
+    if (!process) return;
     this.attempt(() => this.options.files.putBack(`generation ${number} had ended`));
     this.attempt(() => this.strays.look());
-    // Its main process may have stood in front of orphans that ended.
+    // Orphans that ended may have waited behind this main process to be collected.
     if (this.options.config.pid === 1) this.reapOrphans();
   }
 
   /** A container's init gets every process whose parent ended, and nobody else waits for them. */
   private reapOrphans(): void {
     const own = [...this.processes.values()].map(({ unreaped }) => unreaped).filter(pid => pid !== undefined);
-    this.options.outside.reapOrphans(own);
+    this.options.outside.reapOrphans([...own, ...this.probes.unreaped, ...this.options.unreaped()]);
   }
 
-  private setTimer(timer: Timer, at: number): void {
-    const key = timerKey(timer);
-    this.clear(key);
-    const wait = Math.min(Math.ceil((at - this.now()) / 1e3), LONGEST_TIMER);
-    const fire = () => {
-      // What it has said in time may wait to be read. That may set the timer again.
-      if ("generation" in timer) this.attempt(() => this.listen(timer.generation));
-      if (this.timers.get(key) !== clear) return;
-      this.timers.delete(key);
-      if (this.now() < at) this.setTimer(timer, at);
-      else this.happened({ type: "timer", ...timer });
-    };
-    const clear = this.options.outside.after(wait, fire);
-    this.timers.set(key, clear);
-  }
-
-  /** To what the processes of a generation have said already. */
+  /** Reads what the processes of a generation have said already. */
   private listen(number: number): void {
     const generation = this.current.generations.find(generation => generation.number === number);
-    for (const { slot } of generation?.processes ?? []) this.processOf({ generation: number, slot })?.listen();
-  }
-
-  private clear(key: string): void {
-    this.timers.get(key)?.();
-    this.timers.delete(key);
-  }
-
-  /** Left alone, SIGUSR1 would open Node's debugger in the supervisor and SIGUSR2 would end it. */
-  private ignoreOtherUserSignals(): void {
-    const { stopOn, reloadSignals, passSignals, log, outside } = this.options;
-    for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
-      if ([...stopOn, ...reloadSignals, ...passSignals].includes(signal)) continue;
-      outside.onSignal(signal, () =>
-        log("notice", `${signal} ignored: --pass-signal ${signal} would pass it on to the app`),
-      );
+    for (const { number: process } of generation?.processes ?? []) {
+      this.processOf({ generation: number, process })?.listen();
     }
   }
-}
-
-function processKey(generation: number, slot: number): string {
-  return `${generation}/${slot}`;
-}
-
-function nameOf(number: number, generation: GenerationProcess | undefined): string {
-  return name({ number, pids: generation ? [generation.pid] : [] });
 }

@@ -11,7 +11,7 @@ export type Scope = "system" | "user";
 /** The properties of a unit, of all its interfaces. Numbers of 64 bits are bigint. */
 export type UnitProperties = Readonly<Record<string, unknown>>;
 
-/** What systemd, polkit or the bus said no to. */
+/** systemd, polkit or the bus refused a request. */
 export class ManagerError extends Error {
   override name = "ManagerError";
 
@@ -26,6 +26,15 @@ export class ManagerError extends Error {
   /** Polkit or the bus refused. */
   get isPermission(): boolean {
     return /AccessDenied|InteractiveAuthorizationRequired|EACCES|EPERM/.test(this.code);
+  }
+}
+
+function open(scope: Scope, busAddress: string): MessageBus {
+  try {
+    return scope === "system" ? systemBus() : sessionBus({ busAddress });
+  } catch (error) {
+    // The library takes an address apart, and trusts that it is one.
+    throw new ManagerError(`the ${scope} bus has no address that can be used: ${(error as Error).message}`, "");
   }
 }
 
@@ -48,9 +57,9 @@ export class Manager {
 
   /** @throws {ManagerError} when there is no bus */
   static async connect(scope: Scope): Promise<Manager> {
-    const directory = process.env.XDG_RUNTIME_DIR ?? `/run/user/${process.geteuid!()}`;
-    const address = process.env.DBUS_SESSION_BUS_ADDRESS ?? `unix:path=${directory}/bus`;
-    const bus = scope === "system" ? systemBus() : sessionBus({ busAddress: address });
+    const directory = process.env.XDG_RUNTIME_DIR || `/run/user/${process.geteuid!()}`;
+    const address = process.env.DBUS_SESSION_BUS_ADDRESS || `unix:path=${directory}/bus`;
+    const bus = open(scope, address);
     await new Promise<void>((resolve, reject) => {
       bus.once("connect", resolve);
       bus.once("error", (error: NodeJS.ErrnoException) => {
@@ -73,18 +82,36 @@ export class Manager {
     );
   }
 
+  /** The names of all services that the manager has loaded. */
+  async services(): Promise<string[]> {
+    const [units] = await this.call(PATH, "Manager", "ListUnitsByPatterns", "asas", [[], ["*.service"]]);
+    return (units as [string][]).map(([name]) => name);
+  }
+
+  /** The paths of the files of all services, loaded or not. */
+  async serviceFiles(): Promise<string[]> {
+    const [files] = await this.call(PATH, "Manager", "ListUnitFilesByPatterns", "asas", [[], ["*.service"]]);
+    return (files as [string][]).map(([path]) => path);
+  }
+
+  /** A single property of a service. */
+  async serviceProperty(unit: string, name: string): Promise<unknown> {
+    const [path] = await this.call(PATH, "Manager", "LoadUnit", "s", [unit]);
+    return this.property(String(path), "Service", name);
+  }
+
   /** systemd's version, e.g. "252.38-1~deb12u1". */
   async version(): Promise<string> {
-    return String(await this.ownProperty("Version"));
+    return String(await this.property(PATH, "Manager", "Version"));
   }
 
   /** The environment that the manager starts services with: "NAME=value" each. */
   async environment(): Promise<string[]> {
-    return (await this.ownProperty("Environment")) as string[];
+    return (await this.property(PATH, "Manager", "Environment")) as string[];
   }
 
-  private async ownProperty(name: string): Promise<unknown> {
-    const [variant] = await this.call(PATH, "org.freedesktop.DBus.Properties", "Get", "ss", [`${NAME}.Manager`, name]);
+  private async property(path: string, iface: string, name: string): Promise<unknown> {
+    const [variant] = await this.call(path, "org.freedesktop.DBus.Properties", "Get", "ss", [`${NAME}.${iface}`, name]);
     return (variant as Variant).value;
   }
 

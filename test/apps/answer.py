@@ -44,9 +44,7 @@ def answer():
 
 def handle(number):
     name = signal.Signals(number).name
-    # Not print(): with $PYTHONUNBUFFERED that is two writes, and another process's line may come between them.
-    sys.stdout.write(f"generation {generation} got {name}\n")
-    sys.stdout.flush()
+    print(f"generation {generation} got {name}", flush=True)
     if name == "SIGINT" and "linger" in ways:
         sources.remove(listener)
     elif name == "SIGINT" and "ignore-stop" not in ways or name == "SIGUSR2":

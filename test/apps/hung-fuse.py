@@ -4,6 +4,7 @@ network file system does whose server is gone. It is unmounted, and all who wait
 import ctypes
 import errno
 import os
+import select
 import signal
 import struct
 import sys
@@ -19,21 +20,25 @@ if libc.mount(b"hung", directory.encode(), b"fuse", 0, options) != 0:
     sys.exit(f"mount: {os.strerror(ctypes.get_errno())}")
 
 
-def hang(*_):
-    print("hung", flush=True)
-    while True:
-        signal.pause()
-
-
 def attributes(node):
     mode = 0o40755 if node == ROOT else 0o100644
     return struct.pack("<6Q10I", node, 0, 0, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
 
 
-signal.signal(signal.SIGUSR1, hang)
+# A handler that did it would wait for a request where the signal comes just before read(2) does.
+asked, wakeup = os.pipe()
+os.set_blocking(wakeup, False)
+signal.set_wakeup_fd(wakeup)
+signal.signal(signal.SIGUSR1, lambda *_: None)
 print("mounted", flush=True)
 while True:
-    request = os.read(device, 1 << 17)
+    if asked in select.select([device, asked], [], [])[0]:
+        print("hung", flush=True)
+        signal.pause()
+    try:
+        request = os.read(device, 1 << 17)
+    except FileNotFoundError:
+        continue  # Whoever asked is gone.
     _, opcode, unique, node = struct.unpack_from("<IIQQ", request)
     error, reply = 0, b""
     if opcode == INIT:
@@ -43,7 +48,7 @@ while True:
     elif opcode == LOOKUP:
         error = errno.ENOENT
     elif opcode == GETATTR:
-        # It is valid for no time, so that each fstat(2) asks again.
+        # The answer is valid for no time at all, so that each fstat(2) asks again.
         reply = struct.pack("<QII", 0, 0, 0) + attributes(node)
     elif opcode == OPEN:
         reply = struct.pack("<QII", 0, 0, 0)
@@ -53,4 +58,7 @@ while True:
         continue
     else:
         error = errno.ENOSYS
-    os.write(device, struct.pack("<IiQ", 16 + len(reply), -error, unique) + reply)
+    try:
+        os.write(device, struct.pack("<IiQ", 16 + len(reply), -error, unique) + reply)
+    except FileNotFoundError:
+        pass  # Here, too.

@@ -4,6 +4,7 @@
 #   sh SHELL COMMANDS     runs them; systemd-notify above all
 #   send TEXT [KIND]      to its notify socket, \n for line feeds, with a descriptor: a number, or a new one of that kind
 #   burst N               N times FDSTORE=1, each removed again
+#   stream N              N descriptors to be stored, one every 20 ms
 #   describe              its passed descriptors and $FDSTORE, a line each
 #   ignore                ends at no signal any more that can be ignored; before, at SIGINT
 #   daemonize             a process three forks and two sessions away, which ignores all signals
@@ -23,9 +24,7 @@ kept = []
 
 
 def say(text):
-    # Not print(): with $PYTHONUNBUFFERED that is two writes, and another process's line may come between them.
-    sys.stdout.write(f"{generation}> {text}\n")
-    sys.stdout.flush()
+    print(f"{generation}> {text}", flush=True)
 
 
 def notify(text, *fds):
@@ -94,6 +93,13 @@ def do(command):
             notify(f"FDSTORE=1\nFDNAME=burst-{count}", fd)
             notify(f"FDSTOREREMOVE=1\nFDNAME=burst-{count}")
             os.close(fd)
+        barrier()
+    elif verb == "stream":
+        for count in range(int(rest)):
+            fd = os.memfd_create("stream")
+            notify(f"FDSTORE=1\nFDNAME=stream-{count}", fd)
+            os.close(fd)
+            time.sleep(0.02)
         barrier()
     elif verb == "describe":
         for index, name in enumerate(os.environ["LISTEN_FDNAMES"].split(":")):

@@ -1,14 +1,16 @@
-// make bench measures the README's numbers on this machine. test/bench/run starts it.
+// make bench measures the numbers of docs/benchmark.md on this machine. test/bench/run starts it.
 
 import { existsSync, writeFileSync } from "node:fs";
 import { ROOT } from "../support/supervisor.js";
 import { PACKAGES } from "./candidate.js";
 import { measureAll } from "./compare.js";
 import { measureCost } from "./cost.js";
+import { describeHost } from "./host.js";
 import { drainTimes, printLibrary, throughputRatios } from "./library.js";
-import { describeMachine } from "./machine.js";
 import { draw } from "./picture.js";
 import { printResults, summarize } from "./results.js";
+import { measureUpgrades } from "./upgrades.js";
+import { measureWorkers } from "./workers.js";
 
 // Zerodown keeps these variables from its own Node, so the bare Node is spared them, too.
 delete process.env.NODE_OPTIONS;
@@ -17,10 +19,12 @@ delete process.env.NODE_EXTRA_CA_CERTS;
 // Ctrl-C ends this process alone; test/system/sandbox then ends what it has started.
 process.once("SIGINT", () => process.exit(130));
 
-const machine = describeMachine();
+const machine = describeHost();
 console.log(`${machine}\n`);
 
-await measureCost();
+const start = await measureCost();
+await measureWorkers();
+await measureUpgrades(start);
 const library = { throughputRatios: await throughputRatios(), drain: await drainTimes() };
 printLibrary(library.throughputRatios, library.drain);
 
@@ -35,7 +39,7 @@ writeFileSync(`${ROOT}build/bench.json`, `${JSON.stringify({ machine, library, c
 console.log("All of it is in build/bench.json.");
 if (existsSync(`${PACKAGES}node_modules/echarts`)) {
   writeFileSync(`${ROOT}build/bench.svg`, draw(all, machine));
-  console.log("The picture is build/bench.svg; docs/bench.svg is the one of the README's numbers.");
+  console.log("The picture is build/bench.svg; docs/bench.svg is the one in docs/benchmark.md.");
 } else {
   console.log("The picture is left out: the package echarts isn't installed.");
 }

@@ -63,32 +63,42 @@ function countEach(texts: readonly string[]): Record<string, number> {
   return counts;
 }
 
+/** Prints tables that fit 100 columns, as docs/benchmark.md has them. */
 export function printResults(results: readonly Result[]): void {
   print([
-    ["", "requests", "lost: new", "kept", "asked to served", "private", "resident", `wake-ups in ${IDLE_SECONDS} s`],
-    ...results.map(({ name, requests, lost, reloading, footprint }) => [
+    ["", "requests", "lost: new", "kept", "asked to served"],
+    ...results.map(({ name, requests, lost, reloading }) => [
       name,
       String(requests),
       String(lost.new),
       String(lost.kept),
       reloading ? `${reloading.time.toFixed(0)} ms` : "",
-      footprint ? `${footprint.privateKilobytes} kB` : "",
-      footprint ? `${footprint.residentKilobytes} kB` : "",
-      footprint ? String(footprint.wakeUps) : "",
     ]),
   ]);
-  const head = (what: string) => PERCENTILES.map((name, index) => (index === 0 ? `${what}: ${name}` : name));
-  const cells = (values: Latency | undefined, unit = "") =>
-    PERCENTILES.map(name => (values ? `${unit}${values[name].toFixed(1)}` : ""));
   print([
-    ["ms", ...head("all"), ...head("reloads"), ...head("beside no reload")],
-    ...results.map(({ name, latency, reloading }) => [
-      name,
-      ...cells(latency),
-      ...cells(reloading?.latency),
-      ...cells(reloading?.ratio, "× "),
-    ]),
+    ["the supervisor", "private", "resident", `wake-ups in ${IDLE_SECONDS} s`],
+    ...results.flatMap(({ name, footprint }) =>
+      footprint
+        ? [[name, `${footprint.privateKilobytes} kB`, `${footprint.residentKilobytes} kB`, String(footprint.wakeUps)]]
+        : [],
+    ),
   ]);
+  printLatency("all requests, ms", results, ({ latency }) => latency);
+  printLatency("requests in reloads, ms", results, ({ reloading }) => reloading?.latency);
+  printLatency("the same, beside no reload", results, ({ reloading }) => reloading?.ratio, "× ");
+}
+
+function printLatency(
+  what: string,
+  results: readonly Result[],
+  latencyOf: (result: Result) => Latency | undefined,
+  unit = "",
+): void {
+  const rows = results.flatMap(result => {
+    const latency = latencyOf(result);
+    return latency ? [[result.name, ...PERCENTILES.map(name => `${unit}${latency[name].toFixed(1)}`)]] : [];
+  });
+  print([[what, ...PERCENTILES], ...rows]);
 }
 
 function print(rows: readonly (readonly string[])[]): void {

@@ -13,6 +13,12 @@ export interface Reload {
   readonly serving: number;
 }
 
+/** ms */
+export interface Period {
+  readonly from: number;
+  readonly to: number;
+}
+
 const PERCENTS = { p50: 50, p99: 99, "p99.9": 99.9, max: 100 };
 export type Latency = Readonly<Record<keyof typeof PERCENTS, number>>;
 export const PERCENTILES = Object.keys(PERCENTS) as (keyof Latency)[];
@@ -33,8 +39,16 @@ export function ratio(one: Latency, other: Latency): Latency {
 
 /** Returns what was under way at any time from the request for a reload until a second after the new generation serves. */
 export function inReloads<T extends Timed>(samples: readonly T[], reloads: readonly Reload[]): T[] {
+  return during(
+    samples,
+    reloads.map(({ asked, serving }) => ({ from: asked, to: serving + AFTERMATH })),
+  );
+}
+
+/** Returns what was under way at any time in these periods. */
+export function during<T extends Timed>(samples: readonly T[], periods: readonly Period[]): T[] {
   return samples.filter(({ start, duration }) =>
-    reloads.some(({ asked, serving }) => start + duration >= asked && start <= serving + AFTERMATH),
+    periods.some(({ from, to }) => start + duration >= from && start <= to),
   );
 }
 

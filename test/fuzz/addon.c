@@ -20,7 +20,7 @@ struct napi_value__ {
 };
 
 struct napi_callback_info__ {
-  napi_value arguments[5];
+  napi_value arguments[6];
   size_t count;
 };
 
@@ -72,6 +72,12 @@ napi_status napi_get_value_string_utf16(napi_env env, napi_value value, char16_t
   for (size_t i = 0; i < *size; i++) out[i] = (unsigned char)value->bytes[i];
   out[*size] = 0;
   return napi_ok;
+}
+
+// A number stands for a boolean, too.
+napi_status napi_get_value_bool(napi_env env, napi_value value, bool *result) {
+  *result = value->number > 0;
+  return value->type == NUMBER ? napi_ok : napi_boolean_expected;
 }
 
 napi_status napi_get_array_length(napi_env env, napi_value value, uint32_t *length) {
@@ -231,8 +237,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       int family = take_byte() % 2 ? AF_INET : AF_INET6;
       describe(call(bind_inet, (struct napi_callback_info__){{take_value(NUMBER, SOCK_STREAM), take_value(NUMBER, family),
                                                               take_value(STRING, 0), take_value(STRING, 0),
-                                                              take_value(NUMBER, 0)},
-                                                             5}));
+                                                              take_value(NUMBER, 0), take_value(NUMBER, 1)},
+                                                             6}));
     }
   }
   // Whatever happened, no descriptor is left.

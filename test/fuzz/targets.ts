@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { isIPv4, isIPv6 } from "node:net";
-import { gatherFacts } from "../../src/cli/status/facts.js";
+import { statusFacts } from "../../src/cli/status/facts.js";
 import { formatStatus } from "../../src/cli/status/text.js";
 import { checkReload, checkStatus } from "../../src/control/check-reply.js";
 import { CALL_BYTES, Decoder, encode, REPLY_BYTES } from "../../src/control/varlink.js";
@@ -72,7 +72,7 @@ function reply(data: Buffer): void {
   checkReload(message as never);
   const status = checkStatus(message as never);
   if (!status) return;
-  const lines = formatStatus(gatherFacts(status, null), { width: 80, paint: text => text });
+  const lines = formatStatus(statusFacts(status, null), { width: 80, paint: text => text });
   for (const line of lines) assert.doesNotMatch(line, CONTROL);
 }
 

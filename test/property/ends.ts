@@ -1,4 +1,5 @@
-// The ends of a generation, and of the supervisor: docs/contracts.md 7, one function for each rule. As in invariants.ts.
+// The ends of a generation, and of the supervisor: docs/contracts.md 7, one function for each rule. As in
+// invariants.ts.
 
 import { constants } from "node:os";
 import type { Config } from "../../src/machine/config.js";
@@ -9,16 +10,20 @@ import { type Life, says, tells } from "./lives.js";
 const CRASHES = 5;
 const CRASH_WINDOW = 10e6;
 
-/** SIGKILL comes when it is asked for, or beyond --start-timeout and --stop-timeout (and what EXTEND_TIMEOUT_USEC= adds), not before, and once. */
+/**
+ * SIGKILL comes when it is asked for, or beyond --start-timeout and --stop-timeout (and what EXTEND_TIMEOUT_USEC=
+ * adds), not before, and once.
+ */
 function limitsHold(): Rule {
   const killed = new Set<number>();
   return ({ step: { event, effects }, config, lives, before, lateness }) => {
     for (const effect of effects) {
       if (effect.type !== "kill") continue;
       const life = lives.all.get(effect.generation)!;
-      const isAsked = life.cancelled || (event.type === "stop" && event.signal === "SIGINT" && before.stopping);
+      const isAsked =
+        life.cancelled || life.failedProbe || (event.type === "stop" && event.signal === "SIGINT" && before.stopping);
       const isDue = Math.min(life.limit, abortLimit(life, config)) <= event.now || isAsked;
-      // One that was killed before it was there is killed again when it is.
+      // A generation that was killed before its process was there is killed again when that is.
       check(killed.has(life.number) ? event.type === "spawned" : isDue, `generation ${life.number} is killed early`);
       killed.add(life.number);
     }
@@ -93,8 +98,8 @@ function exitStatusTells(): Rule {
 }
 
 /**
- * Who has said WATCHDOG=1, or WATCHDOG_USEC=, and then is silent for longer than it may be, is sent SIGABRT, and so is who
- * says WATCHDOG=trigger; once, and nobody else, and nobody who is to stop.
+ * Who has said WATCHDOG=1, or WATCHDOG_USEC=, and then is silent for longer than it may be, is sent SIGABRT, and so is
+ * who says WATCHDOG=trigger; once, and nobody else, and nobody who is to stop.
  */
 function watchdogsBite(): Rule {
   const timeouts = new Map<number, number>();
@@ -113,7 +118,7 @@ function watchdogsBite(): Rule {
     }
     if (event.type === "notified" && life) {
       const { number } = life;
-      // At the least; 0 and infinity are none.
+      // This is the least; 0 and infinity aren't limits.
       const timeout = () => Math.max(timeouts.get(number) || Number.POSITIVE_INFINITY, 0.2e6);
       timeouts.set(number, timeouts.get(number) ?? config.watchdog);
       const isArmed = Number.isFinite(limits.get(number));
@@ -158,7 +163,7 @@ export const ENDS: Readonly<Record<string, () => Rule>> = {
   "the exit status": exitStatusTells,
 };
 
-/** The event ends the current one, and there is no candidate. */
+/** The event ends the current one while there is no candidate. */
 function isLost({ step, life, before }: Scene): boolean {
   return (
     step.event.type === "exited" && life === before.serving[0] && life !== undefined && before.candidates.length === 0
@@ -197,8 +202,9 @@ function endedAsAsked(end: End, config: Config): boolean {
 function statusOf({ step: { event }, life }: Scene): number {
   if (event.type === "spawn-failed") return event.exitStatus;
   if (event.type !== "exited") throw new Error(`${event.type} ends nothing`);
-  const { readyAt, toldAt, abortedAt, killedAt, cancelled } = life!;
+  const { readyAt, toldAt, abortedAt, killedAt, cancelled, failedProbe } = life!;
   if (cancelled) return 75;
+  if (failedProbe) return 69;
   if (readyAt === undefined && killedAt !== undefined && toldAt === undefined && abortedAt === undefined) return 75;
   if ("signal" in event.end) return 128 + event.end.signal;
   return event.end.status || 69;

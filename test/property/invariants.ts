@@ -1,14 +1,14 @@
-// The rules that always hold: docs/contracts.md 6, one function each under its number. Each keeps its own memory and is called
-// after every step; it throws where its rule is broken.
+// The rules that always hold: docs/contracts.md 6, one function each under its number. Each keeps its own memory and is
+// called after every step; it throws where its rule is broken.
 
 import type { Config } from "../../src/machine/config.js";
 import type { Effect } from "../../src/machine/effects.js";
 import { refusalText } from "../../src/machine/words.js";
 import { childEnvironment } from "../../src/systemd/as-manager/child-environment.js";
 import { type Life, type Lives, reasonOf, says, tells } from "./lives.js";
-import type { Step } from "./world.js";
+import type { Step } from "./vocabulary.js";
 
-/** One step, and what there was before it. */
+/** A step, with what there was before it. */
 export interface Scene {
   readonly step: Step;
   readonly config: Config;
@@ -28,7 +28,7 @@ export interface Scene {
   };
   /** The timers that are set after it: "feed", "settle/2", "watchdog/2/0". */
   readonly timers: readonly string[];
-  /** By how much they fire late. */
+  /** Timers fire so late. */
   readonly lateness: number;
 }
 
@@ -141,7 +141,9 @@ function failuresAreExplained(): Rule {
   };
 }
 
-/** By how much a generation that a signal started may be older than a request, µs: process start times are that coarse. */
+/**
+ * By how much a generation that a signal started may be older than a request, µs: process start times are that coarse.
+ */
 const SAME_REQUEST = 0.05e6;
 
 /**
@@ -151,8 +153,9 @@ const SAME_REQUEST = 0.05e6;
 function reloadsAreKept(): Rule {
   /** Who waits for a result, and since when a generation may have been started that gives it. */
   const askers = new Map<number, number>();
+  const triers = new Set<number>();
   const signalled = new Set<number>();
-  /** Those of them that no reload has begun for. */
+  /** The askers that no reload has begun for. */
   const waiting = new Set<number>();
   /** The generations that reloads started, and whether a signal alone asked for them. */
   const reloaded: { readonly life: Life; readonly bySignal: boolean }[] = [];
@@ -161,6 +164,7 @@ function reloadsAreKept(): Rule {
   return ({ step, config, lives, before }) => {
     const { event, effects } = step;
     if (before.exited) return;
+    if (event.type === "try") triers.add(event.asker);
     if (event.type === "reload") {
       const { since, asker, now } = event;
       const isAnswered =
@@ -174,7 +178,7 @@ function reloadsAreKept(): Rule {
     }
     for (const effect of effects) {
       announced ||= says(effect, "READY=1");
-      // One that replaces the first, which was never ready, is the first.
+      // A generation that replaces the first, which was never ready, counts as the first.
       if (says(effect, "RELOADING=1") || (effect.type === "spawn" && effect.generation > 1 && !announced)) {
         check(wanted, "a reload that nobody asked for, or a second one");
         wanted = false;
@@ -185,6 +189,7 @@ function reloadsAreKept(): Rule {
       if (effect.type === "spawn") check(!lives.stopping, "a start after a stop");
       if (effect.type !== "result") continue;
       for (const asker of effect.askers) {
+        if (triers.delete(asker)) continue;
         const earliest = askers.get(asker);
         if (earliest === undefined) throw new Error(`asker ${asker} is answered twice`);
         const life = effect.generation === null ? undefined : lives.all.get(effect.generation.number);
@@ -195,11 +200,13 @@ function reloadsAreKept(): Rule {
       }
     }
     if (lives.stopping) {
-      check(askers.size === 0, "askers are left without an answer at a stop");
+      check(askers.size + triers.size === 0, "askers are left without an answer at a stop");
       wanted = false;
     }
     if (wanted) check(lives.candidates.length === 1, "a reload is asked for, and nothing is under way");
     if (askers.size > 0) check(wanted || lives.candidates.length === 1, "an asker waits for nothing");
+    const isTried = lives.present.some(({ isTrial, toldAt }) => isTrial && toldAt === undefined);
+    check(triers.size === 0 || isTried, "an asker waits for a trial, and there is none");
     if (event.type === "stop") check(lives.stopping, "a stop waits");
     for (const { number, toldAt, pid, killedAt } of lives.present) {
       const isTold = pid === undefined || toldAt === undefined || killedAt !== undefined || signalled.has(number);
@@ -215,16 +222,23 @@ function sameSockets(): Rule {
     for (const effect of step.effects) {
       if (effect.type !== "spawn") continue;
       // All that the machine says of a start is its number: which sockets it gets is no decision.
-      check(Object.keys(effect).sort().join() === "generation,slot,type", "a spawn says more than its number");
+      check(
+        Object.keys(effect).sort().join() === "generation,process,release,slot,type,workers",
+        "a spawn says more than what it is for",
+      );
       const { variables, pidVariables } = childEnvironment(
         { LISTEN_FDS: "9", LISTEN_PID: "1", LISTEN_FDNAMES: "received" },
         { LISTEN_FDS: String(effect.generation), LISTEN_FDNAMES: `file-${effect.generation}`, LISTEN_PID: "1" },
         {
           generation: effect.generation,
+          slot: 0,
+          workers: 1,
           supervisorPid: 1,
           fds: sockets,
           fdstoreMax: 0,
           notifySocket: "/n",
+          isTrial: false,
+          probeFd: undefined,
           readyFd: undefined,
         },
       );
@@ -276,17 +290,17 @@ export const INVARIANTS: Readonly<Record<string, () => Rule>> = {
 };
 
 function generationOf(effect: Effect): number {
-  // A result names the generation that serves, which is no effect on it.
+  // A result names the generation that serves, which isn't an effect on it.
   return "generation" in effect && effect.type !== "result" ? effect.generation : 0;
 }
 
 function hasPurpose(timer: string, life: Life | undefined, { candidates }: Lives): boolean {
-  if (!life) return timer === "feed" || (timer === "restart" && candidates.length === 0);
+  if (!life) return timer === "feed" || timer === "remember" || (timer === "restart" && candidates.length === 0);
   if (life.dying) return false;
   if (timer === "stop-timeout") return life.toldAt !== undefined;
   if (timer === "abort-timeout") return life.abortedAt !== undefined;
   if (timer === "watchdog") return life.toldAt === undefined && life.abortedAt === undefined;
-  return candidates.includes(life) && (timer === "settle") === (life.readyAt !== undefined);
+  return (candidates.includes(life) || life.isTrial) && (timer === "settle") === (life.readyAt !== undefined);
 }
 
 function has(text: string, ...parts: string[]): boolean {

@@ -1,11 +1,11 @@
-// What a bystander knows of each generation, from events and effects alone: the invariants are checked against this, not
-// against what the machine thinks.
+// A bystander knows this much of each generation, from events and effects alone. The invariants are checked against it,
+// not against what the machine thinks.
 
 import type { Config } from "../../src/machine/config.js";
 import type { Effect } from "../../src/machine/effects.js";
 import type { Event } from "../../src/machine/events.js";
 import type { End } from "../../src/machine/outcome.js";
-import type { Step } from "./world.js";
+import type { Step } from "./vocabulary.js";
 
 export interface Life {
   readonly number: number;
@@ -20,9 +20,16 @@ export interface Life {
   killedAt: number | undefined;
   /** When its start, or its drain, has taken too long. */
   limit: number;
+  /** It is only tried. */
+  readonly isTrial: boolean;
+  /** It takes the place of one that crashed. */
+  readonly isReplacement: boolean;
+  /** It is ready but for that probe, and those after it. */
+  probe: number | undefined;
+  failedProbe: boolean;
   /** An operator aborted it. */
   cancelled: boolean;
-  /** Its main process has ended. */
+  /** The main process has ended. */
   dying: boolean;
   saidStopping: boolean;
   reported: string;
@@ -34,7 +41,7 @@ export type Ended = Extract<Event, { type: "exited" | "spawn-failed" }>;
 
 export class Lives {
   readonly all = new Map<number, Life>();
-  /** Those that are gone, in the order of their ends. */
+  /** The generations that are gone, in the order of their ends. */
   readonly gone: Life[] = [];
   /** systemd was told READY=1 once; STOPPING=1. */
   announced = false;
@@ -46,10 +53,13 @@ export class Lives {
   happened(event: Event, index: number, effects: readonly Effect[]): void {
     this.take(event);
     for (const effect of effects) {
-      if (effect.type === "kill" && (event.type === "cancel" || event.type === "reload")) {
-        this.all.get(effect.generation)!.cancelled = true;
+      if (effect.type === "kill") {
+        const life = this.all.get(effect.generation)!;
+        const isOvertaken = life.isTrial && effects.some(other => says(other, "RELOADING=1"));
+        life.cancelled ||= event.type === "cancel" || event.type === "reload" || isOvertaken;
       }
-      this.see(effect, event.now, index);
+      if (effect.type === "spawn") this.begin(effect.generation, event, index, effects);
+      this.see(effect, event.now);
     }
   }
 
@@ -60,16 +70,45 @@ export class Lives {
 
   /** Ready and neither told to stop, nor killed, nor ended: they serve. */
   get serving(): Life[] {
-    return this.present.filter(life => life.readyAt !== undefined && isWanted(life));
+    return this.present.filter(life => !life.isTrial && life.readyAt !== undefined && isWanted(life));
   }
 
-  /** To take over: not ready yet, or ready beside an older one that serves (settling). */
+  /** It is to take over: it isn't ready yet, or it is ready beside an older one that serves (settling). */
   get candidates(): Life[] {
     const [current] = this.serving;
     return this.present.filter(
       life =>
-        life.toldAt === undefined && !life.end && (life.readyAt === undefined || (isWanted(life) && life !== current)),
+        !life.isTrial &&
+        life.toldAt === undefined &&
+        !life.end &&
+        (life.readyAt === undefined || (isWanted(life) && life !== current)),
     );
+  }
+
+  private begin(number: number, event: Event, index: number, effects: readonly Effect[]): void {
+    const isTrial = event.type === "try";
+    const isReload = effects.some(effect => says(effect, "RELOADING=1"));
+    const isReplacement = this.announced && !isReload && !isTrial;
+    this.all.set(number, { ...newLife(number, index, event.now), isTrial, isReplacement });
+  }
+
+  /** It is ready, but for the probes that a candidate must pass. */
+  private becomeReady(life: Life, now: number): void {
+    if (life.probe !== undefined || !canBecomeReady(life)) return;
+    if (this.config.probes.length === 0 || life.isReplacement) nowReady(life, now);
+    else this.probe(life, 0, now);
+  }
+
+  private probe(life: Life, probe: number, now: number): void {
+    life.probe = probe;
+    life.limit = now + this.config.probeTimeout;
+  }
+
+  private probed(life: Life, { probe, failure, now }: Extract<Event, { type: "probed" }>): void {
+    if (life.probe !== probe || life.failedProbe || !canBecomeReady(life)) return;
+    if (failure) life.failedProbe = true;
+    else if (probe + 1 < this.config.probes.length) this.probe(life, probe + 1, now);
+    else nowReady(life, now);
   }
 
   private take(event: Event): void {
@@ -79,24 +118,32 @@ export class Lives {
     switch (event.type) {
       case "spawned":
         life.pid = event.pid;
-        if (ready === "exec") becomeReady(life, event.now);
+        if (ready === "exec") this.becomeReady(life, event.now);
         else if (ready !== "delay" && life.toldAt === undefined) life.limit = event.now + startTimeout;
         return;
       case "ready":
-        return becomeReady(life, event.now);
+        return this.becomeReady(life, event.now);
+      case "accepting":
+        return ready === "accept" || ready === "notify+accept" ? this.becomeReady(life, event.now) : undefined;
       case "timer":
-        return event.timer === "delay" ? becomeReady(life, event.now) : undefined;
+        return event.timer === "delay" ? this.becomeReady(life, event.now) : undefined;
       case "notified":
         if (event.stopping) life.saidStopping = true;
         if (event.reported) life.reported = event.reported;
-        if (event.extend && (life.readyAt === undefined || life.toldAt !== undefined) && life.killedAt === undefined)
+        if (
+          event.extend &&
+          ((life.readyAt ?? life.probe) === undefined || life.toldAt !== undefined) &&
+          life.killedAt === undefined
+        )
           life.limit = Math.max(life.limit, event.now + event.extend);
-        // It never serves after that.
+        // The generation never serves after that.
         if (event.watchdog === "trigger" && isWanted(life) && !life.dying) this.aborted(life, event.now);
-        return event.ready && ready === "notify" ? becomeReady(life, event.now) : undefined;
+        return event.ready && ready === "notify" ? this.becomeReady(life, event.now) : undefined;
+      case "probed":
+        return this.probed(life, event);
       case "dying":
         life.dying = true;
-        // One that only settled will not serve.
+        // A generation that only settled will not serve.
         if (life.toldAt === undefined && life !== this.serving[0]) life.readyAt = undefined;
         return;
       case "exited":
@@ -108,9 +155,8 @@ export class Lives {
     }
   }
 
-  private see(effect: Effect, now: number, index: number): void {
+  private see(effect: Effect, now: number): void {
     const life = "generation" in effect && effect.type !== "result" ? this.all.get(effect.generation) : undefined;
-    if (effect.type === "spawn") this.all.set(effect.generation, newLife(effect.generation, index, now));
     if (effect.type === "release" && life) {
       life.released = true;
       this.gone.push(life);
@@ -129,7 +175,7 @@ export class Lives {
   private aborted(life: Life, now: number): void {
     if (life.abortedAt !== undefined) return;
     life.abortedAt = now;
-    // One that only settled will not serve.
+    // A generation that only settled will not serve.
     if (life !== this.serving[0]) life.readyAt = undefined;
   }
 
@@ -154,18 +200,29 @@ export function reasonOf(event: Ended, life: Life): string {
   if (event.type === "spawn-failed") return `could not be started: ${event.error}`;
   if (life.cancelled) return "was aborted";
   if (life.abortedAt !== undefined) return "its watchdog";
+  if (life.failedProbe) return "failed its probe";
+  if (
+    life.probe !== undefined &&
+    life.killedAt !== undefined &&
+    life.readyAt === undefined &&
+    life.toldAt === undefined
+  )
+    return "did not pass its probe";
   if (life.killedAt !== undefined && life.readyAt === undefined && life.toldAt === undefined)
     return "was not ready within";
   return "signal" in event.end ? `was killed by ${event.end.name}` : `exited with status ${event.end.status}`;
 }
 
 function isWanted(life: Life): boolean {
-  // One that was sent SIGABRT counts until it is gone: only then is it a crash.
+  // A generation that was sent SIGABRT counts until it is gone: only then is it a crash.
   return life.toldAt === undefined && (life.killedAt === undefined || life.abortedAt !== undefined) && !life.end;
 }
 
-function becomeReady(life: Life, now: number): void {
-  if (life.readyAt !== undefined || life.abortedAt !== undefined || life.dying || !isWanted(life)) return;
+function canBecomeReady(life: Life): boolean {
+  return life.readyAt === undefined && life.abortedAt === undefined && !life.dying && isWanted(life);
+}
+
+function nowReady(life: Life, now: number): void {
   life.readyAt = now;
   life.limit = Number.POSITIVE_INFINITY;
 }
@@ -181,6 +238,10 @@ function newLife(number: number, born: number, startedAt: number): Life {
     abortedAt: undefined,
     killedAt: undefined,
     limit: Number.POSITIVE_INFINITY,
+    isTrial: false,
+    isReplacement: false,
+    probe: undefined,
+    failedProbe: false,
     cancelled: false,
     dying: false,
     saidStopping: false,

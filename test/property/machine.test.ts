@@ -1,43 +1,20 @@
 // Thousands of random sequences of events drive the state machine through a simulated world. After every step the rules
 // of docs/contracts.md 6 (invariants.ts) and 3.6 (ends.ts) are checked.
 
-import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { timerKey } from "../../src/machine/names.js";
-import { findActor, timersOf } from "../../src/machine/state.js";
-import { step } from "../../src/machine/step.js";
-import { statusText } from "../../src/machine/words.js";
+import type { Effect } from "../../src/machine/effects.js";
+import { findActor } from "../../src/machine/state.js";
 import { ENDS } from "./ends.js";
+import { EVERY_STEP } from "./every-step.js";
 import { check, INVARIANTS, type Rule, type Scene } from "./invariants.js";
 import { Lives, tells } from "./lives.js";
+import { aCrashIsNoDeploy } from "./releases.js";
 import { type Sequence, sequences } from "./sequences.js";
-import { type Step, World } from "./world.js";
+import type { Step } from "./vocabulary.js";
+import { World } from "./world.js";
 
 const RUNS = 4000;
-
-// ── What must hold after every step ──────────────────────────────────────────────────────────────────────────────────
-
-/** The same step twice gives the same, whatever was frozen or came between. */
-function isPure({ step: { event, before, after, effects }, config }: Scene): void {
-  check(isDeepStrictEqual(step(before, event, config), [after, effects]), "the same step twice gives two results");
-}
-
-function tellsItsStatus({ step: { after, effects } }: Scene): void {
-  const statuses = effects.flatMap(effect =>
-    effect.type === "notify" && effect.assignments.join() !== "WATCHDOG=1" ? [effect.assignments.at(-1)] : [],
-  );
-  if (statuses.length > 0 && after.phase !== "ended")
-    check(statuses.at(-1) === `STATUS=${statusText(after)}`, `systemd is told "${statuses.at(-1)}"`);
-  check(after.told === statusText(after), "systemd does not know the status");
-}
-
-/** The state has every timer that is set, and no other: who takes over sets them by it. */
-function knowsItsTimers({ step: { after }, timers }: Scene): void {
-  const known = timersOf(after).map(timerKey);
-  const isKnown = known.length === timers.length && known.every(timer => timers.includes(timer));
-  check(isKnown, `timers ${timers} are set, but it knows ${known}`);
-}
 
 /** Every line that speaks of a generation names its number and, once it has one, its pid. */
 function logsNames({ step: { effects }, lives }: Scene): void {
@@ -56,16 +33,15 @@ function play(sequence: Sequence, calm: boolean, observe: (step: Step) => void):
   const { config, fates, lateness, actions, stops } = sequence;
   const rules: [string, Rule][] = [
     ...Object.entries({ ...INVARIANTS, ...ENDS }).map(([name, make]): [string, Rule] => [name, make()]),
-    ["purity", isPure],
-    ["STATUS", tellsItsStatus],
+    ...Object.entries(EVERY_STEP),
     ["the log", logsNames],
-    ["the timers", knowsItsTimers],
+    ["releases", aCrashIsNoDeploy()],
   ];
   const lives = new Lives(config);
   const before = () => ({
     serving: lives.serving,
     candidates: lives.candidates,
-    untold: lives.present.filter(({ toldAt }) => toldAt === undefined),
+    untold: lives.present.filter(({ toldAt, isTrial }) => toldAt === undefined && !isTrial),
     forgotten: lives.gone.slice(0, -5),
     announced: lives.announced,
     stopping: lives.stopping,
@@ -85,7 +61,7 @@ function play(sequence: Sequence, calm: boolean, observe: (step: Step) => void):
       }
     }
   });
-  world.happen({ type: "start" });
+  world.happen({ type: "start", remembers: false });
   for (const action of actions) world.act(action);
   if (calm) {
     check(world.calmDown(), "it never calms down");
@@ -95,6 +71,8 @@ function play(sequence: Sequence, calm: boolean, observe: (step: Step) => void):
   check(world.stop(), "it never reaches its exit");
   return world;
 }
+
+const isGood = (effect: Effect) => effect.type === "result" && effect.problem === null;
 
 test(`the rules of 3.5 and 3.6 hold in ${RUNS} random sequences of events, and each can be stopped at its end`, () => {
   const seen = new Map<string, number>();
@@ -135,6 +113,21 @@ test(`the rules of 3.5 and 3.6 hold in ${RUNS} random sequences of events, and e
           event.type === "stop" && before.generations.some(({ state }) => state === "starting"),
         );
         count("starts that a stop overtook", event.type === "spawned" && after.phase === "ending");
+        count(
+          "probes that fail",
+          after.ended.some(
+            ({ number, outcome }) => outcome.kind === "probe" && !before.ended.some(it => it.number === number),
+          ),
+        );
+        count(
+          "probes that take too long",
+          event.type === "timer" && event.timer === "probe-timeout" && after !== before,
+        );
+        count("trials that pass", before.trying !== null && after.trying === null && effects.some(isGood));
+        count(
+          "trials that fail",
+          effects.some(effect => effect.type === "result" && effect.problem?.kind === "trial-failed"),
+        );
         count("passed signals", event.type === "pass" && effects.length > 0);
         count(
           "stale events",

@@ -5,9 +5,10 @@ import type { Child } from "./shell-child.js";
 
 export class ScriptedCgroup extends Cgroup {
   private static readonly all = new Map<string, ScriptedCgroup>();
+  private static made = 0;
   /** The one whose processes are in it. */
   child: Child | undefined;
-  /** What is in it comes to an end. */
+  /** The processes in it come to an end. */
   isKilled = false;
   onEmpty: (() => void) | undefined;
 
@@ -16,13 +17,19 @@ export class ScriptedCgroup extends Cgroup {
     number: number,
     private readonly hangs: boolean,
   ) {
-    super(`/sys/fs/cgroup/generation-${number}`);
+    // A generation may have several, even where it is to be one process: that and its successor.
+    super(`/sys/fs/cgroup/generation-${number}.${++ScriptedCgroup.made}`);
     ScriptedCgroup.all.set(this.procsFile, this);
   }
 
   /** The one that a child is to start in; undefined for "". */
   static byFile(file: string): ScriptedCgroup | undefined {
     return ScriptedCgroup.all.get(file);
+  }
+
+  /** One that is there, by its path as /proc/PID/cgroup would have it. */
+  static byPath(path: string): ScriptedCgroup {
+    return [...ScriptedCgroup.all.values()].find(cgroup => cgroup.path === path)!;
   }
 
   override get isPopulated(): boolean {
@@ -56,7 +63,7 @@ export class ScriptedCgroup extends Cgroup {
   override remove(): void {
     ScriptedCgroup.all.delete(this.procsFile);
     if (!this.isPopulated) return;
-    // What hangs is given up.
+    // The supervisor gives up processes that hang.
     if (this.hangs) this.child!.state = "gone";
     throw new Error("EBUSY: resource busy or locked, rmdir");
   }

@@ -1,32 +1,34 @@
-// A child in the world around the supervisor's shell, which is a process in name only; what happens to it, and what the shell
-// is seen to do.
+// A child in the world around the supervisor's shell, which is a process in name only; what happens to it, and what the
+// shell is seen to do.
 
+import { closeSync } from "node:fs";
 import type { Config } from "../../src/machine/config.js";
 import type { Priority } from "../../src/machine/effects.js";
+import type { Notification } from "../../src/machine/events.js";
 import type { End } from "../../src/machine/outcome.js";
-import type { ReloadResult } from "../../src/supervisor/supervisor.js";
+import type { ReloadResult } from "../../src/supervisor/askers.js";
 import type { ScriptedCgroup } from "./scripted-cgroup.js";
-import type { Action, Fate } from "./world.js";
+import type { Action, Fate } from "./vocabulary.js";
 
 export interface Setting {
   readonly config: Config;
-  /** Of generation 1, 2, …; then from the first again. `late`: what it says waits to be read. */
+  /** A fate for each of generation 1, 2, …; then from the first again. `late`: what it says waits to be read. */
   readonly fates: readonly Fate[];
-  /** By how much every timer fires late, µs. */
+  /** Every timer fires so late, µs. */
   readonly lateness: number;
   readonly cgroups: boolean;
-  /** What a generation leaves hangs in the kernel: SIGKILL doesn't end it. */
+  /** Processes that a generation leaves hang in the kernel: SIGKILL doesn't end them. */
   readonly hangs: boolean;
 }
 
-/** What happens next, beside what can happen to the machine alone (world.ts). */
+/** An action on this world: those on the machine alone (world.ts), and more. */
 export type ShellAction =
-  | Exclude<Action, { do: "stale" }>
+  | Exclude<Action, { do: "stale" | "probe" | "try" }>
   | { readonly do: "store"; readonly who: number }
   | { readonly do: "babble"; readonly who: number; readonly text: string };
 
 export interface Timer {
-  readonly at: number;
+  at: number;
   readonly callback: () => void;
 }
 
@@ -40,7 +42,10 @@ export interface Child {
   readonly pidVariables: readonly string[];
   readonly fds: readonly number[];
   readonly cgroup: ScriptedCgroup | undefined;
-  /** Its ends of its notify socket and its ready pipe, the shell's of the former, and how that learns of something to read. */
+  /**
+   * The child's ends of its notify socket and its ready pipe; the shell's end of the former, and how the shell learns
+   * that it can read.
+   */
   readonly notify: number;
   readonly ready: number | undefined;
   readonly listener: number;
@@ -53,11 +58,11 @@ export interface Child {
   end: End | undefined;
   endedAt: number | undefined;
   unread: number;
-  /** That it is ready is among it. */
+  /** READY=1 is among the messages that the shell has yet to read. */
   readyUnread: boolean;
   /** When it said so, and it counted. */
   readyAt: number | undefined;
-  /** What came first, of what happened at one time. */
+  /** These tell what came first, of what happened at one time. */
   readyOrder: number;
   endOrder: number;
   /** The timer that makes it ready. */
@@ -65,16 +70,16 @@ export interface Child {
   watched: boolean;
   triggered: boolean;
   cancelled: boolean;
-  /** It ended, or was aborted, while it settled. */
+  /** The child ended, or was aborted, while it settled. */
   failed: boolean;
   toldAt: number | undefined;
   abortedAt: number | undefined;
   killedAt: number | undefined;
-  /** Its process group was killed between its end and its being waited for. */
+  /** The process group was killed between the child's end and its being waited for. */
   swept: boolean;
 }
 
-/** What the shell did. */
+/** The shell did this. */
 export type Fact =
   | { readonly did: "spawn"; readonly number: number; readonly child: Child | undefined }
   | { readonly did: "signal"; readonly child: Child; readonly signal: string }
@@ -84,10 +89,11 @@ export type Fact =
   | { readonly did: "log"; readonly priority: Priority; readonly text: string }
   | { readonly did: "answer"; readonly earliest: number; readonly result: ReloadResult }
   | { readonly did: "exit"; readonly status: number }
-  /** What it must never do. */
+  | { readonly did: "take over" }
+  /** The shell must never do this. */
   | { readonly did: "wrong"; readonly what: string };
 
-/** What is not known of it from the first. */
+/** These change while it lives. */
 type Fresh =
   | "state"
   | "ending"
@@ -128,6 +134,44 @@ export function newChild(known: Omit<Child, Fresh>): Child {
   };
 }
 
+/** 0 where its generation is one process. */
+export function slotOf({ variables }: Child): number {
+  return Number(variables.get("ZERODOWN_WORKER") ?? 0);
+}
+
 export function isRunning({ state }: Child): boolean {
   return state === "running";
+}
+
+/** Something has told the child to end, and it has yet to do so. */
+export function isEnding({ state, ending, cgroup }: Child): boolean {
+  return (state === "running" && ending !== undefined) || (state === "dying" && cgroup!.isKilled);
+}
+
+/** Closes the child's ends of its notify socket and its ready pipe. */
+export function hangUp({ notify, ready }: Child): void {
+  closeSync(notify);
+  if (ready !== undefined) closeSync(ready);
+}
+
+/** Puts what a child says in the words of sd_notify(3). */
+export function textOf(message: Notification): string {
+  const { ready, status, stopping, extend, reported, watchdog, watchdogTimeout } = message;
+  const lines = [
+    ready && "READY=1",
+    status !== undefined && `STATUS=${status}`,
+    stopping && "STOPPING=1",
+    extend !== undefined && `EXTEND_TIMEOUT_USEC=${extend}`,
+    reported && "ERRNO=2",
+    watchdog && `WATCHDOG=${watchdog === "ping" ? 1 : watchdog}`,
+    watchdogTimeout !== undefined &&
+      `WATCHDOG_USEC=${Number.isFinite(watchdogTimeout) ? watchdogTimeout : 2n ** 64n - 1n}`,
+  ];
+  return lines.filter(Boolean).join("\n");
+}
+
+/** The last of its processes is gone. */
+export function vanish(child: Child): void {
+  child.state = "gone";
+  child.cgroup!.onEmpty!();
 }

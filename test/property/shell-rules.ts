@@ -1,10 +1,12 @@
-// The rules of docs/contracts.md 6 once more, on what the shell did to the world: for nothing the machine's word is taken.
+// The rules of docs/contracts.md 6 once more, on what the shell did to the world: for nothing the machine's word is
+// taken.
 
 import { existsSync } from "node:fs";
 import { type Child, type Fact, isRunning } from "./shell-child.js";
-import { type ShellWorld, STORE_MAX } from "./shell-world.js";
+import { STORE_MAX } from "./shell-options.js";
+import type { ShellWorld } from "./shell-world.js";
 
-/** From SIGABRT to SIGKILL, at most. */
+/** SIGKILL comes so long after SIGABRT at most, µs. */
 const ABORT_TIMEOUT = 90e6;
 
 export class ShellRules {
@@ -44,7 +46,7 @@ export class ShellRules {
         return this.check(!isRunning(fact.child) || this.mayKill(fact.child), `${fact.child.number} is killed early`);
       case "reap":
         this.check(fact.child.swept, `generation ${fact.child.number} is waited for, and its process group lives on`);
-        if (!this.stopping && !this.world.isReady(fact.child) && fact.child.toldAt === undefined)
+        if (!this.stopping && !this.world.children.isReady(fact.child) && fact.child.toldAt === undefined)
           this.failures.push(fact.child);
         return;
       case "tell":
@@ -69,7 +71,7 @@ export class ShellRules {
     const isUnderWay = this.stopping || present.some(child => child.toldAt === undefined && !this.serves(child));
     this.check(isUnderWay || !this.reloading, "RELOADING=1, and no candidate that could end it");
     this.check(isUnderWay || !this.signalled, "a reload is asked for, and nothing is under way");
-    this.check(isUnderWay || world.asking === 0, "an asker waits for nothing");
+    this.check(isUnderWay || world.asks.size === 0, "an asker waits for nothing");
     // 5: a stop overtakes everything at once.
     const isIgnorant = (child: Child) => isRunning(child) && child.toldAt === undefined && child.killedAt === undefined;
     this.check(!this.stopping || !present.some(isIgnorant), "a generation is to stop, and does not know it");
@@ -87,11 +89,11 @@ export class ShellRules {
   /** 2: at most one candidate; 6: the same sockets for all, and what is stored. */
   private spawned(child: Child | undefined): void {
     const others = this.present.filter(other => other !== child && other.toldAt === undefined);
-    const isCandidate = (other: Child) => !this.world.isReady(other);
+    const isCandidate = (other: Child) => !this.world.children.isReady(other);
     const isThere = (other: Child) => isRunning(other) && other.killedAt === undefined;
     this.check(!others.some(isCandidate) && others.filter(isThere).length < 2, "a second candidate");
     this.check(!this.stopping, "a start after a stop");
-    // One that replaces the first, which was never ready, is the first.
+    // A generation that replaces the first, which was never ready, counts as the first.
     if (!this.announced) this.asked = this.signalled = false;
     if (!child) return;
     const { sockets, stored } = this.world;
@@ -116,7 +118,7 @@ export class ShellRules {
     if (signal === "SIGABRT") this.check(child.watched && child.toldAt === undefined, "SIGABRT for nothing");
     if (signal !== stopSignal || this.stopping || !isRunning(child)) return;
     const isHeir = (other: Child) =>
-      other.number > child.number && other.killedAt === undefined && this.world.isReady(other, settle);
+      other.number > child.number && other.killedAt === undefined && this.world.children.isReady(other, settle);
     this.check(this.present.some(isHeir), `generation ${child.number} was told to stop, and nothing takes over`);
   }
 
@@ -146,7 +148,7 @@ export class ShellRules {
     if (assignments.includes("READY=1")) {
       this.check(!this.stopping && this.reloading === this.announced, "READY=1 out of order");
       this.check(
-        this.announced || this.present.some(child => this.world.isReady(child)),
+        this.announced || this.present.some(child => this.world.children.isReady(child)),
         "READY=1, and nothing serves",
       );
       this.announced = true;
@@ -154,7 +156,7 @@ export class ShellRules {
     }
     if (assignments.includes("STOPPING=1")) {
       this.check(!this.stopping, "STOPPING=1 twice");
-      // One that is not quite gone drains now, as all do.
+      // A candidate that is not quite gone drains now, as all do.
       this.failures = this.failures.filter(({ state }) => state === "gone");
       this.stopping = true;
       this.reloading = false;
@@ -177,12 +179,13 @@ export class ShellRules {
     this.check(this.statuses.some(explains), `systemd is not told: ${reason}`);
   }
 
-  /** 7: every timer dies with its generation: who only serves needs none but the watchdogs'. */
+  /** 7: every timer dies with its generation: who only serves needs none but the watchdogs', and that of its proof for --settle. */
   private checkIdle(): void {
     const [child, ...others] = this.present;
     if (!child || others.length > 0 || !isRunning(child) || !this.serves(child) || child.abortedAt !== undefined)
       return;
-    const needed = (this.world.setting.config.watchdog > 0 ? 1 : 0) + (child.watched ? 1 : 0);
+    const { watchdog, settle } = this.world.setting.config;
+    const needed = [watchdog > 0, child.watched, settle > 0].filter(Boolean).length;
     this.check(this.world.timersSet <= needed, `it idles with ${this.world.timersSet} timers`);
   }
 
@@ -194,20 +197,23 @@ export class ShellRules {
       timersSet === 0 && fdsWatched === 0,
       `an exit with ${timersSet} timers, ${fdsWatched} descriptors watched`,
     );
-    const left = children.filter(({ variables }) => existsSync(variables.get("NOTIFY_SOCKET")!));
+    const left = children.all.filter(({ variables }) => existsSync(variables.get("NOTIFY_SOCKET")!));
     this.check(left.length === 0, `${left.length} sockets are left`);
   }
 
   private get present(): Child[] {
-    return this.world.children.filter(({ state }) => state !== "gone");
+    return this.world.children.all.filter(({ state }) => state !== "gone");
   }
 
-  /** It serves, alone, and the shell must have noticed: timers that are due have fired when the clock has gone on. */
+  /**
+   * The child serves, alone, and the shell must have noticed: timers that are due have fired when the clock has gone
+   * on.
+   */
   private serves(child: Child): boolean {
     const { lateness } = this.world.setting;
     const isAlone = !this.present.some(({ number, toldAt }) => number < child.number && toldAt === undefined);
     const isWanted = child.toldAt === undefined && child.killedAt === undefined;
-    return isAlone && isWanted && child.unread === 0 && this.world.isReady(child, lateness + 1);
+    return isAlone && isWanted && child.unread === 0 && this.world.children.isReady(child, lateness + 1);
   }
 
   private check(holds: boolean, otherwise: string): void {

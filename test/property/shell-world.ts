@@ -1,103 +1,74 @@
-// The world around the supervisor's shell: a clock, timers, and children that are no processes. What lies between the two is
-// real: notify sockets, ready pipes, the fd store. What the shell does to this world is told to an observer.
+// The world around the supervisor's shell: a clock that a test sets, and children that aren't processes. Notify sockets,
+// ready pipes and the fd store between them and the shell are real. An observer is told what the shell does to this world.
 
 import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
-import { constants } from "node:os";
 import type { Notification } from "../../src/machine/events.js";
 import type { End } from "../../src/machine/outcome.js";
 import { native, SOCK_DGRAM, type SpawnOptions } from "../../src/native/index.js";
+import type { ReloadResult } from "../../src/supervisor/askers.js";
 import type { Outside } from "../../src/supervisor/outside.js";
 import { Supervisor } from "../../src/supervisor/supervisor.js";
-import { FdStore } from "../../src/systemd/as-manager/fd-store.js";
 import type { PassedFd } from "../../src/systemd/as-service/listen-fds.js";
+import { missedBy } from "./same-timers.js";
 import { ScriptedCgroup } from "./scripted-cgroup.js";
 import {
   type Child,
   type Fact,
+  hangUp,
+  isEnding,
   isRunning,
   newChild,
   type Setting,
   type ShellAction,
-  type Timer,
+  slotOf,
+  textOf,
+  vanish,
 } from "./shell-child.js";
-
-const SIGKILL: End = { signal: 9, name: "SIGKILL" };
-const SIGABRT: End = { signal: 6, name: "SIGABRT" };
-/** The kernel queues only so many messages. */
-const MOST_UNREAD = 8;
-export const STORE_MAX = 6;
-/** By how much a generation may be older than the request that it answers, µs. */
-const SAME_REQUEST = 0.05e6;
+import { ShellChildren } from "./shell-children.js";
+import { ShellClock } from "./shell-clock.js";
+import { MOST_UNREAD, newStore, SAME_REQUEST, STORE_MAX, shellOptions } from "./shell-options.js";
 
 export class ShellWorld implements Outside {
-  time = 5e6;
-  readonly children: Child[] = [];
   readonly sockets: readonly PassedFd[] = ["web", "admin", "web"].map((name, index) => ({ fd: index, name }));
-  /** The names of what is stored, in order. */
+  /** The names of what is stored, in order: each ends with the slot of the worker that stored it. */
   readonly stored: string[] = [];
-  readonly supervisor: Supervisor;
-  /** Those that wait for a result. */
-  asking = 0;
+  supervisor: Supervisor;
+  /** Those who wait for a result, and since when a reload may have begun that answers them. */
+  readonly asks = new Map<number, number>();
   exited = false;
   /** Somebody pressed Ctrl-C while it stopped. */
   interrupted = false;
   /** Somebody just now aborts the candidate. */
   isCancelling = false;
-  private readonly store = new FdStore(
-    STORE_MAX,
-    { storeFd() {}, hasStored() {}, hasLost() {}, removeFds() {} },
-    () => {},
-  );
-  private readonly timers = new Set<Timer>();
+  private store = newStore();
+  private readonly clock: ShellClock;
+  readonly children: ShellChildren;
   private readonly watches = new Map<number, () => void>();
   private readonly signals = new Map<string, () => void>();
-  private isFiring = false;
-  private order = 0;
-  private lastPid = 100;
   private lastStored = 0;
 
   constructor(
     readonly setting: Setting,
-    directory: string,
+    private readonly directory: string,
     private readonly observe: (fact: Fact) => void,
   ) {
-    const { config, cgroups } = setting;
-    this.supervisor = new Supervisor({
-      config,
-      launch: {
-        command: ["app"],
-        directory: "/",
-        envFile: undefined,
-        fileLimit: -1,
-        ignoresSigpipe: false,
-        environment: { LISTEN_FDS: "9", LISTEN_PID: "1", LISTEN_FDNAMES: "received" },
-        fds: () => [...this.sockets, ...this.store.fds],
-        fdstoreMax: STORE_MAX,
-        cgroup: cgroups ? { create: number => new ScriptedCgroup(number, setting.hangs) } : undefined,
-        ready: config.ready,
-        stopSignal: config.stopSignal as NodeJS.Signals,
-        runtimeDirectory: directory,
-      },
-      outside: this,
-      notifier: { send: assignments => observe({ did: "tell", assignments }) },
-      store: this.store,
-      sockets: [],
-      files: { note() {}, putBack() {}, putBackNames() {} },
-      killStrays: "own",
-      log: (priority, text) => observe({ did: "log", priority, text }),
-      stopOn: ["SIGTERM", "SIGINT"],
-      reloadSignals: ["SIGHUP"],
-      passSignals: ["SIGUSR1"],
-      exit: status => {
-        this.exited = true;
-        observe({ did: "exit", status });
-      },
-    });
+    this.clock = new ShellClock(setting.lateness);
+    this.children = new ShellChildren(setting, this.clock);
+    this.supervisor = this.newSupervisor();
   }
 
-  /** Timers that are set, but for the one that only tidies up. */
+  private newSupervisor(): Supervisor {
+    const { setting, directory, observe, store } = this;
+    return new Supervisor(shellOptions(this, { setting, directory, observe, store }));
+  }
+
+  get time(): number {
+    return this.clock.time;
+  }
+
+  /** How many timers are set; the one that only tidies up doesn't count. */
   get timersSet(): number {
-    return [...this.timers].filter(({ callback }) => callback !== this.releaseMemory).length;
+    return this.clock.without(this.releaseMemory).length;
   }
 
   get fdsWatched(): number {
@@ -109,23 +80,33 @@ export class ShellWorld implements Outside {
   now = () => this.time;
 
   after = (milliseconds: number, callback: () => void) => {
-    const timer = { at: this.time + milliseconds * 1e3, callback };
-    this.timers.add(timer);
+    const timer = this.clock.set(milliseconds, callback);
     const { ready, readyDelay } = this.setting.config;
-    const newest = this.children.at(-1);
+    const newest = this.children.all.at(-1);
     if (ready === "delay" && newest && milliseconds * 1e3 === readyDelay) newest.delay ??= timer;
-    return () => void this.timers.delete(timer);
+    return () => this.clock.clear(timer);
   };
+
+  lookForWaiting = () => ({ sockets: new Set<never>(), hidden: [], obstacles: new Set<string>() });
+
+  whatLacks = () => undefined;
 
   onSignal = (signal: string, callback: () => void) => void this.signals.set(signal, callback);
 
+  afterSignals = (callback: () => void) => callback;
+
   kill = (pid: number, signal: NodeJS.Signals) => {
-    const child = this.children.find(other => other.pid === Math.abs(pid))!;
+    const child = this.children.all.find(other => other.pid === Math.abs(pid))!;
     if (child.state === "dying" || child.state === "gone") {
       return this.observe({ did: "wrong", what: `${signal} to pid ${pid}, which may be another's by now` });
     }
-    if (pid < 0) this.killed(child);
-    else this.signalled(child, signal);
+    if (pid < 0) {
+      this.observe({ did: "kill", child });
+      this.children.killed(child, this.isCancelling);
+    } else {
+      this.observe({ did: "signal", child, signal });
+      this.children.signalled(child, signal);
+    }
   };
 
   spawn = ({ environment, pidVariables, fds, cgroup }: SpawnOptions) => {
@@ -136,12 +117,11 @@ export class ShellWorld implements Outside {
       this.observe({ did: "spawn", number, child: undefined });
       throw Object.assign(new Error("ENOENT: no such file or directory, execve 'app'"), { code: "ENOENT" });
     }
-    // What the shell has begun to watch last is this child's.
-    const [notified, readied] = [...this.watches].slice(variables.has("ZERODOWN_READY_FD") ? -2 : -1);
-    const [listener, onNotify] = notified!;
+    // The descriptors that the shell began to watch last are this child's.
+    const [listener, reader] = [...this.watches.keys()].slice(variables.has("ZERODOWN_READY_FD") ? -2 : -1);
     const child = newChild({
       number,
-      pid: ++this.lastPid,
+      pid: this.children.nextPid(),
       pidfd: openSync("/dev/null", "r"),
       fate,
       startedAt: this.time,
@@ -151,35 +131,35 @@ export class ShellWorld implements Outside {
       cgroup: ScriptedCgroup.byFile(cgroup),
       notify: native.connectUnix(SOCK_DGRAM, variables.get("NOTIFY_SOCKET")!),
       ready: variables.has("ZERODOWN_READY_FD") ? native.duplicate(fds.at(-1)!) : undefined,
-      listener,
-      onNotify,
-      onReady: () => readied?.[1](),
+      listener: listener!,
+      onNotify: () => this.watches.get(listener!)!(),
+      onReady: () => this.watches.get(reader!)!(),
       readyAt: this.setting.config.ready === "exec" ? this.time : undefined,
-      readyOrder: ++this.order,
+      readyOrder: this.children.nextOrder(),
     });
     if (child.cgroup) child.cgroup.child = child;
-    this.children.push(child);
+    this.children.all.push(child);
     this.observe({ did: "spawn", number, child });
     return { pid: child.pid, pidfd: child.pidfd };
   };
 
-  /** Only PID 1 gets any. */
+  /** Only PID 1 gets orphans. */
   reapOrphans = () => {};
 
   reap = (pidfd: number) => {
-    const child = this.children.find(other => other.pidfd === pidfd && other.state !== "gone")!;
+    const child = this.children.all.find(other => other.pidfd === pidfd && other.state !== "gone")!;
     if (child.state !== "zombie") return null;
     child.state = child.cgroup && child.fate.leaves ? "dying" : "gone";
     this.observe({ did: "reap", child });
     return { status: 0, signal: 0, ...child.end };
   };
 
-  readable = (pidfd: number) => !this.children.some(child => child.pidfd === pidfd && isRunning(child));
+  readable = (pidfd: number) => !this.children.all.some(child => child.pidfd === pidfd && isRunning(child));
 
   watch = (fd: number, _: boolean, callback: (status: number) => void) => {
     this.watches.set(fd, () => callback(0));
     return () => {
-      // By the addon's contract that comes before the descriptor is closed.
+      // The addon's contract is that a watch ends before its descriptor is closed.
       fstatSync(fd);
       this.watches.delete(fd);
     };
@@ -195,23 +175,25 @@ export class ShellWorld implements Outside {
       case "wait":
         return this.wait(action.microseconds);
       case "wait for a timer":
-        return this.wait(Math.max(0, this.nextTimer() + this.setting.lateness - this.time));
+        return this.wait(this.clock.untilNext);
       case "answer a spawn":
         return this.read();
       case "say":
-        return this.say(this.pick(action.who, isRunning), action.message);
+        return this.say(this.children.pick(action.who, isRunning), action.message);
       case "store":
-        return this.keep(this.pick(action.who, isRunning));
+        return this.keep(this.children.pick(action.who, isRunning));
       case "babble":
-        return this.send(this.pick(action.who, isRunning), action.text);
+        return this.send(this.children.pick(action.who, isRunning), action.text);
       case "write a newline":
-        return this.writeNewline(this.pick(action.who, isRunning));
+        return this.writeNewline(this.children.pick(action.who, isRunning));
       case "end":
-        return this.end(this.pick(action.who, isRunning), action.end);
+        return this.end(this.children.pick(action.who, isRunning), action.end);
       case "obey":
-        return this.obey(this.pick(action.who, isEnding));
+        return this.obey(this.children.pick(action.who, isEnding));
       case "reload":
         return action.asks ? this.ask(action.age, action.replaces) : this.signal("SIGHUP");
+      case "scale":
+        return void this.supervisor.scale(action.workers);
       case "cancel":
         this.isCancelling = true;
         this.supervisor.cancel();
@@ -221,6 +203,8 @@ export class ShellWorld implements Outside {
         return this.signal(action.signal);
       case "pass":
         return this.signal("SIGUSR1");
+      case "take over":
+        return this.takeOver();
     }
   }
 
@@ -231,34 +215,11 @@ export class ShellWorld implements Outside {
     for (const microseconds of [1e6, 10e6, 100e6, 100e6]) this.act({ do: "wait", microseconds });
   }
 
-  /** Closes what is open on this side of the door; and, where a rule was broken on the way, on the other. */
+  /** Closes what is open on this side of the door. Where a rule was broken, it closes the other side's, too. */
   close(): void {
     for (const fd of this.watches.keys()) closeSync(fd);
-    for (const child of this.children) if (isRunning(child)) this.hangUp(child);
+    for (const child of this.children.all) if (isRunning(child)) hangUp(child);
     for (const name of this.stored) this.store.remove(name);
-  }
-
-  /** It has become ready, that long ago; the shell need not have noticed. */
-  isReady(child: Child, ago = 0): boolean {
-    const { failed, readyAt = Number.POSITIVE_INFINITY, endedAt = this.time } = child;
-    return !failed && readyAt + ago <= endedAt;
-  }
-
-  /** Another one serves beside it, and did when it became ready. */
-  private settles(child: Child): boolean {
-    const { settle } = this.setting.config;
-    const old = this.predecessor(child);
-    if (!old || child.readyAt === undefined || child.toldAt !== undefined) return false;
-    // Before a timer does what it is for the shell reads what was said.
-    const now = this.isFiring ? this.time - 1 : this.time;
-    const isOver = settle === 0 || child.readyAt + settle + this.setting.lateness <= now;
-    return !isOver && old.endOrder > child.readyOrder;
-  }
-
-  /** Who serves until it takes over: the newest before it that has become ready, unless it is gone or was told to stop. */
-  private predecessor({ number }: Child): Child | undefined {
-    const old = this.children.findLast(other => other.number < number && this.isReady(other));
-    return old && old.state !== "gone" && old.toldAt === undefined ? old : undefined;
   }
 
   signal(name: string): void {
@@ -266,43 +227,57 @@ export class ShellWorld implements Outside {
     this.signals.get(name)!();
   }
 
+  /** The supervisor executes itself again: it writes down what it knows, and all that is left of it are its descriptors. */
+  private takeOver(): void {
+    const saved = JSON.stringify([this.supervisor.save(), this.store.save()]);
+    const before = this.clock.without(this.releaseMemory);
+    // Timers that are due at the same time couldn't be told apart afterwards.
+    if (new Set(before.map(({ at }) => at)).size < before.length) return;
+    const watched = [...this.watches.keys()];
+    this.clock.clearAll();
+    for (const map of [this.watches, this.signals]) map.clear();
+    for (const { cgroup } of this.children.all) if (cgroup) cgroup.onEmpty = undefined;
+    const [supervisor, stored] = JSON.parse(saved);
+    this.store = newStore();
+    this.store.adopt(stored);
+    this.supervisor = this.newSupervisor();
+    this.supervisor.adopt(supervisor);
+    for (const asker of this.asks.keys()) this.await(asker, this.supervisor.askers.await(asker));
+    this.observe({ did: "take over" });
+    for (const what of missedBy(this.clock.without(this.releaseMemory), before, this.children.all))
+      this.observe({ did: "wrong", what });
+    for (const fd of watched) {
+      if (!this.watches.has(fd)) this.observe({ did: "wrong", what: `descriptor ${fd} is watched no more` });
+    }
+  }
+
   private ask(age: number | null, replaces: boolean): void {
     const since = age === null ? null : this.time - age;
     const earliest = since === null ? this.time : since - SAME_REQUEST;
-    this.asking++;
     this.isCancelling = replaces;
     const outcome = this.supervisor.reload(since, replaces);
     this.isCancelling = false;
+    this.asks.set(this.supervisor.askers.last, earliest);
+    this.await(this.supervisor.askers.last, outcome);
+  }
+
+  private await(asker: number, outcome: Promise<ReloadResult>): void {
     void outcome.then(result => {
-      this.asking--;
-      this.observe({ did: "answer", earliest, result });
+      this.observe({ did: "answer", earliest: this.asks.get(asker)!, result });
+      this.asks.delete(asker);
     });
   }
 
   private say(child: Child | undefined, message: Notification): void {
     if (!child) return;
-    const { ready, status, stopping, extend, reported, watchdog, watchdogTimeout } = message;
-    const lines = [
-      ready && "READY=1",
-      status !== undefined && `STATUS=${status}`,
-      stopping && "STOPPING=1",
-      extend !== undefined && `EXTEND_TIMEOUT_USEC=${extend}`,
-      reported && "ERRNO=2",
-      watchdog && `WATCHDOG=${watchdog === "ping" ? 1 : watchdog}`,
-      watchdogTimeout !== undefined &&
-        `WATCHDOG_USEC=${Number.isFinite(watchdogTimeout) ? watchdogTimeout : 2n ** 64n - 1n}`,
-    ];
-    child.watched ||= watchdog !== undefined || watchdogTimeout !== undefined;
-    child.triggered ||= watchdog === "trigger";
-    const wasReady = child.readyAt !== undefined;
-    if (ready && this.setting.config.ready === "notify") this.becomeReady(child);
-    this.send(child, lines.filter(Boolean).join("\n"));
-    child.readyUnread ||= !wasReady && child.readyAt !== undefined && child.unread > 0;
+    const isNews = this.children.said(child, message);
+    this.send(child, textOf(message));
+    child.readyUnread ||= isNews && child.unread > 0;
   }
 
   private keep(child: Child | undefined): void {
     if (!child) return;
-    const name = `stored-${++this.lastStored}`;
+    const name = `stored-${++this.lastStored}-by-${slotOf(child)}`;
     const fd = openSync("/dev/null", "r");
     this.send(child, `FDSTORE=1\nFDNAME=${name}\nFDPOLL=0`, [fd]);
     closeSync(fd);
@@ -318,133 +293,55 @@ export class ShellWorld implements Outside {
   }
 
   private deliver(child: Child): void {
-    this.wasRead(child);
+    this.children.wasRead(child);
     child.onNotify();
   }
 
-  /** That it is ready counts from now on. */
-  private wasRead(child: Child): void {
-    if (child.readyUnread) {
-      child.readyAt = this.time;
-      child.readyOrder = ++this.order;
-    }
-    child.readyUnread = false;
-    child.unread = 0;
-  }
-
   private read(but?: Child): void {
-    for (const child of this.children) if (child !== but && child.unread > 0 && isRunning(child)) this.deliver(child);
+    for (const child of this.children.all)
+      if (child !== but && child.unread > 0 && isRunning(child)) this.deliver(child);
   }
 
   private writeNewline(child: Child | undefined): void {
     if (child?.ready === undefined) return;
-    // Of two descriptors the shell may read either first; here what was said first is heard first.
+    // The shell may read either of two descriptors first; here it hears first what was said first.
     this.deliver(child);
-    this.becomeReady(child);
+    this.children.becomeReady(child);
     writeSync(child.ready, "\n");
     child.onReady();
   }
 
-  private becomeReady(child: Child): void {
-    const { triggered, toldAt, abortedAt, killedAt } = child;
-    const isFit = !triggered && toldAt === undefined && abortedAt === undefined && killedAt === undefined;
-    if (!isFit || child.readyAt !== undefined) return;
-    child.readyAt = this.time;
-    child.readyOrder = ++this.order;
-  }
-
-  private signalled(child: Child, signal: NodeJS.Signals): void {
-    const { stopSignal } = this.setting.config;
-    this.observe({ did: "signal", child, signal });
-    if (signal === "SIGABRT") {
-      child.failed ||= this.settles(child);
-      child.abortedAt ??= this.time;
-    }
-    if (signal === stopSignal) child.toldAt ??= this.time;
-    const { onStop, onAbort } = child.fate;
-    const status = { "exits 0": 0, "exits 128 + it": 128 + constants.signals[signal] }[onStop as string] ?? 7;
-    const isFatal = signal === "SIGABRT" ? onAbort !== "ignores it" : signal === stopSignal && onStop !== "ignores it";
-    if (!isFatal || !isRunning(child)) return;
-    if (signal === "SIGABRT") child.ending ??= onAbort === "exits 0" ? { status: 0 } : SIGABRT;
-    else child.ending ??= onStop === "dies of it" ? { signal: constants.signals[signal], name: signal } : { status };
-  }
-
-  private killed(child: Child): void {
-    this.observe({ did: "kill", child });
-    child.swept ||= child.state === "zombie";
-    if (!isRunning(child)) return;
-    child.cancelled ||= this.isCancelling;
-    child.killedAt ??= this.time;
-    child.ending = SIGKILL;
-  }
-
   private obey(child: Child | undefined): void {
-    if (child?.state === "dying") this.vanish(child);
+    if (child?.state === "dying") vanish(child);
     else this.end(child, child?.ending);
   }
 
   private end(child: Child | undefined, end: End | undefined): void {
     if (!child || !end) return;
-    // What others have said is read before; of its own words it has the last.
+    // The shell reads what others have said before it learns of the end; the child's own last words it reads after.
     this.read(child);
-    child.failed ||= this.settles(child) || (child.readyUnread && this.predecessor(child) !== undefined);
-    child.end = end;
-    child.endedAt = this.time;
-    child.endOrder = ++this.order;
-    child.state = "zombie";
-    this.hangUp(child);
+    this.children.ended(child, end);
+    hangUp(child);
     // The pipe is at its end.
     if (child.ready !== undefined) child.onReady();
     this.watches.get(child.pidfd)!();
   }
 
-  private hangUp({ notify, ready }: Child): void {
-    closeSync(notify);
-    if (ready !== undefined) closeSync(ready);
-  }
-
-  /** The last of its processes is gone. */
-  private vanish(child: Child): void {
-    child.state = "gone";
-    child.cgroup!.onEmpty!();
-  }
-
-  /** Those that were told to end do so; then the clock goes on, and timers fire when they are due. */
+  /** Children that were told to end do so; then the clock goes on, and timers fire when they are due. */
   private wait(microseconds: number): void {
     const end = this.time + microseconds;
     for (;;) {
-      for (let child = this.pick(0, isEnding); child; child = this.pick(0, isEnding)) this.obey(child);
-      const [next] = [...this.timers].sort((a, b) => a.at - b.at);
-      if (!next || next.at + this.setting.lateness > end || this.exited) break;
-      this.time = Math.max(this.time, next.at + this.setting.lateness);
-      this.timers.delete(next);
-      const due = this.children.find(({ delay }) => delay === next);
-      if (due) this.becomeReady(due);
-      this.isFiring = true;
-      next.callback();
-      this.isFiring = false;
-      // The shell may have read by itself.
-      for (const child of this.children) {
-        if (child.unread > 0 && isRunning(child) && !native.readable(child.listener)) this.wasRead(child);
-      }
-      // As in libuv's loop, what can be read comes after the timers.
+      for (let child = this.children.pick(0, isEnding); child; child = this.children.pick(0, isEnding))
+        this.obey(child);
+      const timer = this.exited ? undefined : this.clock.takeNext(end);
+      if (!timer) break;
+      const due = this.children.all.find(({ delay }) => delay === timer);
+      if (due) this.children.becomeReady(due);
+      this.clock.fire(timer);
+      this.children.heedReads();
+      // libuv reads after the timers, too.
       this.read();
     }
-    this.time = end;
+    this.clock.time = end;
   }
-
-  private nextTimer(): number {
-    const times = [...this.timers].map(({ at }) => at);
-    return times.length > 0 ? Math.min(...times) : this.time;
-  }
-
-  /** The newest for 0, the one before it for 1, … */
-  private pick(who: number, suits: (child: Child) => boolean): Child | undefined {
-    const children = this.children.filter(suits).reverse();
-    return children[who % children.length];
-  }
-}
-
-function isEnding({ state, ending, cgroup }: Child): boolean {
-  return (state === "running" && ending !== undefined) || (state === "dying" && cgroup!.isKilled);
 }

@@ -5,60 +5,16 @@ import { constants } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../../src/machine/config.js";
 import type { Effect } from "../../src/machine/effects.js";
-import type { Event, Happening, Notification } from "../../src/machine/events.js";
+import type { Event, Happening } from "../../src/machine/events.js";
 import { timerKey } from "../../src/machine/names.js";
-import type { End } from "../../src/machine/outcome.js";
+import type { End, ProbeFailure } from "../../src/machine/outcome.js";
+import { rollbackRelease } from "../../src/machine/releases.js";
 import { readSnapshot, writeSnapshot } from "../../src/machine/snapshot.js";
-import { initialState, type SetTimer, type State, timersOf } from "../../src/machine/state.js";
+import { initialState, type SetTimer, timersOf } from "../../src/machine/state.js";
 import { step } from "../../src/machine/step.js";
-
-/** How the start of one generation goes, and what it does when it is told to stop. */
-export interface Fate {
-  /** The spawn is answered when the sequence says so; else at once, as the real shell does. */
-  readonly late: boolean;
-  readonly fails: boolean;
-  readonly onStop: "exits 0" | "exits 7" | "exits 128 + it" | "dies of it" | "ignores it";
-  /** What it does at SIGABRT. */
-  readonly onAbort: "exits 0" | "dies of it" | "ignores it";
-  /** Others of its processes end after the main one. */
-  readonly leaves: boolean;
-}
-
-/** What happens next. `who` picks one of the generations that it can happen to; where there is none, nothing happens. */
-export type Action =
-  | { readonly do: "wait"; readonly microseconds: number }
-  | { readonly do: "wait for a timer" }
-  | { readonly do: "answer a spawn" }
-  | { readonly do: "say"; readonly who: number; readonly message: Notification }
-  | { readonly do: "write a newline"; readonly who: number }
-  | { readonly do: "end"; readonly who: number; readonly end: End }
-  /** Of those that were told to stop or killed, one ends. */
-  | { readonly do: "obey"; readonly who: number }
-  /** Who asks may know how long ago, µs, that was wanted. */
-  | { readonly do: "reload"; readonly asks: boolean; readonly age: number | null; readonly replaces: boolean }
-  | { readonly do: "cancel" }
-  | { readonly do: "stop"; readonly signal: string }
-  | { readonly do: "pass" }
-  /** Another supervisor takes over what this one has written down. */
-  | { readonly do: "take over" }
-  /** Something comes late, about a generation that is gone. */
-  | { readonly do: "stale"; readonly who: number; readonly event: Happening };
-
-export interface Step {
-  readonly index: number;
-  readonly event: Event;
-  readonly before: State;
-  readonly after: State;
-  readonly effects: readonly Effect[];
-}
-
-interface Child {
-  readonly number: number;
-  readonly fate: Fate;
-  state: "to be spawned" | "running" | "dying" | "gone";
-  /** How it ends, soon, because it was told to. */
-  ending: End | undefined;
-}
+import { deepFreeze } from "./freeze.js";
+import type { Action, Fate, Step } from "./vocabulary.js";
+import { type Child, isRunning, isWell, keyOf } from "./world-child.js";
 
 const SIGKILL: End = { signal: 9, name: "SIGKILL" };
 const SIGABRT: End = { signal: 6, name: "SIGABRT" };
@@ -66,11 +22,12 @@ const SIGABRT: End = { signal: 6, name: "SIGABRT" };
 export class World {
   now = 5e6;
   state = initialState;
-  /** Those that are set, by timerKey(). */
+  /** The timers that are set, by timerKey(). */
   readonly timers = new Map<string, SetTimer>();
   exited = false;
   takeovers = 0;
-  private readonly children = new Map<number, Child>();
+  /** By generation and process: "2/0". */
+  private readonly children = new Map<string, Child>();
   private readonly queue: Happening[] = [];
   private stepping = false;
   private steps = 0;
@@ -78,7 +35,7 @@ export class World {
   private lastAsker = 0;
 
   /**
-   * @param fates of generation 1, 2, …; then from the first again
+   * @param fates of those that are started, one after the other; then from the first again
    * @param lateness by how much every timer fires late, µs
    * @param observe called after each step, when its effects are carried out
    */
@@ -89,7 +46,10 @@ export class World {
     private readonly observe: (step: Step) => void,
   ) {}
 
-  /** As the shell does it: what happens while effects are carried out waits for its turn. */
+  /** What was last found on disk. */
+  private disk: number | undefined;
+
+  /** Does as the shell does: an event that comes while effects are carried out waits for its turn. */
   happen(happening: Happening): void {
     this.queue.push(happening);
     if (this.stepping) return;
@@ -110,6 +70,20 @@ export class World {
         return this.about(this.pick(action.who, isRunning), { type: "notified", ...action.message });
       case "write a newline":
         return this.about(this.pick(action.who, isRunning), { type: "ready" });
+      case "accept":
+        return this.about(
+          this.pick(action.who, child => isRunning(child) && child.isLookedAt),
+          { type: "accepting" },
+        );
+      case "probe":
+        return this.probed(
+          this.pick(action.who, ({ probe }) => probe !== undefined),
+          action.failure,
+        );
+      case "leave":
+        return this.left(this.pick(action.who, ({ isLeaving }) => isLeaving));
+      case "try":
+        return this.happen({ type: "try", asker: ++this.lastAsker });
       case "end":
         return this.end(this.pick(action.who, isRunning), action.end);
       case "obey":
@@ -119,8 +93,18 @@ export class World {
           type: "reload",
           since: action.asks && action.age !== null ? this.now - action.age : null,
           replace: action.asks && action.replaces,
+          same: false,
+          release: null,
           asker: action.asks ? ++this.lastAsker : null,
         });
+      case "roll back": {
+        const release = rollbackRelease(this.state);
+        if (release === null) return;
+        const asker = ++this.lastAsker;
+        return this.happen({ type: "reload", since: null, replace: action.replaces, same: false, release, asker });
+      }
+      case "scale":
+        return this.happen({ type: "scale", asker: ++this.lastAsker, workers: action.workers });
       case "cancel":
         return this.happen({ type: "cancel" });
       case "stop":
@@ -143,8 +127,10 @@ export class World {
   calmDown(): boolean {
     return this.until(() => {
       const { phase, deadlines, generations } = this.state;
-      const isCalm = generations.every(
-        ({ state, processes }) => /serving|draining/.test(state) && processes.every(({ doom }) => !doom),
+      const isCalm = generations.every(({ state, processes }) =>
+        processes.every(
+          process => process.duty === "draining" || (state === "serving" && isWell(process) && process.duty === state),
+        ),
       );
       return phase !== "running" || (deadlines.restart === undefined && isCalm);
     });
@@ -160,10 +146,13 @@ export class World {
   private until(reached: () => boolean): boolean {
     for (let round = 0; round < 200; round++) {
       if (reached()) return true;
-      this.answer(this.pick(0, child => child.state === "to be spawned"));
-      const starting = this.pick(0, isRunning);
-      if (this.config.ready === "notify") this.about(starting, { type: "notified", ready: true });
-      if (this.config.ready === "fd") this.about(starting, { type: "ready" });
+      for (const child of [...this.children.values()]) if (child.state === "to be spawned") this.answer(child);
+      for (const child of [...this.children.values()].filter(isRunning)) {
+        if (this.config.ready.startsWith("notify")) this.about(child, { type: "notified", ready: true });
+        if (this.config.ready === "fd") this.about(child, { type: "ready" });
+        if (isRunning(child) && child.isLookedAt) this.about(child, { type: "accepting" });
+        while (isRunning(child) && child.probe !== undefined) this.probed(child, null);
+      }
       this.act({ do: "wait for a timer" });
     }
     return false;
@@ -190,11 +179,11 @@ export class World {
   private perform(effect: Effect): void {
     switch (effect.type) {
       case "spawn":
-        return this.spawn(effect.generation);
+        return this.spawn(effect);
       case "signal":
-        return this.signal(this.children.get(effect.generation), effect.signal);
+        return this.signal(this.children.get(keyOf(effect)), effect.signal);
       case "kill":
-        return this.kill(this.children.get(effect.generation));
+        return this.kill(this.children.get(keyOf(effect)));
       case "set-timer": {
         const { type: _, ...timer } = effect;
         this.timers.set(timerKey(timer), timer);
@@ -203,17 +192,44 @@ export class World {
       case "clear-timer":
         this.timers.delete(timerKey(effect));
         return;
+      case "look":
+        this.children.get(keyOf(effect))!.isLookedAt = true;
+        return;
+      case "probe":
+        this.children.get(keyOf(effect))!.probe = effect.probe;
+        return;
+      case "leave":
+        this.children.get(keyOf(effect))!.isLeaving = true;
+        return;
       case "exit":
         this.exited = true;
         return;
     }
   }
 
-  private spawn(number: number): void {
-    const fate = this.fates[(number - 1) % this.fates.length]!;
-    const child: Child = { number, fate, state: "to be spawned", ending: undefined };
-    this.children.set(number, child);
+  private spawn({ release, ...address }: Extract<Effect, { type: "spawn" }>): void {
+    const { generation: number, process } = address;
+    const fate = this.fates[this.children.size % this.fates.length]!;
+    const child: Child = {
+      number,
+      process,
+      fate,
+      state: "to be spawned",
+      isLookedAt: false,
+      probe: undefined,
+      isLeaving: false,
+      ending: undefined,
+    };
+    if (this.children.has(keyOf(address))) throw new Error(`process ${keyOf(address)} is started twice`);
+    this.children.set(keyOf(address), child);
+    if (release === number && process === 0) this.lookUp(number, fate);
     if (!fate.late) this.answer(child);
+  }
+
+  /** What is on disk is new, or what was there before. */
+  private lookUp(generation: number, { isKnown }: Fate): void {
+    if (!isKnown || this.disk === undefined) this.disk = generation;
+    else this.happen({ type: "recognized", generation, release: this.disk });
   }
 
   private answer(child: Child | undefined): void {
@@ -243,6 +259,21 @@ export class World {
     if (child && isRunning(child)) child.ending = SIGKILL;
   }
 
+  /** It may be too late. */
+  private probed(child: Child | undefined, failure: ProbeFailure | null): void {
+    const { probe } = child ?? {};
+    if (child) child.probe = undefined;
+    this.about(child, { type: "probed", probe, failure });
+    // As at a timer: an operator who aborts it before it is gone would be the reason.
+    if (failure && child?.ending) this.obey(child);
+  }
+
+  /** It may be too late. */
+  private left(child: Child | undefined): void {
+    if (child) child.isLeaving = false;
+    this.about(child, { type: "left" });
+  }
+
   private obey(child: Child | undefined): void {
     if (child) this.end(child, child.ending!);
   }
@@ -253,7 +284,7 @@ export class World {
     if (child.fate.leaves && child.state !== "dying") {
       child.state = "dying";
       this.about(child, { type: "dying" });
-      // What it has left was killed.
+      // The processes that it left were killed.
       child.ending = end;
       return;
     }
@@ -261,7 +292,7 @@ export class World {
     this.about(child, { type: "exited", end });
   }
 
-  /** Those that were told to end do so; then the clock goes on, and timers fire when they are due. */
+  /** Children that were told to end do so; then the clock goes on, and timers fire when they are due. */
   private wait(microseconds: number): void {
     const end = this.now + microseconds;
     for (;;) {
@@ -276,9 +307,11 @@ export class World {
     if (end !== Number.POSITIVE_INFINITY) this.now = end;
   }
 
-  /** Of those that come to an end; systemd's watchdog is fed on the way. */
+  /** Of those that come to an end; systemd's watchdog is fed on the way, and workers grow old again and again. */
   private nextTimer(): number {
-    const times = [...this.timers.values()].flatMap(({ timer, at }) => (timer === "feed" ? [] : [at]));
+    const times = [...this.timers.values()].flatMap(({ timer, at }) =>
+      timer === "feed" || timer === "age" ? [] : [at],
+    );
     return times.length > 0 ? Math.min(...times) : this.now;
   }
 
@@ -293,18 +326,6 @@ export class World {
   }
 
   private about(child: Child | undefined, event: object): void {
-    if (child) this.happen({ slot: 0, ...event, generation: child.number } as Happening);
+    if (child) this.happen({ ...event, generation: child.number, process: child.process } as Happening);
   }
-}
-
-function isRunning({ state }: Child): boolean {
-  return state === "running";
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    Object.values(value).forEach(deepFreeze);
-  }
-  return value;
 }

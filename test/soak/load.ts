@@ -26,6 +26,12 @@ class WatchedLoad extends HttpLoad {
   }
 }
 
+/** How much the clients ask: of some kinds less often, or also as fast as they can. */
+export type Weight = "light" | "usual" | "heavy";
+
+/** So many times longer the short pauses are of clients that ask less often. */
+const LIGHTER = 5;
+
 const BODY = { body: Buffer.alloc(20_000, "x") };
 const KEPT: LoadOptions = { clients: 2, keepAlive: true, pause: 20 };
 const NEW: LoadOptions = { clients: 2, keepAlive: false, pause: 50 };
@@ -50,7 +56,7 @@ const MIX: Record<string, Record<string, LoadOptions>> = {
   h2: { "four at a time": { ...SECURE_2, pipelined: 4 }, "new connections": { ...SECURE_2, keepAlive: false } },
 };
 
-/** These clients make most of the requests. */
+/** These clients make most of the requests, where there are any. */
 const BULK: Record<string, Record<string, LoadOptions>> = {
   http: {
     "kept connections, no pause": { clients: 4, keepAlive: true, pause: 1 },
@@ -74,11 +80,14 @@ export class SoakLoad {
   private readonly unanswered: string[] = [];
 
   /** @param host where all sockets are */
-  constructor(host: string, withBulk: boolean) {
-    this.loads = [MIX, ...(withBulk ? [BULK] : [])].flatMap(kinds =>
+  constructor(host: string, weight: Weight) {
+    this.loads = [MIX, ...(weight === "heavy" ? [BULK] : [])].flatMap(kinds =>
       Object.entries(kinds).flatMap(([socket, loads]) =>
         Object.entries(loads).map(([kind, options]) => {
-          const load = new WatchedLoad({ host, port: SOCKETS[socket as keyof typeof SOCKETS] }, options);
+          const { pause = 0 } = options;
+          const pauses = weight === "light" && pause < 1000 ? { pause: pause * LIGHTER } : {};
+          const port = SOCKETS[socket as keyof typeof SOCKETS];
+          const load = new WatchedLoad({ host, port }, { ...options, ...pauses });
           return { kind: `${socket}, ${kind}`, load };
         }),
       ),

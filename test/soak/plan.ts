@@ -17,24 +17,53 @@ export const BROKEN = {
 
 export type Broken = keyof typeof BROKEN;
 
-/** One step on the service that is reloaded; `pause` is before it. Times are ms. */
+/** A step on the service that is reloaded; `pause` is before it. Times are ms. */
 export type Step = { readonly pause: number } & (
   | { readonly kind: "reload" }
   /** A reload; the generation that drains for it is killed after that time. */
   | { readonly kind: "kill draining"; readonly after: number }
   /** SIGHUP is sent that many times. */
   | { readonly kind: "storm"; readonly signals: number; readonly gap: number }
-  /** That many `zerodown reload` run at once. */
+  /** So many `zerodown reload` run at once. */
   | { readonly kind: "commands"; readonly count: number }
   | { readonly kind: "broken"; readonly how: Broken }
   /** A candidate that isn't ready yet is killed after that time. */
   | { readonly kind: "kill candidate"; readonly after: number }
 );
 
-/** One step on the service that is stopped and started. */
+/** A step on the service that is stopped and started. */
 export type Stop = { readonly pause: number; readonly after: number } & {
   readonly kind: "stop" | "restart" | "stop while reloading" | "restart while reloading" | "reload";
 };
+
+/** How many workers a service of several workers begins with. */
+export const WORKERS = 4;
+
+/** How a service of several workers replaces them. */
+export interface CrewKind {
+  readonly surge: number;
+  /** How many accept queues each address has. */
+  readonly queues: number;
+}
+
+/** Those of a long soak. */
+export const CREWS: readonly CrewKind[] = [
+  { surge: WORKERS, queues: 1 },
+  { surge: 1, queues: 1 },
+  { surge: WORKERS, queues: WORKERS },
+];
+
+/** A step on a service of several workers; `pause` is before it. It recycles them by itself meanwhile. */
+export type CrewStep = { readonly pause: number } & (
+  | { readonly kind: "reload" }
+  /** The same code again. */
+  | { readonly kind: "same" }
+  /** The candidate's worker in that slot, modulo their number, fails. */
+  | { readonly kind: "broken"; readonly slot: number }
+  | { readonly kind: "scale"; readonly workers: number }
+  /** One of those that serve is killed, the `which`th modulo their number. */
+  | { readonly kind: "crash"; readonly which: number }
+);
 
 const constant = fc.constant;
 
@@ -83,6 +112,19 @@ const stop: fc.Arbitrary<Stop> = fc.record({
   after: upTo(300),
 });
 
+/** Fewer workers than queues would be refused. */
+function crewStep({ queues }: CrewKind): fc.Arbitrary<CrewStep> {
+  const least = Math.max(2, queues);
+  const workers = fc.integer({ min: least, max: least + 3 });
+  return fc.oneof(
+    { weight: 8, arbitrary: fc.record({ kind: constant("reload" as const), pause: upTo(2000) }) },
+    { weight: 2, arbitrary: fc.record({ kind: constant("same" as const), pause: upTo(2000) }) },
+    { weight: 2, arbitrary: fc.record({ kind: constant("broken" as const), pause: upTo(2000), slot: fc.nat(4) }) },
+    { weight: 3, arbitrary: fc.record({ kind: constant("scale" as const), pause: upTo(2000), workers }) },
+    { weight: 3, arbitrary: fc.record({ kind: constant("crash" as const), pause: upTo(2000), which: fc.nat(4) }) },
+  );
+}
+
 /** Whether the step's reload must succeed. */
 export function succeeds({ kind }: Step): boolean {
   return kind !== "broken" && kind !== "kill candidate";
@@ -101,5 +143,10 @@ export function planReloads(seed: number, reloads: number): Step[] {
 
 /** Plans more steps than anybody waits for. */
 export function planStops(seed: number): Stop[] {
-  return sample(stop, seed + 1, 10_000);
+  return sample(stop, seed, 10_000);
+}
+
+/** The same for a service of several workers. */
+export function planCrew(kind: CrewKind, seed: number): CrewStep[] {
+  return sample(crewStep(kind), seed, 10_000);
 }

@@ -17,7 +17,7 @@ export class Reloads {
   candidatesKilled = 0;
   drainingKilled = 0;
   signals = 0;
-  /** What went otherwise than planned. */
+  /** A line for everything that went otherwise than planned. */
   readonly surprises: string[] = [];
   private readonly before: number;
 
@@ -147,7 +147,7 @@ export async function checkLife(service: SoakService, supervisor: number): Promi
   const { unit } = service;
   const wrong = unit.log.matching(/internal error|its cgroup stays|left behind|gets no cgroup/);
   if ((await unit.mainPid()) !== supervisor || processState(supervisor) === "")
-    wrong.push(`${supervisor} is no more the main process`);
+    wrong.push(`${supervisor} is no longer the main process`);
   const restarts = await unit.property("NRestarts");
   if (restarts !== "0") wrong.push(`systemd restarted it ${restarts} times`);
   return wrong;

@@ -3,11 +3,12 @@
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { loopback } from "../support/http-load.js";
 import { ROOT } from "../support/supervisor.js";
-import { installApp, type TestUnit } from "../support/unit.js";
+import { type App, installApp, type TestUnit } from "../support/unit.js";
 import { SOCKETS } from "./load.js";
 import type { Broken } from "./plan.js";
 
 const NODE = process.execPath;
+const GOOD = `exec ${NODE} ${ROOT}test/soak/app.mjs`;
 
 /** Scripts for /bin/sh. */
 const PROGRAMS: Partial<Record<Broken, string>> = {
@@ -29,7 +30,7 @@ export const REASONS: Record<Broken, RegExp> = {
   "is missing": /could not be started: ENOENT: /,
   "is not executable": /could not be started: EACCES: /,
   "is garbage": /could not be started: ENOEXEC: /,
-  "never gets ready": /was not ready within 3s and was killed/,
+  "never gets ready": /was not ready within 10(\.\d)?s and was killed/,
 };
 
 export class SoakService {
@@ -38,20 +39,29 @@ export class SoakService {
   private readonly program: string;
   private readonly moreSockets: readonly string[];
 
-  constructor() {
+  /**
+   * @param options of `zerodown run`
+   * @param queues how many accept queues each address has
+   * @param install how the unit is installed, where that isn't the usual way: see installVersioned()
+   */
+  constructor(options = "", queues = 1, install: (app: App) => TestUnit = installApp) {
     const { host } = loopback();
     const { http, ...others } = SOCKETS;
+    const listen = (port: number) => [
+      ...(queues > 1 ? ["ReusePort=yes"] : []),
+      ...Array.from({ length: queues }, () => `ListenStream=${host}:${port}`),
+    ];
     this.host = host;
-    this.unit = installApp({
+    this.unit = install({
       command: directory => `${directory}/app`,
-      options: "--start-timeout 3s --fdstore-max 8",
-      socket: ["ListenStream=", `ListenStream=${host}:${http}`, "FileDescriptorName=http"],
+      options: `--start-timeout 10s --fdstore-max 8 ${options}`,
+      socket: ["ListenStream=", ...listen(http), "FileDescriptorName=http"],
       service: ["FileDescriptorStoreMax=8"],
     });
     this.program = `${this.unit.directory}/app`;
     this.moreSockets = Object.entries(others).map(([name, port]) => {
       const file = this.unit.socket.replace("@", `-${name}-`);
-      const lines = [`ListenStream=${host}:${port}`, `FileDescriptorName=${name}`, "Backlog=4096"];
+      const lines = [...listen(port), `FileDescriptorName=${name}`, "Backlog=4096"];
       this.unit.install(file, ["[Socket]", ...lines, `Service=${this.unit.service}`]);
       return file;
     });
@@ -68,10 +78,19 @@ export class SoakService {
   /** Puts a program that is good, or broken, in place of the one that is there, as a deployment does. */
   deploy(how?: Broken): void {
     if (how === "is missing") return rmSync(this.program, { force: true });
-    const path = `${this.program}.new`;
-    const script = how === undefined ? `exec ${NODE} ${ROOT}test/soak/app.mjs` : (PROGRAMS[how] ?? "");
+    const script = how === undefined ? GOOD : (PROGRAMS[how] ?? "");
     const text = how === "is garbage" ? "\u007fELFgarbage" : `#!/bin/sh\n${script}\n`;
-    writeFileSync(path, text, { mode: how === "is not executable" ? 0o644 : 0o755 });
+    this.put(text, how === "is not executable" ? 0o644 : 0o755);
+  }
+
+  /** The same with one that fails in the worker of that slot. */
+  deployBroken(slot: number): void {
+    this.put(`#!/bin/sh\n[ "$ZERODOWN_WORKER" = ${slot} ] && exit 1\n${GOOD}\n`, 0o755);
+  }
+
+  private put(text: string, mode: number): void {
+    const path = `${this.program}.new`;
+    writeFileSync(path, text, { mode });
     renameSync(path, this.program);
   }
 

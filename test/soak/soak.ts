@@ -1,14 +1,21 @@
-// make soak RELOADS=… REQUESTS=… SEED=… does reloads, faults, stops and starts under load, for minutes to hours. It ends with
-// a table; its exit status is 1 when a request was lost, something went otherwise than planned, or something grows.
+// make soak RELOADS=… REQUESTS=… CREW_RELOADS=… RECYCLED=… UPGRADES=… SEED=… does reloads, faults, stops and starts under load,
+// for minutes to hours, and then upgrades. Each ends with tables; with RELOADS=0 or UPGRADES=0 it is left out. The exit status
+// is 1 when a request was lost, something went otherwise than planned, or something grows.
 
 import { randomInt } from "node:crypto";
-import { type Progress, soak } from "./run.js";
+import { CREWS } from "./plan.js";
+import { type Progress, type SoakResult, soak } from "./run.js";
 import { count, table } from "./table.js";
+import { soakUpgrades } from "./upgrade-run.js";
+import { upgradeTable } from "./upgrade-table.js";
 
 const number = (name: string, otherwise: number) => Number(process.env[name] || otherwise);
 const seed = number("SEED", randomInt(2 ** 31));
 const reloads = number("RELOADS", 1000);
 const requests = number("REQUESTS", 5_000_000);
+const crewReloads = number("CREW_RELOADS", 50);
+const recycled = number("RECYCLED", 20);
+const upgrades = number("UPGRADES", 200);
 
 const LINE_EVERY = 100;
 let shown = 0;
@@ -21,16 +28,35 @@ function onStep(progress: Progress): void {
   shown = progress.reloads - (progress.reloads % LINE_EVERY);
 }
 
-console.log(`SEED=${seed} RELOADS=${reloads} REQUESTS=${requests}`);
-const result = await soak({
-  bulk: true,
-  seed,
-  reloads,
-  requests,
-  sampleEvery: Math.ceil(reloads / 40),
-  warmUp: reloads / 5,
-  onStep,
-});
-console.log(`\n${table(result)}`);
-const { lost, surprises, growth } = result;
-process.exit(lost.length + surprises.length > 0 || growth.some(({ grows }) => grows) ? 1 : 0);
+console.log(
+  `SEED=${seed} RELOADS=${reloads} REQUESTS=${requests} CREW_RELOADS=${crewReloads} RECYCLED=${recycled} UPGRADES=${upgrades}`,
+);
+const results: Pick<SoakResult, "lost" | "surprises" | "growth">[] = [];
+if (reloads > 0) {
+  const result = await soak({
+    bulk: true,
+    seed,
+    reloads,
+    requests,
+    crews: CREWS,
+    crewReloads,
+    recycled,
+    sampleEvery: Math.ceil(reloads / 40),
+    warmUp: reloads / 5,
+    onStep,
+  });
+  console.log(`\n${table(result)}`);
+  results.push(result);
+}
+if (upgrades > 0) {
+  shown = 0;
+  // Of each there are two reloads.
+  const [sampleEvery, warmUp] = [Math.ceil(upgrades / 40), (upgrades * 2) / 5];
+  const result = await soakUpgrades({ seed, upgrades, sampleEvery, warmUp, onStep });
+  console.log(`\n${upgradeTable(result)}`);
+  results.push(result);
+}
+const isBad = results.some(
+  ({ lost, surprises, growth }) => lost.length + surprises.length > 0 || growth.some(({ grows }) => grows),
+);
+process.exit(isBad ? 1 : 0);

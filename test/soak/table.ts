@@ -1,10 +1,12 @@
-// The table that a soak prints at its end.
+// The tables that a soak prints at its end.
 
 import { columns } from "../support/columns.js";
+import { WORKERS } from "./plan.js";
 import type { SoakResult } from "./run.js";
+import type { CrewTally } from "./tally.js";
 
 /** How many lost requests and surprises are shown. */
-const SHOWN = 20;
+export const SHOWN = 20;
 
 export function table(result: SoakResult): string {
   const { samples, lost, surprises } = result;
@@ -12,18 +14,21 @@ export function table(result: SoakResult): string {
   return [
     `After ${Math.round(result.seconds)} s:`,
     columns(counts(result).map(([what, value]) => [what, count(value)])),
+    `The services of ${WORKERS} workers:`,
+    columns(crews(result)),
     `The supervisor, whenever one generation alone is there, from its reload ${first} to ${last}:`,
     columns(growth(result)),
     ...[...lost, ...surprises].slice(0, SHOWN),
   ].join("\n\n");
 }
 
-function counts({ requests, killed, lost, reloads, stops, surprises }: SoakResult): [string, number][] {
+function counts({ requests, killed, lost, reloads, stops, crews, surprises }: SoakResult): [string, number][] {
+  const toCrews = crews.reduce((sum, { requests }) => sum + requests, 0);
   return [
-    ["requests", requests.reloaded + requests.stopped],
+    ["requests", requests.reloaded + requests.stopped + toCrews],
     ["  of them to the service that is reloaded", requests.reloaded],
     ["  of them to the service that is stopped and started", requests.stopped],
-    ["on connections whose generation was killed while it drained", killed],
+    ["  of them to the services of several workers", toCrews],
     ["lost", lost.length],
     ["reloads asked for, by commands and signals", reloads.asked],
     ["  of them SIGHUP in storms", reloads.signals],
@@ -31,6 +36,7 @@ function counts({ requests, killed, lost, reloads, stops, surprises }: SoakResul
     ["reloads that failed as planned", reloads.failedAsPlanned],
     ["  of them because the candidate was killed", reloads.candidatesKilled],
     ["draining generations killed", reloads.drainingKilled],
+    ["  requests that failed on their connections", killed],
     ["stops of the other service, each until a client starts it again", stops.stops],
     ["its restarts", stops.restarts],
     ["its reloads, some of them cut short by a stop", stops.reloads],
@@ -38,7 +44,26 @@ function counts({ requests, killed, lost, reloads, stops, surprises }: SoakResul
   ];
 }
 
-function growth(result: SoakResult): string[][] {
+/** A column for each service. */
+function crews({ crews }: SoakResult): string[][] {
+  const rows: [string, (tally: CrewTally) => number][] = [
+    ["requests", ({ requests }) => requests],
+    ["lost", ({ lost }) => lost.length],
+    ["reloads of all workers", ({ reloads }) => reloads],
+    ["  and those that failed as planned", ({ failedAsPlanned }) => failedAsPlanned],
+    ["other numbers of workers", ({ scalings }) => scalings],
+    ["workers recycled by --max-age", ({ byAge }) => byAge],
+    ["workers recycled by --max-memory", ({ byMemory }) => byMemory],
+    ["workers killed", ({ crashes }) => crashes],
+    ["  requests that failed on their connections", ({ killed }) => killed],
+  ];
+  return [
+    ["", ...crews.map(({ name }) => name)],
+    ...rows.map(([what, of]) => [what, ...crews.map(each => count(of(each)))]),
+  ];
+}
+
+export function growth(result: Pick<SoakResult, "growth">): string[][] {
   const rows = result.growth.map(({ resource, first, last, per1000, grows }) => [
     resource,
     count(first),

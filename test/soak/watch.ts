@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { idle, privateKilobytes, processState } from "../support/processes.js";
 import type { TestUnit } from "../support/unit.js";
 
-/** In the order in which they are shown. */
+/** The figures in the order in which they are shown. */
 export const RESOURCES = [
   "private memory, kB",
   "resident memory, kB",
@@ -24,9 +24,9 @@ export type Holdings = Readonly<Record<(typeof RESOURCES)[number], number>>;
 /** Longer than any drain of the app here, ms. */
 const PATIENCE = 120_000;
 
-/** Resolves when all generations but one are gone. */
-export async function settled(supervisor: number): Promise<void> {
-  for (const end = Date.now() + PATIENCE; children(supervisor).length !== 1; await sleep(50)) {
+/** Resolves when all generations but one are gone, which has that many processes. */
+export async function settled(supervisor: number, processes = 1): Promise<void> {
+  for (const end = Date.now() + PATIENCE; children(supervisor).length !== processes; await sleep(50)) {
     if (Date.now() > end) throw new Error(`generations don't end: pids ${children(supervisor)}`);
   }
   await idle(supervisor);

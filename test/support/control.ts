@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 import { callSupervisor } from "../../src/control/client.js";
 import { locateControl } from "../../src/control/locate.js";
 import type { ReloadReport, StatusReport } from "../../src/control/types.js";
-import { encode } from "../../src/control/varlink.js";
+import { encode, type VarlinkError } from "../../src/control/varlink.js";
 import type { TestSupervisor } from "./supervisor.js";
 
 export function controlPath(supervisor: TestSupervisor): string {
@@ -27,6 +27,16 @@ export async function reloadBy(
     ? { onReply: (part: Record<string, unknown>) => onReply(part as unknown as ReloadReport) }
     : {};
   return (await callSupervisor(controlPath(supervisor), "Reload", parameters, options)) as unknown as ReloadReport;
+}
+
+/** Resolves with the error that a call is refused with. */
+export async function failure(call: Promise<unknown>): Promise<VarlinkError> {
+  return call.then(
+    () => {
+      throw new Error("it did not fail");
+    },
+    error => error as VarlinkError,
+  );
 }
 
 /** A raw connection; `replies` collects what comes until the other side closes. */

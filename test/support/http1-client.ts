@@ -40,7 +40,9 @@ export class Http1Connection {
 
   /** @param patience how long the server may be silent, ms */
   constructor(target: NetConnectOpts, tls = false, patience = Number.POSITIVE_INFINITY) {
-    this.socket = tls ? connectTls({ ...target, rejectUnauthorized: false }) : connectTcp(target);
+    // A machine may know no name, not even localhost.
+    const place = { host: "127.0.0.1", ...target };
+    this.socket = tls ? connectTls({ ...place, rejectUnauthorized: false }) : connectTcp(place);
     this.socket.on("connect", () => (this.port = this.socket.localPort));
     this.socket.on("data", (data: Buffer) => this.receive(data));
     this.socket.on("error", ({ message }) => this.fail(message));

@@ -13,7 +13,7 @@ export class Http2Connection {
   private isLeaving = false;
 
   constructor(target: TcpNetConnectOpts, tls = false) {
-    const { host = "localhost", port } = target;
+    const { host = "127.0.0.1", port } = target;
     this.session = connect(`${tls ? "https" : "http"}://${host}:${port}`, { rejectUnauthorized: false });
     this.session.socket.on("connect", () => (this.port = this.session.socket.localPort));
     this.session.on("error", ({ message }) => (this.problem = message));

@@ -8,7 +8,7 @@ export class LineClient {
   private readonly socket: Socket;
 
   constructor(target: NetConnectOpts) {
-    this.socket = connect(target);
+    this.socket = connect({ host: "127.0.0.1", ...target });
     this.socket.on("data", (data: Buffer) => this.lines.add(data.toString()));
     this.socket.on("error", () => {});
     this.socket.on("close", () => this.lines.end());
@@ -48,6 +48,6 @@ export function closeClients(): void {
 /** Returns everything that a client is told that only connects. */
 export async function askOnce(target: NetConnectOpts): Promise<string> {
   let text = "";
-  for await (const data of connect(target)) text += data;
+  for await (const data of connect({ host: "127.0.0.1", ...target })) text += data;
   return text.trim();
 }

@@ -43,7 +43,7 @@ export class RawClient {
   private waiters: (() => void)[] = [];
   private isClosed = false;
 
-  constructor(port: number, host = "localhost") {
+  constructor(port: number, host = "127.0.0.1") {
     this.socket = connect(port, host);
     this.socket.on("error", error => (this.text += `<${(error as NodeJS.ErrnoException).code}>`));
     this.socket.on("data", data => {

@@ -36,7 +36,7 @@ export function fdKinds(pid: number): string[] {
     try {
       return [readlinkSync(`/proc/${pid}/fd/${fd}`).replace(/\[\d+\]$/, "")];
     } catch {
-      return []; // It was closed meanwhile.
+      return []; // The descriptor was closed meanwhile.
     }
   });
   return kinds.sort();

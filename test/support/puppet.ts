@@ -8,10 +8,16 @@ import { type App, installApp, type TestUnit } from "./unit.js";
 export class Puppet {
   readonly unit: TestUnit;
 
-  /** @param arguments_ those of the app; with "--silent" it doesn't become ready by itself */
-  constructor(app: Omit<App, "command">, ...arguments_: readonly string[]) {
+  /**
+   * @param app how it is installed, where that isn't the usual way: see installVersioned()
+   * @param arguments_ those of the app; with "--silent" it doesn't become ready by itself
+   */
+  constructor(
+    { install = installApp, ...app }: Omit<App, "command"> & { install?: (app: App) => TestUnit },
+    ...arguments_: readonly string[]
+  ) {
     const command = (directory: string) => ["/usr/bin/python3", `${APPS}puppet.py`, directory, ...arguments_].join(" ");
-    this.unit = installApp({ ...app, command });
+    this.unit = install({ ...app, command });
   }
 
   /** Tells the app what to do, and resolves when it has done that. */

@@ -31,7 +31,7 @@ export class TestService {
   private startedSupervisor: TestSupervisor | undefined;
   private readonly removeDirectory: () => void;
   private baseline: { fds: string[] } | undefined;
-  /** Of the supervisor, when generation 1 began to serve. */
+  /** The supervisor's threads when generation 1 began to serve. */
   threadsBefore = 0;
 
   constructor() {
@@ -121,7 +121,7 @@ export class TestService {
     return readdirSync(`/proc/${this.supervisor.pid}/task`).length;
   }
 
-  /** What the supervisor holds besides itself. */
+  /** Lists what the supervisor holds besides itself. */
   holdings(): { fds: string[]; children: number; files: string[] } {
     const { pid } = this.supervisor;
     const files = readdirSync(this.runtimeDirectory).filter(file => file.startsWith("notify-"));

@@ -28,7 +28,7 @@ export class TestSupervisor extends TestProcess {
     running.add(this);
   }
 
-  /** What it, and its children, write to stderr. */
+  /** The lines that it and its children write to stderr. */
   get log(): Lines {
     return this.errors;
   }
@@ -61,7 +61,10 @@ export class TestSupervisor extends TestProcess {
     return this.ended;
   }
 
-  /** Kills all its generations, too: one that ignores the signal that a dead supervisor leaves must not outlive the test. */
+  /**
+   * Kills all its generations, too: one that ignores the signal that a dead supervisor leaves must not outlive the
+   * test.
+   */
   async kill(): Promise<void> {
     const children = existsSync(`/proc/${this.pid}`) ? this.children() : [];
     this.signal("SIGKILL");

@@ -26,16 +26,16 @@ export interface DropIns {
 }
 
 export interface App extends DropIns {
-  /** What the operator writes into the instance's file; it may name the unit's directory. */
+  /** The operator writes this command into the instance's file; it may name the unit's directory. */
   readonly command: string | ((directory: string) => string);
-  readonly options?: string;
+  readonly options?: string | ((directory: string) => string);
 }
 
 /** A service with its socket unit. */
 export class TestUnit {
   readonly service: string;
   readonly socket: string;
-  /** What the service writes to stdout and stderr, over all its starts. */
+  /** The lines that the service writes to stdout and stderr, over all its starts. */
   readonly log: Lines;
   /** A directory for files of the test; it goes with the unit. */
   readonly directory: string;
@@ -81,7 +81,7 @@ export class TestUnit {
   /** Runs systemctl, whatever comes of it; status -1 says that it took longer than jest gives a test. */
   async systemctl(...args: string[]): Promise<Result> {
     return new Promise(resolve =>
-      execFile("systemctl", ["--user", ...args], { timeout: 25_000 }, (error, stdout, stderr) =>
+      execFile("systemctl", ["--user", ...args], { timeout: 80_000 }, (error, stdout, stderr) =>
         resolve({ status: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
       ),
     );
@@ -100,6 +100,11 @@ export class TestUnit {
   async listen(): Promise<void> {
     await this.must("daemon-reload");
     await this.must("start", this.socket);
+  }
+
+  /** A start that a first client has caused is over. Until then systemd takes a reload for a part of it. */
+  async started(): Promise<void> {
+    await this.must("start", this.service);
   }
 
   async start(): Promise<void> {
@@ -150,8 +155,8 @@ export class TestUnit {
 export function installApp({ command, options = "", ...dropIns }: App): TestUnit {
   const instance = `test${randomBytes(4).toString("hex")}`;
   const unit = new TestUnit(`zerodown@${instance}`, "zerodown@", dropIns);
-  const line = typeof command === "string" ? command : command(unit.directory);
-  unit.install(`../../zerodown/${instance}.conf`, [`ZERODOWN_COMMAND=${line}`, `ZERODOWN_OPTIONS=${options}`]);
+  const [line, given] = [command, options].map(text => (typeof text === "string" ? text : text(unit.directory)));
+  unit.install(`../../zerodown/${instance}.conf`, [`ZERODOWN_COMMAND=${line}`, `ZERODOWN_OPTIONS=${given}`]);
   return unit;
 }
 

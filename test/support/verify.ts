@@ -19,7 +19,8 @@ export function verify(scope: Scope, ...files: readonly string[]): string[] {
     encoding: "utf8",
     timeout: 20_000,
   });
-  // It gives a template an instance; those of hello.service begin "hello.service:", "/…/hello.service:" or "/…/hello.service.d/".
+  // systemd-analyze gives a template an instance. Lines on hello.service begin "hello.service:", "/…/hello.service:" or
+  // "/…/hello.service.d/".
   const names = files.map(file => basename(file).replaceAll(".", "\\.").replace("@", "@[^/]*"));
   const ours = new RegExp(`^(?:\\S*/)?(?:${names.join("|")})(?:\\.d/|:)`);
   const lines = stderr.split("\n").filter(line => ours.test(line));

@@ -193,7 +193,7 @@ describe("with Delegate=yes", () => {
   });
 
   test("where cgroups can't be written the service runs without, and says why", async () => {
-    // As ProtectControlGroups=yes does it, which a manager in a chroot can't do.
+    // This does what ProtectControlGroups=yes does, because a manager in a chroot can't.
     const script = "mount -o remount,bind,ro /sys/fs/cgroup && exec zerodown run -- $$ZERODOWN_COMMAND";
     const puppet = await start({
       service: ["ExecStart=", `ExecStart=unshare --mount --propagation unchanged sh -c '${script}'`],
@@ -236,7 +236,7 @@ describe("with Delegate=yes", () => {
 
 describe("without Delegate=", () => {
   test("generations have process groups; a process that left its group goes on", async () => {
-    // It holds the sockets, for which it would be killed otherwise (see strays.test.ts).
+    // The daemon holds the sockets, for which it would be killed otherwise (see strays.test.ts).
     const puppet = await start({ service: ["Delegate=no"], options: "--kill-strays none" });
     const { unit } = puppet;
     expect(children(await unitCgroup(unit))).toEqual([]);
@@ -245,7 +245,7 @@ describe("without Delegate=", () => {
     await unit.log.next(/generation 1 .* drained/);
     expect([daemon, sleeper].map(isAlive)).toEqual([true, false]);
     expect(status(unit).generations[0]).toMatchObject({ cgroup: null });
-    // That is systemd's to end.
+    // systemd must end the daemon.
     await unit.stop();
     expect(isAlive(daemon)).toBe(false);
   });

@@ -67,6 +67,7 @@ test("a unit with all that is wrong: each finding, and one drop-in after which i
     "note OOMPolicy=stop",
     "note Requires=",
     "note Restart=no",
+    "note StateDirectory=",
     "note TimeoutStopSec=20s",
     "warning KillMode=control-group",
     "warning RemainAfterExit=yes",
@@ -207,7 +208,7 @@ describe("what it says of the sandbox, the programs and the limits is true, and 
     ["@system-service", "SystemCallErrorNumber=EPERM"],
     ["~@privileged @resources", ""],
     ["~@pkey:EPERM", ""],
-  ])("SystemCallFilter=%s with %j is no fault", (filter, line) => {
+  ])("SystemCallFilter=%s with %j isn't a fault", (filter, line) => {
     expect(wrong(start, `SystemCallFilter=${filter}`, line)).toEqual([]);
     expect(systemctl("start", NAME).status).toBe(0);
   });
@@ -262,7 +263,7 @@ describe("bad input is one line and its exit status:", () => {
     [["a", "b"], 64, 'one unit at a time: "b" is too many'],
     [["--user", "--system", "a"], 64, "give one of --user and --system"],
     [["--pid", "1"], 64, "unknown option '--pid'; see zerodown check --help"],
-    [["app.socket"], 64, '"app.socket" is no service: zerodown runs in services'],
+    [["app.socket"], 64, `"app.socket" isn't a service, and zerodown runs in services`],
     [["--user", "no/unit"], 69, "Unit name no/unit.service is not valid."],
     [["--user", "a@.service"], 69, "Unit name a@.service is missing the instance name."],
     [["--user", `${NAME}-none`], 69, `there is no unit ${NAME}-none.service`],

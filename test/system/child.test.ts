@@ -1,4 +1,4 @@
-// What a child finds itself in, seen from inside, is what systemd would have given it but for what the design lists
+// A child finds itself in what systemd would have given it, seen from inside, but for what the contracts list
 // ("What each child gets"). So the same unit runs the same program with and without zerodown.
 
 import { execFileSync } from "node:child_process";
@@ -10,9 +10,9 @@ import { installApp, removeUnits } from "../support/unit.js";
 interface Description {
   arguments: string[];
   environment: string[];
-  /** What it is, FD_CLOEXEC, the status flags. */
+  /** For each descriptor: its file, FD_CLOEXEC, the status flags. */
   descriptors: Record<string, [string, number, number]>;
-  /** Those that aren't at their default. */
+  /** The signals that aren't at their default. */
   signals: Record<string, string>;
   limits: Record<string, string>;
   status: Record<string, string>;
@@ -48,7 +48,7 @@ function variables({ environment, pid }: Description): Record<string, string> {
   return Object.fromEntries(pairs.map(([name, value]) => [name, value === String(pid) ? "own" : value]));
 }
 
-/** What of a description doesn't differ from run to run. */
+/** Leaves out what differs from run to run. */
 function stable(description: Description) {
   const { pid, parent, session, environment, status, ...rest } = description;
   const { INVOCATION_ID, NOTIFY_SOCKET, ...others } = variables(description);
@@ -63,14 +63,14 @@ function stable(description: Description) {
 }
 
 test("environment, descriptors, signals, limits and all else are as systemd gives them, but for what is listed", async () => {
-  // Its end that is read: without one, systemd couldn't open it.
+  // systemd couldn't open the FIFO to write without somebody who reads.
   const reader = openSync(FIFO, constants.O_RDONLY | constants.O_NONBLOCK);
   const unit = installApp({
     command: `${PROGRAM} ${REPORT} 'two words'`,
     service: [
       `StandardOutput=append:${FIFO}`,
       "WorkingDirectory=/usr/share",
-      // For the app alone: Node itself would not start with this.
+      // This is for the app alone: Node itself would not start with it.
       "Environment=NODE_OPTIONS=--require=/nonexistent 'BLANKS= two  words ' EMPTY= \"LINES=a\\nb\" PWD=/nowhere",
       "WatchdogSec=1h",
       "LimitNOFILE=1000:2000",
@@ -93,7 +93,7 @@ test("environment, descriptors, signals, limits and all else are as systemd give
   const direct = report();
   closeSync(reader);
 
-  // That the comparison is about something:
+  // The comparison must be about something:
   expect(direct.pid).toBe(await unit.mainPid());
   expect(direct.limits[RLIMIT_NOFILE]).toBe("1000:2000");
   expect(direct.signals).toEqual({ "Broken pipe": "ignored" });

@@ -1,59 +1,32 @@
-// The control socket of a real supervisor: what it offers, and what it puts up with.
+// The control socket of a real supervisor: what it offers, and where it is. control-clients.test.ts has the clients that it
+// puts up with.
 
 import { spawnSync } from "node:child_process";
-import { cpSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, statSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { callSupervisor } from "../../src/control/client.js";
-import { encode, type VarlinkError } from "../../src/control/varlink.js";
-import { killCommands, zerodown } from "../support/command.js";
-import { controlPath, fillControl, rawConnection, reloadBy, statusOf } from "../support/control.js";
-import { eventually } from "../support/eventually.js";
-import { killSupervisors, ROOT, TestSupervisor, temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
+import { encode } from "../../src/control/varlink.js";
+import { controlPath, failure, rawConnection, reloadBy, statusOf } from "../support/control.js";
+import { Deployment } from "../support/deployment.js";
+import { ROOT, TestSupervisor, ZERODOWN } from "../support/supervisor.js";
 
-let directory: ReturnType<typeof temporaryDirectory>;
+let app: Deployment;
 beforeEach(() => {
-  directory = temporaryDirectory();
-  deploy("exec >&-; echo >&$ZERODOWN_READY_FD; exec sleep infinity");
+  app = new Deployment();
 });
-afterEach(async () => {
-  await killCommands();
-  await killSupervisors();
-  directory.remove();
-});
-
-/** What the next generation runs. */
-function deploy(script: string): void {
-  // At once, because bash reads a script as it goes.
-  writeFileSync(`${directory.path}/new`, `#!/bin/bash\n${script}\n`, { mode: 0o755 });
-  renameSync(`${directory.path}/new`, `${directory.path}/app`);
-}
-
-async function started(...options: string[]): Promise<TestSupervisor> {
-  const supervisor = new TestSupervisor(["--ready", "fd", ...options, "--", `${directory.path}/app`]);
-  await supervisor.serving(1);
-  return supervisor;
-}
-
-async function failure(promise: Promise<unknown>): Promise<VarlinkError> {
-  return promise.then(
-    () => {
-      throw new Error("it did not fail");
-    },
-    error => error as VarlinkError,
-  );
-}
+afterEach(() => app.end());
 
 describe("Reload", () => {
   test("is answered when the new generation serves", async () => {
-    const supervisor = await started();
+    const supervisor = await app.started();
     const report = await reloadBy(supervisor);
     expect(report.generation).toBe(2);
     expect(report.generations.find(({ number }) => number === 2)?.state).toBe("serving");
   });
 
   test("fails with the candidate's reason, number and pid, and the old one serves", async () => {
-    const supervisor = await started();
-    deploy("exit 7");
+    const supervisor = await app.started();
+    app.deploy("exit 7");
     const { error, parameters } = await failure(reloadBy(supervisor));
     expect(error).toBe("tech.fornaxian.zerodown.ReloadFailed");
     expect(parameters).toMatchObject({ generation: 2, pid: expect.any(Number) });
@@ -66,24 +39,24 @@ describe("Reload", () => {
   });
 
   test("with more tells of each step", async () => {
-    const supervisor = await started();
+    const supervisor = await app.started();
     const states: string[] = [];
     await reloadBy(supervisor, {}, ({ generations }) => states.push(generations.at(-1)!.state));
     expect([...new Set(states)]).toEqual(["starting", "serving"]);
   });
 
   test("that replaces aborts the candidate in its way: that one's asker fails, this one succeeds", async () => {
-    const supervisor = await started();
-    deploy("echo candidate; exec sleep infinity");
+    const supervisor = await app.started();
+    app.deploy("echo candidate; exec sleep infinity");
     const first = failure(reloadBy(supervisor));
     await supervisor.output.next(/candidate/);
-    deploy("echo >&$ZERODOWN_READY_FD; exec sleep infinity");
+    app.deploy("echo >&$ZERODOWN_READY_FD; exec sleep infinity");
     expect((await reloadBy(supervisor, { replace: true })).generation).toBe(3);
     expect((await first).parameters.reason).toMatch(/generation 2 was aborted/);
   });
 
   test("that was wanted before the candidate of a signal started is one reload with it", async () => {
-    const supervisor = await started();
+    const supervisor = await app.started();
     const { now: since } = await statusOf(supervisor);
     supervisor.signal("SIGHUP");
     await supervisor.log.next(/generation 2 .* started/);
@@ -94,18 +67,18 @@ describe("Reload", () => {
   });
 
   test("that was wanted before a signal's candidate failed gets that failure", async () => {
-    const supervisor = await started();
+    const supervisor = await app.started();
     const { now: since } = await statusOf(supervisor);
-    deploy("exit 1");
+    app.deploy("exit 1");
     expect(await supervisor.reload()).toMatch(/reload failed/);
     expect((await failure(reloadBy(supervisor, { since }))).parameters.generation).toBe(2);
     expect(supervisor.log.matching(/started$/)).toHaveLength(2);
   });
 
   test("is answered though the supervisor exits with the candidate's failure", async () => {
-    const supervisor = await started("--on-crash", "exit");
+    const supervisor = await app.started("--on-crash", "exit");
     const [first] = supervisor.children();
-    deploy("echo candidate; exec sleep infinity");
+    app.deploy("echo candidate; exec sleep infinity");
     const reload = failure(reloadBy(supervisor));
     await supervisor.output.next(/candidate/);
     process.kill(first!, "SIGKILL");
@@ -116,8 +89,8 @@ describe("Reload", () => {
   });
 
   test("in a first start that fails is answered, too", async () => {
-    deploy("echo candidate; exec sleep infinity");
-    const supervisor = new TestSupervisor(["--ready", "fd", "--", `${directory.path}/app`]);
+    app.deploy("echo candidate; exec sleep infinity");
+    const supervisor = new TestSupervisor(["--ready", "fd", "--", app.command]);
     await supervisor.output.next(/candidate/);
     const reload = failure(reloadBy(supervisor));
     await supervisor.log.next(/one more follows/);
@@ -129,7 +102,7 @@ describe("Reload", () => {
   });
 
   test("is answered to a client that has closed its half of the connection, as nc does", async () => {
-    const supervisor = await started();
+    const supervisor = await app.started();
     const { socket, replies } = await rawConnection(controlPath(supervisor));
     socket.end(encode({ method: "tech.fornaxian.zerodown.Reload", more: true }));
     const last = (await replies).split("\0").at(-2);
@@ -137,8 +110,8 @@ describe("Reload", () => {
   });
 
   test("is refused while the service stops", async () => {
-    const supervisor = await started("--stop-signal", "SIGUSR1", "--stop-timeout", "infinity");
-    deploy("trap '' USR1; echo >&$ZERODOWN_READY_FD; sleep infinity & wait; wait");
+    const supervisor = await app.started("--stop-signal", "SIGUSR1", "--stop-timeout", "infinity");
+    app.deploy("trap '' USR1; echo >&$ZERODOWN_READY_FD; sleep infinity & wait; wait");
     await reloadBy(supervisor);
     const path = controlPath(supervisor);
     supervisor.signal("SIGTERM");
@@ -149,9 +122,9 @@ describe("Reload", () => {
 });
 
 test("Cancel aborts the candidate; without one it says so", async () => {
-  const supervisor = await started();
+  const supervisor = await app.started();
   expect((await failure(callSupervisor(controlPath(supervisor), "Cancel", {}))).error).toMatch(/\.NoCandidate$/);
-  deploy("exec sleep infinity");
+  app.deploy("exec sleep infinity");
   const reload = failure(reloadBy(supervisor));
   await supervisor.log.next(/generation 2 .* started/);
   expect(await callSupervisor(controlPath(supervisor), "Cancel", {})).toEqual({ generation: 2 });
@@ -159,13 +132,13 @@ test("Cancel aborts the candidate; without one it says so", async () => {
 });
 
 test("Stop ends the service", async () => {
-  const supervisor = await started();
+  const supervisor = await app.started();
   await callSupervisor(controlPath(supervisor), "Stop", {});
   expect(await supervisor.ended).toEqual({ status: 0, signal: null });
 });
 
 test("Status knows generations and sockets, and with more tells every change", async () => {
-  const supervisor = await started("--listen", `web=@zerodown-control-${process.pid}`);
+  const supervisor = await app.started("--listen", `web=@zerodown-control-${process.pid}`);
   const status = await statusOf(supervisor);
   expect(status).toMatchObject({
     pid: supervisor.pid,
@@ -199,7 +172,7 @@ test("Status knows generations and sockets, and with more tells every change", a
 });
 
 test("introspection names the interfaces and describes them as documented", async () => {
-  const path = controlPath(await started());
+  const path = controlPath(await app.started());
   const { socket, replies } = await rawConnection(path);
   socket.write(encode({ method: "org.varlink.service.GetInfo" }));
   socket.write(
@@ -222,11 +195,11 @@ test("introspection names the interfaces and describes them as documented", asyn
 });
 
 test("a description that an upgrade of the package removed is refused, and the next call is answered", async () => {
-  cpSync(`${ROOT}dist`, `${directory.path}/dist`, { recursive: true });
-  const zerodown = `${directory.path}/dist/zerodown.cjs`;
+  cpSync(`${ROOT}dist`, `${app.path}/dist`, { recursive: true });
+  const zerodown = `${app.path}/dist/zerodown.cjs`;
   const supervisor = new TestSupervisor(["--ready", "exec", "--", "sleep", "infinity"], { zerodown });
   await supervisor.serving(1);
-  rmSync(`${directory.path}/dist`, { recursive: true });
+  rmSync(`${app.path}/dist`, { recursive: true });
   const { socket, replies } = await rawConnection(controlPath(supervisor));
   socket.write(
     encode({
@@ -243,129 +216,26 @@ test("a description that an upgrade of the package removed is refused, and the n
   expect(status.parameters.generations).toHaveLength(1);
 });
 
-describe("what it puts up with", () => {
-  test.each([
-    ["garbage", Buffer.from("GET / HTTP/1.1\r\n\r\n\0")],
-    ["JSON that is no call", Buffer.from('[1,2]\0{"method":3}\0')],
-    ["a message without end", Buffer.alloc(70_000, "x")],
-    ["a hundred calls at once", Buffer.from(encode({ method: "org.varlink.service.GetInfo" }).repeat(100))],
-  ])("%s: the client is cut off, and others are served", async (_, bytes) => {
-    const supervisor = await started();
-    const { socket, replies } = await rawConnection(controlPath(supervisor));
-    socket.write(bytes);
-    await replies;
-    expect((await statusOf(supervisor)).generations).toHaveLength(1);
-  });
-
-  test("parameters of a wrong type are refused", async () => {
-    const supervisor = await started();
-    const { error, parameters } = await failure(reloadBy(supervisor, { since: "now" }));
-    expect([error, parameters]).toEqual(["org.varlink.service.InvalidParameter", { parameter: "since" }]);
-  });
-
-  test("a 17th client is turned away, and there is room again when one goes", async () => {
-    const supervisor = await started();
-    const path = controlPath(supervisor);
-    const clients = await fillControl(path);
-    expect(await (await rawConnection(path)).replies).toBe("");
-    expect(await supervisor.log.next(/control socket refuses/)).toMatch(/16 clients are connected/);
-    clients[0]!.destroy();
-    await supervisor.reload();
-    expect((await statusOf(supervisor)).generations.length).toBeGreaterThan(0);
-    for (const client of clients) client.destroy();
-  });
-
-  test("a 13th watcher is refused, so that there is room for a reload; and one who goes makes room", async () => {
-    const supervisor = await started();
-    const path = controlPath(supervisor);
-    const end = new AbortController();
-    const watch = (onReply: () => void) => callSupervisor(path, "Status", {}, { onReply, signal: end.signal });
-    const watchers = await Promise.all(
-      Array.from({ length: 12 }, async () => {
-        let watching: Promise<unknown> | undefined;
-        await new Promise<void>(resolve => (watching = failure(watch(resolve))));
-        return { watching };
-      }),
-    );
-    expect((await failure(watch(() => {}))).error).toBe("tech.fornaxian.zerodown.TooManyWatchers");
-    const { status, stderr } = await zerodown(["status", "--watch", "--control", path]);
-    expect([status, stderr]).toEqual([69, expect.stringMatching(/: it has as many watchers as it takes\n$/)]);
-    expect((await reloadBy(supervisor)).generation).toBe(2);
-    end.abort();
-    await Promise.all(watchers.map(({ watching }) => watching));
-    await eventually(async () => {
-      const other = new AbortController();
-      let replies = 0;
-      const onReply = () => {
-        replies++;
-        other.abort();
-      };
-      await failure(callSupervisor(path, "Status", {}, { onReply, signal: other.signal }));
-      expect(replies).toBe(1);
-    });
-  });
-
-  test("clients that give up waiting for a reload make room, though it goes on", async () => {
-    const supervisor = await started();
-    deploy("exec sleep infinity");
-    for (const client of await fillControl(controlPath(supervisor))) {
-      client.write(encode({ method: "tech.fornaxian.zerodown.Reload" }));
-      client.destroy();
-    }
-    await supervisor.log.next(/one more follows/);
-    const status = await eventually(() => statusOf(supervisor));
-    expect(status.generations.map(({ state }) => state)).toEqual(["serving", "starting"]);
-  });
-
-  test("one that follows and doesn't read is cut off", async () => {
-    const supervisor = await started();
-    const { socket, replies } = await rawConnection(controlPath(supervisor));
-    socket.pause();
-    socket.write(encode({ method: "tech.fornaxian.zerodown.Status", more: true }));
-    // The kernel's buffers take some, the supervisor a little more.
-    for (let count = 0; count < 150; count++) await reloadBy(supervisor);
-    socket.resume();
-    await replies;
-  });
-
-  test("another user is refused", async () => {
-    const supervisor = await started("--control", `${directory.path}/control`);
-    // Even one for whom the file's mode is no obstacle.
-    spawnSync("chmod", ["755", directory.path]);
-    spawnSync("chmod", ["666", `${directory.path}/control`]);
-    const args = [
-      "--reuid=61234",
-      "--clear-groups",
-      "node",
-      `${ROOT}build/test/apps/call-status.js`,
-      `${directory.path}/control`,
-    ];
-    const { stdout } = spawnSync("setpriv", args, { encoding: "utf8" });
-    expect(stdout).toMatch(/ConnectionLost|ECONNRESET|EPIPE/);
-    expect(await supervisor.log.next(/control socket refuses/)).toMatch(/uid 61234 is neither ours nor root/);
-  });
-});
-
 describe("where it is", () => {
   test("only its user may use it", async () => {
-    const supervisor = await started();
+    const supervisor = await app.started();
     expect(statSync(controlPath(supervisor)).mode & 0o777).toBe(0o600);
   });
 
   test("a stale socket is replaced, a live supervisor's is not", async () => {
-    const path = `${directory.path}/control`;
-    const first = await started("--control", path);
+    const path = `${app.path}/control`;
+    const first = await app.started("--control", path);
     const second = new TestSupervisor(["--control", path, "--ready", "exec", "--", "sleep", "infinity"]);
     expect(await second.ended).toEqual({ status: 73, signal: null });
     expect(second.log.lines).toEqual([expect.stringMatching(/^zerodown: --control .*EADDRINUSE/)]);
     expect((await statusOf(first)).pid).toBe(first.pid);
     await first.kill();
-    const third = await started("--control", path);
+    const third = await app.started("--control", path);
     expect((await statusOf(third)).pid).toBe(third.pid);
   });
 
   test("with --control none there is none, and reload says so", async () => {
-    const supervisor = await started("--control", "none");
+    const supervisor = await app.started("--control", "none");
     const { status, stderr } = spawnSync(ZERODOWN, ["reload", "--pid", String(supervisor.pid)], { encoding: "utf8" });
     expect([status, stderr]).toEqual([69, expect.stringMatching(/no control socket that can be found/)]);
   });

@@ -1,5 +1,5 @@
-// parseEnvFile() against the real EnvironmentFile=: a real systemd reads the same files, and a process of the unit shows
-// what it got.
+// parseEnvFile() against the real EnvironmentFile=: a real systemd reads the same files, and a process of the unit
+// shows what it got.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -30,7 +30,7 @@ afterAll(() => {
   directory.remove();
 });
 
-/** What a process of a unit with that EnvironmentFile= finds in its environment, for each of the files. */
+/** Returns what a process of a unit with that EnvironmentFile= finds in its environment, for each of the files. */
 function readBySystemd(files: readonly string[]): Record<string, string>[] {
   const all = ["", ...files];
   all.forEach((text, index) => {

@@ -12,7 +12,7 @@ afterEach(async () => {
   await removeUnits();
 });
 
-/** By systemd's private socket, which needs no bus. */
+/** systemctl asks by systemd's private socket, which doesn't need a bus. */
 function restartBus(): void {
   execFileSync("systemctl", ["--user", "restart", "dbus.service"], { stdio: "pipe" });
 }

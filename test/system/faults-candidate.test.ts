@@ -7,7 +7,7 @@ import { answering, endServices, TestService } from "../support/service.js";
 
 afterEach(endServices);
 
-/** What `reload` returns, with the program that the candidate is, when generation 1 stays. */
+/** Matches what `reload` returns when generation 1 stays. */
 function failure(text: string): RegExp {
   return new RegExp(
     `^reload failed after \\S+: generation 2 \\(pid \\d+\\) ${text}\\. Generation 1 \\(pid \\d+\\) still serving$`,
@@ -23,7 +23,7 @@ test.each([
   const service = await new TestService().start();
   service.deploy(program);
   expect(await service.reload()).toMatch(failure(text));
-  // One that exits with 0 is asked whether it daemonizes.
+  // A candidate that exits with 0 is asked whether it daemonizes.
   expect(service.supervisor.log.matching(/generation 2 (?!.*daemonize)/)).toHaveLength(2);
   await service.expectOnly(1, "v1");
   await service.expectRecovery(3);

@@ -1,5 +1,5 @@
-// What is done to the supervisor's sockets: by a hostile generation, which is of its own user and so may use the control
-// socket, by another user, and by want of descriptors.
+// Somebody attacks the supervisor's sockets: a hostile generation, which is of its own user and so may use the control
+// socket, and another user. And descriptors run out.
 
 import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";

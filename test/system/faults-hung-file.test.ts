@@ -1,6 +1,15 @@
 // A file system whose server doesn't answer, as NFS and FUSE have it: what asks for a file there waits, and can't be killed.
 
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readlinkSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
 import { native, SOCK_DGRAM } from "../../src/native/index.js";
 import { eventually } from "../support/eventually.js";
@@ -19,8 +28,8 @@ afterEach(async () => {
   await endServices();
 });
 
-/** Descriptors of a file on a file system that hangs from then on. */
-async function hungFiles(count: number): Promise<number[]> {
+/** Descriptors of a file on a file system that hangs from then on, and where that is mounted. */
+async function hang(count: number): Promise<{ fds: number[]; mount: string }> {
   const directory = temporaryDirectory();
   mkdirSync(`${directory.path}/mount`);
   const server = new TestProcess("/usr/bin/python3", [`${APPS}hung-fuse.py`, `${directory.path}/mount`]);
@@ -30,7 +39,11 @@ async function hungFiles(count: number): Promise<number[]> {
   opened.push(...fds);
   server.signal("SIGUSR1");
   await server.output.next(/^hung/);
-  return fds;
+  return { fds, mount: `${directory.path}/mount` };
+}
+
+async function hungFiles(count: number): Promise<number[]> {
+  return (await hang(count)).fds;
 }
 
 /** Says why where a machine can't have such a file system. */
@@ -86,4 +99,22 @@ test("one that is stored, and removed again, doesn't keep the supervisor from he
   expect(service.threads()).toBeLessThanOrEqual(service.threadsBefore + 8);
   servers[0]!.signal("SIGKILL");
   await service.expectRecovery(2);
+});
+
+test("a remembered release that hangs keeps nothing from a start that doesn't need it", async () => {
+  if (!canHang()) return;
+  const service = new TestService();
+  const state = `${service.path}/state`;
+  const file = `${state}/zerodown-last-release.json`;
+  mkdirSync(state);
+  const env = { STATE_DIRECTORY: state };
+  await service.start({ env });
+  await service.supervisor.stop();
+  const { mount } = await hang(0);
+  const program = { path: `${mount}/there/app`, real: `${mount}/there/app` };
+  const { release, ...rest } = JSON.parse(readFileSync(file, "utf8"));
+  const gone = { ...release, directory: `${mount}/there`, executable: program };
+  writeFileSync(file, JSON.stringify({ ...rest, release: gone }));
+  await service.launch({ env }).serving(1);
+  expect(await service.ask()).toBe("v1 from generation 1");
 });

@@ -1,69 +1,22 @@
-// The supervisor is killed (SIGKILL) in each of its states, under Restart=on-failure: its sockets survive, clients wait for
-// the restart and for nothing else, and no process is left of any generation.
+// The supervisor is killed (SIGKILL) in each of its states, under Restart=on-failure: its sockets survive, clients wait
+// for the restart and for nothing else, and no process is left of any generation.
 
-import { copyFileSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
+import { DeployedUnit } from "../support/deployed-unit.js";
 import { eventually } from "../support/eventually.js";
-import { askOnce } from "../support/line-client.js";
 import { isAlive } from "../support/processes.js";
 import { answering, endServices, TestService } from "../support/service.js";
-import { APPS } from "../support/supervisor.js";
-import { installApp, removeUnits, type TestUnit } from "../support/unit.js";
+import { removeUnits } from "../support/unit.js";
 
 afterEach(async () => {
   await removeUnits();
   await endServices();
 });
 
-/** A service of the template unit with a stream socket, whose program is to be deployed. */
-class KilledService {
-  readonly unit: TestUnit;
-  private readonly address: string;
-
-  constructor(options = "") {
-    this.unit = installApp({
-      command: directory => `${directory}/app`,
-      options,
-      service: ["RestartSec=100ms"],
-    });
-    copyFileSync(`${APPS}answer.py`, `${this.unit.directory}/answer.py`);
-    const [, instance] = this.unit.name.split("@");
-    this.address = `${process.env.XDG_RUNTIME_DIR}/zerodown/${instance}.sock`;
-  }
-
-  deploy(script: string): void {
-    const app = `${this.unit.directory}/app`;
-    writeFileSync(`${app}.new`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-    renameSync(`${app}.new`, app);
-  }
-
-  /** What a new client is answered. */
-  ask(): Promise<string> {
-    return askOnce({ path: this.address });
-  }
-
-  async reload(): Promise<void> {
-    await this.unit.must("reload", this.unit.service);
-  }
-
-  /** Begins a reload whose outcome nobody waits for. */
-  async beginReload(): Promise<void> {
-    await this.unit.must("--no-block", "reload", this.unit.service);
-  }
-
-  /** The pids of all processes of the unit. */
-  async processes(): Promise<number[]> {
-    const directory = `/sys/fs/cgroup${await this.unit.property("ControlGroup")}`;
-    return readdirSync(directory, { recursive: true, encoding: "utf8" })
-      .filter(file => /(^|\/)cgroup\.procs$/.test(file))
-      .flatMap(file => readFileSync(`${directory}/${file}`, "utf8").split("\n").filter(Boolean).map(Number));
-  }
-}
-
 const SLOW = "echo candidate; exec sleep 1000";
 
 /** Each brings the service into its state; what is killed then is the supervisor. */
-const STATES: [string, string, (service: KilledService) => Promise<unknown>][] = [
+const STATES: [string, string, (service: DeployedUnit) => Promise<unknown>][] = [
   [
     "the first start",
     "",
@@ -119,7 +72,7 @@ const STATES: [string, string, (service: KilledService) => Promise<unknown>][] =
 test.each(STATES)(
   "killed in %s: the next one serves on the same socket, and nothing is left",
   async (_, options, reach) => {
-    const service = new KilledService(options);
+    const service = new DeployedUnit(options);
     const { unit } = service;
     service.deploy(answering("v1"));
     await unit.listen();
@@ -144,7 +97,7 @@ test.each(STATES)(
 );
 
 test("killed in a stop: systemd ends what is left, starts nothing, and the next connection does", async () => {
-  const service = new KilledService();
+  const service = new DeployedUnit();
   const { unit } = service;
   service.deploy(answering("v1", "ignore-stop"));
   await unit.start();

@@ -29,6 +29,18 @@ async function expectProperty({ unit }: Puppet, name: string, value: string): Pr
   await eventually(async () => expect(await unit.property(name)).toBe(value));
 }
 
+test("a reload while it starts is a part of that start, and starts no second generation", async () => {
+  const puppet = new Puppet({}, "--silent");
+  const { unit } = puppet;
+  const start = unit.start();
+  await puppet.waits(1);
+  await unit.must("--no-block", "reload", unit.service);
+  await puppet.run(READY);
+  await start;
+  await expectUndisturbed(puppet, await unit.mainPid(), 1);
+  expect(unit.log.matching(/generation 2/)).toEqual([]);
+});
+
 describe.each(["daemon-reload", "daemon-reexec"])("%s", verb => {
   test("in the middle of a start: the unit becomes active when the app is ready", async () => {
     const puppet = new Puppet({}, "--silent");

@@ -1,4 +1,5 @@
-// Signals at the worst moment: storms of them, in the middle of a start, unexpected ones, and children that ignore them.
+// Signals at the worst moment: storms of them, in the middle of a start, unexpected ones, and children that ignore
+// them.
 
 import { readdirSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
@@ -8,7 +9,7 @@ import { answering, endServices, TestService } from "../support/service.js";
 
 afterEach(endServices);
 
-/** What `systemctl stop` must leave: nothing. */
+/** `systemctl stop` must leave nothing behind. */
 async function expectNothingLeft(service: TestService, pids: readonly number[]): Promise<void> {
   await eventually(() => expect(pids.filter(isAlive)).toEqual([]));
   expect(readdirSync(`${service.path}/run`)).toEqual([]);

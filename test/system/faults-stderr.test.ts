@@ -5,8 +5,8 @@ import { chownSync, closeSync, constants, openSync, readFileSync, readSync, writ
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { killCommands, TestCommand, zerodown } from "../support/command.js";
 import { eventually } from "../support/eventually.js";
-import { onMachine } from "../support/machine-of-its-own.js";
 import { temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
+import { besideSystemManager } from "../support/system-manager.js";
 
 const NOBODY = 61234;
 
@@ -176,7 +176,7 @@ status() { systemctl show --property=StatusText --value app; }
 }
 
 test("a journald that hangs, with its stream full, keeps nobody from a start, a reload and a stop", () => {
-  const output = onMachine(`${service("-- /usr/bin/python3 /run/flood.py")}
+  const output = besideSystemManager(`${service("-- /usr/bin/python3 /run/flood.py")}
 kill -STOP $journal
 systemctl start app
 status
@@ -194,7 +194,7 @@ systemctl show --property=Result --value app
 });
 
 test("a journald that is killed, or gone for good, doesn't either; the killed one has lines again", () => {
-  const output = onMachine(`${service("--ready exec -- sleep infinity")}
+  const output = besideSystemManager(`${service("--ready exec -- sleep infinity")}
 systemctl start app
 kill -KILL $journal
 systemctl reload app

@@ -110,6 +110,19 @@ describe("a supervisor that is stopped", () => {
     expect(await service.supervisor.ended).toEqual({ status: 0, signal: null });
   });
 
+  test("takes one for stopped that got the same signal and was faster, as with KillMode=control-group", async () => {
+    const service = await start();
+    const pid = await service.supervisor.serving(1);
+    await withoutSupervisor(service, async () => {
+      service.supervisor.signal("SIGTERM");
+      process.kill(pid, "SIGTERM");
+      await eventually(() => expect(processState(pid)).toBe("Z"));
+    });
+    expect(await service.supervisor.ended).toEqual({ status: 0, signal: null });
+    expect(service.supervisor.log.matching(/Starting generation 2/)).toEqual([]);
+    await service.supervisor.log.next(/generation 1 \(pid \d+\) drained and was killed by SIGTERM$/);
+  });
+
   test("replaces a generation that crashed meanwhile, and the clients that wait are answered", async () => {
     const service = await start();
     const pid = await service.supervisor.serving(1);

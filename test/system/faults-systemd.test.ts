@@ -33,8 +33,8 @@ describe.each(TRANSPORTS)("by %s", (_, options) => {
   test.each([
     ["is missing", "/nowhere/notify", "ENOENT: no such file or directory, connect '/nowhere/notify'"],
     ["is nobody's", "@zerodown-test-nobody", "ECONNREFUSED: connection refused, connect '@zerodown-test-nobody'"],
-    ["is no socket", "/dev/null", "ECONNREFUSED: connection refused, connect '/dev/null'"],
-    ["is no address", "relative", "EINVAL: invalid argument, connect 'relative'"],
+    ["isn't a socket", "/dev/null", "ECONNREFUSED: connection refused, connect '/dev/null'"],
+    ["isn't an address", "relative", "EINVAL: invalid argument, connect 'relative'"],
     ["is too long", `/${"x".repeat(200)}`, `ENAMETOOLONG: name too long, connect '/${"x".repeat(200)}'`],
   ])("with a NOTIFY_SOCKET that %s it serves and reloads, and says so once", async (_, address, text) => {
     const service = await new TestService().start({ ...options, env: { NOTIFY_SOCKET: address } });

@@ -1,4 +1,4 @@
-// What generations store outlives them, and the supervisor, under a real systemd.
+// Descriptors that generations store outlive them, and the supervisor, under a real systemd.
 
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -39,7 +39,7 @@ async function killSupervisor(unit: TestUnit): Promise<void> {
   await changes.next(/^ActiveState=active$/);
 }
 
-/** What the next generation gets: "client-1", "counter" … */
+/** Returns the names that the next generation gets: "client-1", "counter" … */
 function storedNames(unit: TestUnit): string[] {
   const status = execFileSync(ZERODOWN, ["status", "--user", "--json", unit.service], { encoding: "utf8" });
   const { sockets } = JSON.parse(status) as { sockets: { name: string; stored: boolean }[] };
@@ -68,7 +68,7 @@ describe("the counter and its clients", () => {
     const { unit, connect } = await startCounter();
     const client = connect();
     expect(await client.ask()).toBe("1 from generation 1");
-    // It fails when it has opened all that it was passed.
+    // The next generation fails when it has opened all that it was passed.
     const app = `${unit.directory}/app.py`;
     writeFileSync(app, readFileSync(app, "utf8").replace('notify("READY=1")', "sys.exit(3)"));
     expect((await unit.systemctl("reload", unit.service)).status).toBe(1);
@@ -183,7 +183,7 @@ describe("a generation", () => {
     await puppet.send("FDSTORE=1\nFDNAME=a", "memfd");
     await puppet.send("FDSTORE=1\nFDNAME=b", "same memfd");
     await puppet.unit.reload();
-    // What it got it stores again, as services do at their start.
+    // The generation stores again what it got, as services do at their start.
     await puppet.send("FDSTORE=1\nFDNAME=c", "4", 2);
     expect(storedNames(puppet.unit)).toEqual(["a"]);
     expect(await puppet.unit.property("NFileDescriptorStore")).toBe("1");
@@ -238,7 +238,7 @@ describe("a generation", () => {
   ])("that gives the name %j is told what is wrong, and the descriptor gets the usual name", async (name, shown) => {
     const puppet = await start();
     await puppet.send(`FDSTORE=1\nFDNAME=${name}`, "memfd");
-    expect(await puppet.unit.log.next(/FDNAME=/)).toContain(`FDNAME=${shown} is no name (up to 255 ASCII characters`);
+    expect(await puppet.unit.log.next(/FDNAME=/)).toContain(`FDNAME=${shown} isn't a name (up to 255 ASCII characters`);
     expect(storedNames(puppet.unit)).toEqual(["stored"]);
   });
 

@@ -20,6 +20,7 @@ test("a Python program with the systemd module loses no request in 3 reloads", a
   await unit.listen();
   const load = new HttpLoad(address, { clients: 4, keepAlive: false });
   await load.answers(50, /^Python \d+$/);
+  await unit.started();
   for (let generation = 2; generation <= 4; generation++) {
     await unit.reload();
     const pid = await unit.serving(generation);
@@ -39,6 +40,7 @@ test("a shell script with systemd-notify --ready takes jobs from a FIFO", async 
   const jobs = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
   writeSync(jobs, "the first\n");
   expect(await unit.log.next(/did the first/)).toMatch(new RegExp(`^${await unit.serving(1)} did`));
+  await unit.started();
   await unit.reload();
   await unit.log.next(/generation 1 .* drained/);
   writeSync(jobs, "the second\n");
@@ -46,15 +48,18 @@ test("a shell script with systemd-notify --ready takes jobs from a FIFO", async 
   closeSync(jobs);
 });
 
-test.each(["exec", "delay:200ms"])("a Perl program that knows only LISTEN_FDS, with --ready %s", async ready => {
-  const { address, socket } = onTcp();
-  const unit = installApp({ command: `perl ${APPS}listen-fds.pl`, options: `--ready ${ready}`, socket });
-  await unit.start();
-  expect(await ask(address)).toBe(`Perl ${await unit.serving(1)}`);
-  await unit.reload();
-  await unit.log.next(/generation 1 .* drained/);
-  expect(await ask(address)).toBe(`Perl ${await unit.serving(2)}`);
-});
+test.each(["accept", "exec", "delay:200ms"])(
+  "a Perl program that knows only LISTEN_FDS, with --ready %s",
+  async ready => {
+    const { address, socket } = onTcp();
+    const unit = installApp({ command: `perl ${APPS}listen-fds.pl`, options: `--ready ${ready}`, socket });
+    await unit.start();
+    expect(await ask(address)).toBe(`Perl ${await unit.serving(1)}`);
+    await unit.reload();
+    await unit.log.next(/generation 1 .* drained/);
+    expect(await ask(address)).toBe(`Perl ${await unit.serving(2)}`);
+  },
+);
 
 test("a program that can only write a line, with --ready fd", async () => {
   const unit = installApp({

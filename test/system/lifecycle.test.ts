@@ -31,6 +31,7 @@ test("the first connection starts the service, and is answered", async () => {
   await unit.listen();
   expect(await unit.property("ActiveState")).toBe("inactive");
   expect(await ask(address)).toMatch(/generation 1,/);
+  await unit.started();
   expect(await unit.property("ActiveState")).toBe("active");
 });
 
@@ -151,6 +152,20 @@ test("when zerodown is killed and systemd kills nothing, the app is told to stop
   await ask(address);
   process.kill(await unit.mainPid(), "SIGKILL");
   await unit.log.next(/^all answered$/);
+});
+
+test("with KillMode=control-group, by which systemd signals the app, too, a stop is no crash", async () => {
+  const { unit } = install({
+    command: `/usr/bin/python3 ${APPS}answer.py v1`,
+    options: "--workers 4 --on-crash exit",
+    service: ["KillMode=control-group"],
+  });
+  for (let count = 0; count < 5; count++) {
+    await unit.start();
+    await unit.stop();
+    expect(await unit.property("Result")).toBe("success");
+  }
+  expect(unit.log.matching(/Starting it again|Giving up/)).toEqual([]);
 });
 
 test("a socket unit with Accept=yes is refused, and the error says what to change", async () => {

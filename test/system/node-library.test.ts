@@ -84,6 +84,27 @@ await serve(server);
     expect(told).toEqual([expected, expected]);
   });
 
+  test("has workers where it says so, which are reloaded together", async () => {
+    const { unit, address, deploy } = start(
+      `init({ workers: 3, surge: 1 });
+const { ZERODOWN_WORKER, ZERODOWN_GENERATION } = process.env;
+console.log("worker", ZERODOWN_WORKER, "of", ZERODOWN_GENERATION);
+await serve(server);
+`,
+    );
+    await unit.start();
+    expect(await unit.property("StatusText")).toBe("Generation 1 serving (3 workers)");
+    deploy("v2", "init({ workers: 3, surge: 1 }); await serve(server);\n");
+    await unit.reload();
+    expect(await unit.property("StatusText")).toMatch(/^Generation 2 serving \(3 workers\)/);
+    await unit.log.next(/worker 2 of generation 1 .* drained/);
+    expect(await ask(address)).toBe("v2 of 2");
+    expect(unit.log.matching(/^worker \d of 1$/).sort()).toEqual(["worker 0 of 1", "worker 1 of 1", "worker 2 of 1"]);
+    expect(unit.log.matching(/Draining those that they replace/)).toHaveLength(2);
+    await unit.stop();
+    expect(await unit.property("Result")).toBe("success");
+  });
+
   test("keeps nothing of the app in the supervisor, whatever it had loaded before init()", async () => {
     const { unit } = start("globalThis.hoard = Buffer.alloc(200e6, 1); init(); await serve(server);\n");
     await unit.start();
@@ -146,6 +167,7 @@ describe("the example of the Go library's README, translated,", () => {
     const { unit, address } = install(() => EXAMPLE);
     await unit.listen();
     expect(await ask(address)).toBe("Hello\n");
+    await unit.started();
     expect(await ask(address, "/restart")).toBe("Restarted: generation 2 serves\n");
     await unit.reload();
     await unit.serving(3);
@@ -163,7 +185,7 @@ describe("the example of the Go library's README, translated,", () => {
     await log.next(/Listening on/);
     expect(await ask({ host, port: 8080 })).toBe("Hello\n");
     expect(await ask({ host, port: 8080 }, "/restart")).toBe("Restarted: generation 2 serves\n");
-    // It became our supervisor: the same process.
+    // The child became our supervisor, in the same process.
     child.kill("SIGUSR2");
     await log.next(/generation 3 .* serving/);
     expect(await ask({ host, port: 8080 })).toBe("Hello\n");

@@ -1,4 +1,5 @@
-// Datagrams of every shape, each sent to systemd by a plain unit and to the supervisor by a generation: both take the same.
+// Datagrams of every shape, each sent to systemd by a plain unit and to the supervisor by a generation: both take the
+// same.
 
 import { renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
@@ -20,7 +21,10 @@ afterEach(async () => {
   directory?.remove();
 });
 
-/** A character a byte. Of STOPPING=1 before READY=1, and RELOADING=1 after it, systemd 252 and 257 make different things. */
+/**
+ * A character a byte. Of STOPPING=1 before READY=1, and RELOADING=1 after it, systemd 252 and 257 make different
+ * things.
+ */
 const DATAGRAMS = [
   "READY=1",
   "READY=1\n",
@@ -93,7 +97,7 @@ const DATAGRAMS = [
   "FDSTORE=yes",
 ].map(text => Buffer.from(text, "latin1"));
 
-/** What was taken of a datagram. */
+/** The part of a datagram that was taken. */
 interface Taken {
   datagram: string;
   ready: boolean;
@@ -140,7 +144,7 @@ async function takenBySystemd(path: string): Promise<Taken[]> {
   }));
 }
 
-/** One after the other, a reload each. */
+/** Sends one datagram after the other, each from a new generation. */
 async function takenByZerodown(path: string): Promise<Taken[]> {
   const command = ["sh", "-c", `exec /usr/bin/python3 -IS ${APPS}datagram.py $(readlink -f ${path}/next)`];
   const deploy = (file: string) => {
@@ -176,7 +180,7 @@ async function takenByZerodown(path: string): Promise<Taken[]> {
     ends.push(supervisor.log.next(new RegExp(`generation ${number} .*(was aborted|exited with)`)));
   }
   await supervisor.stop();
-  // What it reported is told when it is over.
+  // The supervisor tells what a generation reported when that has ended.
   const errnos = await Promise.all(ends.map(async end => Number(/ERRNO=(\d+)/.exec(await end)?.[1] ?? 0)));
   return taken.map((row, index) => ({ ...row, errno: errnos[index]! }));
 }

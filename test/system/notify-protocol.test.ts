@@ -1,5 +1,5 @@
-// What a generation may say (sd_notify(3)), a row of the protocol each: a real app, systemd-notify where it can say it, and
-// what a real systemd makes of it.
+// A generation may say all of sd_notify(3), a row of the protocol each: from a real app, or systemd-notify where that
+// can, to a real systemd, which shows what it made of it.
 
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { isAlive } from "../support/processes.js";
@@ -18,7 +18,7 @@ describe("systemd-notify", () => {
   test("READY=1 makes a candidate take over, and says nothing new of one that serves", async () => {
     const { puppet, unit, reload } = await beginReload({});
     await puppet.systemdNotify("READY=1");
-    expect(unit.log.matching(/generation 1 .* serving/)).toHaveLength(1);
+    expect(unit.log.matching(/generation 1 .* serving: /)).toHaveLength(1);
     await puppet.run("sh systemd-notify --ready", 2);
     expect((await reload).status).toBe(0);
     expect(await unit.property("StatusText")).toMatch(/^Generation 2 \(pid \d+\) serving/);
@@ -78,7 +78,7 @@ describe("systemd-notify", () => {
 
   test("BARRIER=1 is answered: systemd-notify returns, and what it sent before has been taken", async () => {
     const puppet = await start();
-    // It fails after 5 s without an answer.
+    // systemd-notify fails after 5 s without an answer.
     await puppet.run("sh for i in 1 2 3; do systemd-notify --status=$i || echo failed; done; echo all are taken");
     expect(puppet.unit.log.matching(/^failed$/)).toEqual([]);
     expect(puppet.unit.log.matching(/^all are taken$/)).toHaveLength(1);
@@ -107,7 +107,7 @@ describe("an app itself", () => {
   test("may send from any of its processes, a daemonized one too", async () => {
     const puppet = await start();
     const changes = await puppet.unit.follow();
-    // It sends in the name of its parent, which therefore must be one of the app's processes, and alive.
+    // systemd-notify sends in the name of its parent, which therefore must be one of the app's processes, and alive.
     await puppet.run("sh setsid --fork sh -c 'systemd-notify --status=from\\ afar; true'");
     await changes.next(/^StatusText=.*: from afar$/);
   });
@@ -115,7 +115,7 @@ describe("an app itself", () => {
   test.each([
     ["FDSTORE=1 without a descriptor", "FDSTORE=1\nFDNAME=a"],
     ["FDSTOREREMOVE=1 of what isn't there", "FDSTOREREMOVE=1\nFDNAME=a"],
-    ["WATCHDOG_USEC= that is no number", "WATCHDOG_USEC=soon"],
+    ["WATCHDOG_USEC= that isn't a number", "WATCHDOG_USEC=soon"],
     ["nothing at all", ""],
   ])("is heard without a word: %s", async (_, text) => {
     const puppet = await start();

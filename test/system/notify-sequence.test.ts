@@ -1,10 +1,10 @@
-// What systemd is told, message by message, by either transport.
+// systemd is told the same, message by message, by either transport.
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { closeManagerSockets, ManagerSocket } from "../support/manager-socket.js";
+import { hasSdNotify } from "../support/sd-notify.js";
 import { answering, endServices, type ServiceOptions, TestService } from "../support/service.js";
-import { ROOT } from "../support/supervisor.js";
 
 afterEach(async () => {
   await endServices();
@@ -47,8 +47,7 @@ const START = [
 
 const TRANSPORTS: [string, ServiceOptions][] = [["the addon", { copied: true }]];
 // Optional, like the package; where CI says so it must be there.
-if (process.env.CI === "true" || existsSync(`${ROOT}node_modules/sd-notify/build/Release/notify.node`))
-  TRANSPORTS.push(["sd-notify", {}]);
+if (hasSdNotify()) TRANSPORTS.push(["sd-notify", {}]);
 
 describe.each(TRANSPORTS)("by %s systemd is told", (name, options) => {
   test("everything, and by no other transport", async () => {
@@ -74,7 +73,7 @@ describe.each(TRANSPORTS)("by %s systemd is told", (name, options) => {
       "STOPPING=1 | EXTEND_TIMEOUT_USEC=95000000 | STATUS=Stopping: waiting for generation 2 (pid PID2)",
       "STATUS=Stopped",
     ]);
-    // As NotifyAccess=main wants it.
+    // NotifyAccess=main demands that.
     expect(new Set(manager.received.map(({ pid }) => pid))).toEqual(new Set([service.supervisor.pid]));
     const times = manager.received.flatMap(({ assignments }) => assignments.filter(text => /^MONOTONIC/.test(text)));
     const time = BigInt(times[0]!.replace(/^.*=/, ""));

@@ -1,4 +1,4 @@
-// What one user may see and do of another's supervisor. Here because it takes root to be two users.
+// A user may see and do little of another's supervisor. This is a system test because it takes root to be two users.
 
 import { chownSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";

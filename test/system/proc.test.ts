@@ -3,7 +3,7 @@
 import { afterEach, expect, test } from "@jest/globals";
 import { APPS } from "../support/supervisor.js";
 import { installApp, removeUnits } from "../support/unit.js";
-import { command } from "../support/user-manager.js";
+import { command, zerodown } from "../support/user-manager.js";
 
 afterEach(removeUnits);
 
@@ -35,7 +35,11 @@ test.each([
     await unit.reload();
     expect(await unit.property("StatusText")).toMatch(new RegExp(`^Generation ${generation} \\(pid \\d+\\) serving`));
   }
-  // One generation a reload: the request wasn't taken for a later one.
+  expect(zerodown("status", "--user", unit.name)).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/^ +3 +serving/m),
+  });
+  // Each reload started one generation: no request was taken for a later one.
   expect(unit.log.matching(/ started$/)).toHaveLength(3);
   await unit.stop();
   expect(await unit.property("Result")).toBe("success");

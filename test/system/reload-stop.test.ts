@@ -1,4 +1,4 @@
-// `systemctl stop` at any time after `systemctl reload` is no failure of the unit.
+// The unit doesn't fail when `systemctl stop` comes at any time after `systemctl reload`.
 
 import { afterEach, expect, test } from "@jest/globals";
 import { APPS } from "../support/supervisor.js";
@@ -13,7 +13,7 @@ test.each([
 ])("a stop that overtakes a reload, with SIGTERM to the %s, leaves the unit a success", async (_, kill, more) => {
   const unit = installApp({ command: `${APPS}slow.sh 0 0`, service: [`KillMode=${kill}`, ...more] });
   const results: Record<number, string> = {};
-  // Without that setting the first few ms, in which the launcher itself begins, are left.
+  // We leave out the first few ms without that setting, because the launcher itself begins then.
   for (let offset = more.length > 0 ? 20 : 0; offset <= 200; offset += 20) {
     await unit.start();
     await unit.must("reload", "--no-block", unit.service);

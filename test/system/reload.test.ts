@@ -26,6 +26,7 @@ test.each([
     await unit.listen();
     const load = new HttpLoad(address, { clients: 4, keepAlive });
     await load.answers(200, /generation 1,/);
+    await unit.started();
     const pid = await unit.mainPid();
     for (let generation = 2; generation <= 11; generation++) {
       await unit.reload();

@@ -86,7 +86,7 @@ async function inContainer(...args: readonly string[]): Promise<TestProcess> {
   return container;
 }
 
-/** In its namespaces. */
+/** Runs a command in the container's namespaces. */
 function enter(container: TestProcess, ...args: readonly string[]) {
   const [pid] = readFileSync(`/proc/${container.pid}/task/${container.pid}/children`, "utf8").split(" ");
   return command("nsenter", "--target", pid!, "--pid", "--mount", "--root", "--wd", ...args);
@@ -106,7 +106,7 @@ test("two supervisors with one pid in one directory: each has its own, and a com
     await container.errors.next(/generation 2 \(pid \d+\) serving/);
   }
   for (const container of [first, second]) expect(container.errors.matching(/generation 3/)).toEqual([]);
-  // What one that was killed left behind the next one takes over; the one that lives keeps its own.
+  // The next supervisor takes over the directory of one that was killed; the one that lives keeps its own.
   first.signal("SIGKILL");
   await first.ended;
   await inContainer(...APP);

@@ -23,7 +23,7 @@ test("1,000 sockets reach every generation, in their order, and the generation m
   expect(new Set(first).size).toBe(1000);
   expect(first.at(-1)).toMatch(/^1002 many socket:/);
   await puppet.unit.reload();
-  // What the supervisor writes would be in between.
+  // The supervisor's own lines would be in between.
   await puppet.unit.log.next(/generation 1 .* drained/);
   expect(await puppet.describe(2)).toEqual(first);
   const { sockets } = JSON.parse(

@@ -23,6 +23,7 @@ async function start(settle: string) {
   await unit.listen();
   const load = new HttpLoad(address, { clients: 4, keepAlive: false });
   await load.answers(50, /generation 1,/);
+  await unit.started();
   return { unit, deploy, load };
 }
 
@@ -36,7 +37,7 @@ test("a new generation that dies in it fails the reload; the old one was never t
     `Reload failed: generation 2 exited with status 3 while it settled. Generation 1 (pid ${pid}) still serving`,
   );
   await load.answers(50, /generation 1,/);
-  // That it is alive is not all: it would have said so if it had been told to stop.
+  // Being alive is not enough: generation 1 would have said so if it had been told to stop.
   expect(unit.log.matching(/generation 1 .*(drained|stop)/)).toEqual([]);
 
   await load.stop();

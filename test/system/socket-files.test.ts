@@ -1,5 +1,5 @@
-// The files of the sockets that generations share, and what generations do to them: php-fpm, say, removes its socket's file when
-// it ends.
+// The files of the sockets that generations share, and what generations do to them: php-fpm, say, removes its socket's
+// file when it ends.
 
 import { randomBytes } from "node:crypto";
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -27,7 +27,7 @@ function install({ socket = [], service = [] }: { socket?: string[]; service?: s
     command: directory => `/usr/bin/python3 ${APPS}scripted.py ${directory}`,
     options: "--stop-signal INT",
   });
-  /** What generations do from now on, in Python. */
+  /** Writes what generations do from now on, in Python. */
   const script = (when: "start" | "end", ...lines: string[]) =>
     writeFileSync(`${unit.directory}/${when}`, `path = "${path}"\n${lines.join("\n")}\n`);
   script("start");
@@ -35,7 +35,7 @@ function install({ socket = [], service = [] }: { socket?: string[]; service?: s
   return { unit, path, script, keep: `${dirname(path)}/.${basename(path)}.zerodown-keep` };
 }
 
-/** One that is exactly this. */
+/** Matches a line that is exactly this. */
 const line = (text: string) => new RegExp(`^${text.replace(/[.()]/g, "\\$&")}$`);
 
 const mode = (path: string) => (lstatSync(path).mode & 0o777).toString(8);

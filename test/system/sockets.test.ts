@@ -79,7 +79,7 @@ describe("O_NONBLOCK, which all generations share,", () => {
   const BLOCKING = `exec python3 ${APPS}blocking.py`;
   const EVENT_LOOP = `exec python3 ${APPS}answer.py loop`;
 
-  /** What it runs at each start is what the file `app` says then. */
+  /** Each generation runs what the file `app` says when it starts. */
   async function start(app: string) {
     const address = loopback();
     const unit = installApp({

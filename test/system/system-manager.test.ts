@@ -3,7 +3,7 @@
 
 import { execFileSync } from "node:child_process";
 import { expect, test } from "@jest/globals";
-import { onMachine } from "../support/machine-of-its-own.js";
+import { besideSystemManager } from "../support/system-manager.js";
 
 const VERSION = Number(/^systemd (\d+)/.exec(execFileSync("systemctl", ["--version"], { encoding: "utf8" }))![1]);
 
@@ -19,7 +19,7 @@ systemctl start zerodown@app.socket
 `;
 
 test("units/ with system.conf: a user that exists while it runs, a cgroup for each generation, and reloads", () => {
-  const output = onMachine(`${INSTALL}
+  const output = besideSystemManager(`${INSTALL}
 ask
 systemctl reload zerodown@app
 ask
@@ -48,7 +48,7 @@ systemctl show --property=Result zerodown@app
 });
 
 test("the journal has each line with its priority: what a generation may not tell systemd is one for debugging", () => {
-  const output = onMachine(`${INSTALL}
+  const output = besideSystemManager(`${INSTALL}
 echo "ZERODOWN_COMMAND=sh -c 'systemd-notify --ready; systemd-notify MAINPID=1; exec sleep infinity'" >/etc/zerodown/app.conf
 systemctl start zerodown@app
 until journalctl --sync && journalctl --unit zerodown@app --quiet --priority debug --grep MAINPID >/dev/null; do sleep 0.05; done
@@ -63,7 +63,7 @@ journalctl --unit zerodown@app --output cat --priority debug --grep MAINPID
 });
 
 test("a service of root's without Delegate= makes no cgroup, though it could", () => {
-  const output = onMachine(`
+  const output = besideSystemManager(`
 mkdir -p /run/systemd/system/app.service.d
 printf '[Service]\\nType=notify\\nExecStart=zerodown run --ready exec -- sleep infinity\\n' >/run/systemd/system/app.service
 systemctl daemon-reload
@@ -76,7 +76,7 @@ wc --lines <cgroup.procs
 });
 
 test("DelegateSubgroup=, where systemd knows it, is where the supervisor stays", () => {
-  const output = onMachine(`
+  const output = besideSystemManager(`
 printf '[Service]\\nType=notify\\nDelegate=yes\\nDelegateSubgroup=boss\\nExecStart=zerodown run --ready exec -- sleep infinity\\n' \\
   >/run/systemd/system/app.service
 systemctl daemon-reload
@@ -92,7 +92,7 @@ test("a user whom polkit allows it reloads the unit by zerodown reload, and sees
   if (action.id == "org.freedesktop.systemd1.manage-units" && action.lookup("verb") == "reload" && subject.user == "nobody")
     return polkit.Result.YES;
 });`;
-  const output = onMachine(`${INSTALL}
+  const output = besideSystemManager(`${INSTALL}
 mkdir -p /etc/polkit-1/rules.d
 cat >/etc/polkit-1/rules.d/50-deploy.rules <<'RULE'
 ${rule}

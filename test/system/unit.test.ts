@@ -1,4 +1,4 @@
-// What `zerodown unit` prints, in the hands of a real systemd.
+// A real systemd takes what `zerodown unit` prints.
 
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
@@ -7,6 +7,7 @@ import { afterAll, afterEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { Manager, type UnitProperties } from "../../src/systemd/dbus.js";
 import { commandLine } from "../../src/systemd/formats/unit-files.js";
+import { loopback } from "../support/http-load.js";
 import { EXAMPLE_APP, temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
 import { installUnits, property, removeUnits, systemctl, UNITS, zerodown } from "../support/user-manager.js";
 import { verify } from "../support/verify.js";
@@ -22,7 +23,7 @@ const APP = ["--", process.execPath, `${directory.path}/app.mjs`];
 function print(...args: string[]): Record<string, string> {
   const { status, stdout, stderr } = zerodown("unit", ...args);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-  const files = stdout.split(/^(?=# [/~]\S+\.(?:service|socket)$)/m);
+  const files = stdout.split(/^(?=# [/~]\S+\.(?:service|socket|path)$)/m);
   return Object.fromEntries(files.map(text => [/^# \S+\/(\S+)/.exec(text)![1]!, text]));
 }
 
@@ -117,6 +118,22 @@ test("a Node that isn't in systemd's $PATH: the units start with it, and so does
   installUnits({ [`${NAME}.service`]: service!, [`${NAME}.socket`]: socket! });
   expect(systemctl("start", `${NAME}.socket`).status).toBe(0);
   expect(await ask(path)).toBe("Hello from generation 1");
+});
+
+test("--queues: the line is there for each worker, systemd listens on all, and a unix socket is there once", async () => {
+  const { host, port } = loopback();
+  const unix = `${directory.path}/queues.sock`;
+  const listen = ["--listen", `${host}:${port}`, "--listen", unix];
+  const files = print("--user", ...listen, "--workers", "3", "--queues", "3", NAME, ...APP);
+  installUnits(files);
+  writeFileSync(`${directory.path}/app.mjs`, "");
+  const [socket] = await properties(`${NAME}.socket`);
+  const line = ["Stream", `${host}:${port}`];
+  expect([socket!.Listen, socket!.ReusePort]).toEqual([[line, line, line, ["Stream", unix]], true]);
+  expect(zerodown("check", "--user", NAME)).toMatchObject({ status: 0, stdout: `${NAME}.service: nothing wrong\n` });
+  expect(systemctl("start", `${NAME}.socket`).status).toBe(0);
+  expect(files[`${NAME}.service`]).not.toContain("--queues");
+  expect(print("--listen", "80", "--workers", "3", NAME, ...APP)[`${NAME}.socket`]).not.toContain("ReusePort");
 });
 
 test("NoDelay=yes for TCP, and for it alone", () => {

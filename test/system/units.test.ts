@@ -9,7 +9,10 @@ import { installApp, removeUnits, TestUnit } from "../support/unit.js";
 import { installFaultyUnit, type Scope, verify } from "../support/verify.js";
 
 const UNITS = `${ROOT}units`;
-const FILES = ["zerodown@.service", "zerodown@.socket", "hello.service", "hello.socket"];
+const FILES = [
+  ...["zerodown@.service", "zerodown@.socket", "hello.service", "hello.socket"],
+  ...["zerodown-metrics.service", "zerodown-metrics.timer"],
+];
 
 afterEach(async () => {
   await removeUnits();
@@ -64,6 +67,7 @@ test("hello: the first connection starts it, a release is a symbolic link and a 
   await unit.listen();
   expect(await unit.property("ActiveState")).toBe("inactive");
   expect(await ask(address)).toMatch(/^Hello from generation 1,/);
+  await unit.started();
 
   release("Bonjour");
   await unit.reload();

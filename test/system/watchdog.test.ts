@@ -93,7 +93,7 @@ describe("a generation", () => {
     await unit.start();
     const load = new HttpLoad(address, { clients: 6, keepAlive: false });
     await load.answers(20, /generation 1$/);
-    // It takes this request, and never anything more.
+    // The app takes this request, and never anything more.
     const hung = ask(address, "/hang").catch((error: Error) => error.message);
     await unit.log.next(/generation 1 .* missed its watchdog of 1s and was killed by SIGABRT/);
     await load.answers(50, /generation 2$/);
@@ -125,7 +125,7 @@ describe("systemd's watchdog", () => {
     await puppet.systemdNotify("WATCHDOG_USEC=400000");
     const main = await puppet.unit.mainPid();
     process.kill(main, "SIGSTOP");
-    // For longer than the generation may be silent: what it says meanwhile waits to be read.
+    // The supervisor stops for longer than the generation may be silent: what that says meanwhile waits to be read.
     await puppet.run("sh sleep 1");
     process.kill(main, "SIGCONT");
     await puppet.run("sh sleep 0.3");
@@ -142,6 +142,6 @@ describe("systemd's watchdog", () => {
 
   test("that is garbled is told, and not served", async () => {
     const puppet = await start({ service: ["Environment=WATCHDOG_USEC=often"] });
-    await puppet.unit.log.next(/WATCHDOG_USEC="often" is no number of microseconds: no watchdog is served$/);
+    await puppet.unit.log.next(/WATCHDOG_USEC="often" isn't a number of microseconds: no watchdog is served$/);
   });
 });

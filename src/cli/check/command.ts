@@ -1,4 +1,4 @@
-// What bites in the app's own command, behind the -- of zerodown run.
+// Rules on the app's own command, behind the -- of zerodown run.
 
 import { basename } from "node:path";
 import { type Rule, shown } from "./finding.js";
@@ -20,7 +20,7 @@ export const COMMAND = {
     const name = basename(command);
     const isShell = /^(ba|da|z|k|a|fi)?sh$/.test(name);
     if (!isShell && !/^(npm|npx|pnpm|yarn)$/.test(name)) return [];
-    // One that traps signals passes them on, or is the app.
+    // A shell that traps signals passes them on, or is the app.
     if (isShell && /\b(exec|trap)\b/.test(args.join(" "))) return [];
     const remedy = isShell ? "let it start the app by exec" : "start the app itself";
     const why = `${name} gets ${run!.stopSignal} in the app's place and doesn't pass it on, so that each stop and reload waits for --stop-timeout and kills the app: ${remedy}`;

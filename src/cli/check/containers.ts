@@ -1,4 +1,4 @@
-// What bites in an app that is the client of a container engine.
+// Rules on an app that is the client of a container engine.
 
 import { basename } from "node:path";
 import type { Facts } from "./facts.js";

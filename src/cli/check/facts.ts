@@ -1,16 +1,16 @@
-// What `zerodown check` looks at: a unit's properties, its sockets, the command it runs and the process that runs it.
+// Gathers all that `zerodown check` looks at: a unit's properties, its sockets, the command it runs and the process that runs it.
 
 import { readFileSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import type { Manager, Scope, UnitProperties } from "../../systemd/dbus.js";
 import { parseTimeSpan } from "../../systemd/formats/time-span.js";
-import { isCommandError } from "../options.js";
+import { isCommandError } from "../errors.js";
 import { parseRunOptions, type RunOptions } from "../run/options.js";
 import { findZerodown, list } from "./command-line.js";
-import { lookUp, type Programs } from "./programs.js";
+import { lookUp, type Programs } from "./look-up.js";
 
-export interface UnitFacts {
+export interface SocketUnit {
   readonly name: string;
   readonly properties: UnitProperties;
 }
@@ -27,7 +27,7 @@ export interface Facts {
   readonly scope: Scope;
   readonly service: UnitProperties;
   /** The .socket units that start it, and the one of its name even if that does not. */
-  readonly sockets: readonly UnitFacts[];
+  readonly sockets: readonly SocketUnit[];
   readonly start: ExecCommand;
   readonly reload: readonly ExecCommand[];
   /** The arguments that follow `zerodown run` in ExecStart=; null where they can't be told. */
@@ -44,9 +44,9 @@ export interface Facts {
   readonly realDirectory: string | undefined;
   /** WatchdogSec=, in µs; 0 or `Infinity` for none. */
   readonly watchdog: number;
-  /** Those that systemd, or the launcher, doesn't find. */
+  /** The programs that systemd, or the launcher, doesn't find. */
   readonly programs: Programs;
-  /** What files' contents take of MemoryCurrent=, bytes: the kernel gives that up by itself. */
+  /** The part of MemoryCurrent= that holds files' contents, bytes: the kernel gives it up by itself. */
   readonly pageCache: number;
   /** The manager's own runtime directory, which RUNTIME_DIRECTORY is in. */
   readonly runtimeRoot: string;
@@ -55,12 +55,12 @@ export interface Facts {
 }
 
 /** @throws {ManagerError} */
-export async function gatherFacts(unit: string, scope: Scope, manager: Manager): Promise<Facts> {
+export async function readFacts(unit: string, scope: Scope, manager: Manager): Promise<Facts> {
   const service = await manager.unitProperties(unit);
   const known = list(service.TriggeredBy).filter(name => name.endsWith(".socket"));
-  // One that nobody has loaded yet isn't known to be the service's; and with Accept=yes it isn't.
+  // A socket that nobody has loaded yet isn't known to be the service's; and with Accept=yes it isn't.
   const [prefix = ""] = unit.replace(/\.service$/, "").split("@");
-  const sockets: UnitFacts[] = [];
+  const sockets: SocketUnit[] = [];
   for (const name of new Set([...known, `${prefix}.socket`, unit.replace(/\.service$/, ".socket")])) {
     const properties = await manager.unitProperties(name);
     const isOurs = known.includes(name) || list(properties.Triggers).includes(unit) || properties.Accept;
@@ -79,7 +79,7 @@ export async function gatherFacts(unit: string, scope: Scope, manager: Manager):
     sockets,
     mainProcess: pid === 0 ? undefined : commandOf(pid),
     realDirectory: realDirectory(service),
-    watchdog: watchdog(service),
+    watchdog: watchdogOf(service),
     programs: lookUp(service, commands, await manager.environment(), files),
     pageCache: pageCache(service),
     runtimeRoot,
@@ -139,7 +139,7 @@ function commandOf(pid: number): string[] | undefined {
 }
 
 /** D-Bus tells it of a service that runs only; of another its files do. */
-function watchdog({ WatchdogUSec, MainPID, FragmentPath, DropInPaths }: UnitProperties): number {
+function watchdogOf({ WatchdogUSec, MainPID, FragmentPath, DropInPaths }: UnitProperties): number {
   if (MainPID) return Number(WatchdogUSec) >= 2 ** 64 ? Number.POSITIVE_INFINITY : Number(WatchdogUSec);
   const text = [String(FragmentPath ?? ""), ...list(DropInPaths)].map(readText).join("\n");
   const [, value = "0"] = [...text.matchAll(/^\s*WatchdogSec\s*=(.*)$/gm)].at(-1) ?? [];

@@ -1,4 +1,4 @@
-// What a rule of `zerodown check` finds.
+// The vocabulary of the rules of `zerodown check`: findings, and their fixes.
 
 import { commandLine } from "../../systemd/formats/unit-files.js";
 import type { Facts } from "./facts.js";

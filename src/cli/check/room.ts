@@ -1,4 +1,4 @@
-// What bites in the limits of a unit: during a reload two generations live, and share them.
+// Rules on the limits of a unit: during a reload two generations live, and share them.
 
 import { type Rule, serviceFix } from "./finding.js";
 

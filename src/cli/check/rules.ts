@@ -1,8 +1,8 @@
-// What bites in a unit that runs zerodown: one small function a rule.
+// The rules on a unit that runs zerodown: each is a small function.
 
 import { constants } from "node:os";
 import { STOP_SIGNALS } from "../../machine/events.js";
-import { SHORTEST_WATCHDOG, startLimit } from "../../machine/limits.js";
+import { drainLimit, SHORTEST_WATCHDOG, startLimit } from "../../machine/limits.js";
 import type { UnitProperties } from "../../systemd/dbus.js";
 import { formatTimeSpan } from "../../systemd/formats/time-span.js";
 import { commandLine, timeoutBeyond } from "../../systemd/formats/unit-files.js";
@@ -12,8 +12,10 @@ import { CONTAINERS } from "./containers.js";
 import type { Facts } from "./facts.js";
 import { execStartFix, type Finding, type Rule, serviceFix, shown } from "./finding.js";
 import { PROGRAMS } from "./programs.js";
+import { QUEUES } from "./queues.js";
 import { ROOM } from "./room.js";
 import { SANDBOX } from "./sandbox.js";
+import { SERVER_TRAPS } from "./servers.js";
 import { SOCKET_PATHS } from "./socket-paths.js";
 import { SURROUNDINGS } from "./surroundings.js";
 
@@ -21,7 +23,7 @@ const INFINITY = 2n ** 64n - 1n;
 
 export function checkUnit(facts: Facts): readonly Finding[] {
   const foreign = notOurs(facts);
-  // Of a unit that doesn't run zerodown the rest means nothing.
+  // The rest means nothing in a unit that doesn't run zerodown.
   return foreign.length > 0 ? foreign : Object.values(RULES).flatMap(rule => rule(facts));
 }
 
@@ -163,7 +165,8 @@ export const RULES = {
   },
 
   timeoutStop({ unit, service, run }) {
-    return shorter(unit, "TimeoutStopSec", service.TimeoutStopUSec, run?.stopTimeout, "stop");
+    const limit = run && drainLimit(run);
+    return shorter(unit, "TimeoutStopSec", service.TimeoutStopUSec, limit, "stop");
   },
 
   watchdog({ unit, watchdog: limit }) {
@@ -193,7 +196,7 @@ export const RULES = {
     if (service.Restart !== "no") return [];
     const why =
       "when zerodown gives up (more than 5 crashes of the app in 10 s) nothing starts it again but a connection";
-    // One drop-in is to be enough.
+    // A single drop-in is to be enough.
     const fix = serviceFix(unit, "Restart=on-failure", ...(isHasty(service) ? slowerRestart(service) : []));
     return [{ severity: "note", setting: "Restart", value: "no", why, fix }];
   },
@@ -255,8 +258,10 @@ export const RULES = {
   ...COMMAND,
   ...CONTAINERS,
   ...PROGRAMS,
+  ...QUEUES,
   ...ROOM,
   ...SANDBOX,
+  ...SERVER_TRAPS,
   ...SURROUNDINGS,
   ...SOCKET_PATHS,
 } satisfies Record<string, Rule>;
@@ -269,7 +274,7 @@ function shorter(unit: string, setting: string, property: unknown, ours: number 
   return [{ severity: "note", setting, value: formatTimeSpan(theirs), why, fix }];
 }
 
-/** Whether restarts alone reach the limit of starts. 0 in one of its two settings is no limit. */
+/** Whether restarts alone reach the limit of starts. 0 in one of its two settings means no limit. */
 function isHasty({ RestartUSec, StartLimitBurst, StartLimitIntervalUSec }: UnitProperties): boolean {
   const burst = Number(StartLimitBurst ?? 0);
   return burst > 0 && microseconds(RestartUSec) * burst < microseconds(StartLimitIntervalUSec);

@@ -1,4 +1,4 @@
-// What bites in the sandbox of a unit: system calls, memory and /proc that zerodown or its app can't do without.
+// Rules on the sandbox of a unit: system calls, memory and /proc that zerodown or its app can't do without.
 
 import { basename } from "node:path";
 import { type Finding, type Rule, serviceFix } from "./finding.js";
@@ -63,7 +63,7 @@ export const SANDBOX = {
 
   protectProc({ service }) {
     const value = String(service.ProtectProc ?? "default");
-    // Who may look at every process loses nothing.
+    // A service that may look at every process loses nothing.
     const isUser = service.DynamicUser || !["", "root", "0"].includes(String(service.User ?? ""));
     if (value !== "ptraceable" || !isUser) return [];
     const why =

@@ -1,5 +1,6 @@
-// What bites in what surrounds the supervisor: its sockets, its directories, its sandbox.
+// Rules on the surroundings of the supervisor: its sockets, its directories, its sandbox.
 
+import { PROBE_NAME } from "../../supervisor/probe-socket.js";
 import { list } from "./command-line.js";
 import { type Rule, serviceFix } from "./finding.js";
 
@@ -18,6 +19,22 @@ export const SURROUNDINGS = {
           section: "Socket",
           lines: ["Accept=no", ...(unit.includes("@") ? [`Service=${unit}`] : [])],
         },
+      }));
+  },
+
+  probeName({ sockets, run }) {
+    if (!run?.probes.length) return [];
+    const why =
+      "that is what the socket of --probe is named, and nobody could tell the two apart: zerodown exits with 64";
+    return sockets
+      .filter(({ properties }) => properties.FileDescriptorName === PROBE_NAME)
+      .map(({ name }) => ({
+        severity: "error",
+        setting: `FileDescriptorName (${name})`,
+        value: PROBE_NAME,
+        why,
+        // Its default is the unit's own name.
+        fix: { unit: name, section: "Socket", lines: ["FileDescriptorName="] },
       }));
   },
 
@@ -86,6 +103,15 @@ export const SURROUNDINGS = {
         fix: serviceFix(unit, `RuntimeDirectory=${name}`),
       },
     ];
+  },
+
+  stateDirectory({ unit, service }) {
+    if (list(service.StateDirectory).length > 0) return [];
+    const [name = ""] = unit.replace(/\.service$/, "").split("@");
+    const why =
+      "zerodown can't remember the release that served last: if what is on disk doesn't start after a reboot, nothing serves";
+    const fix = serviceFix(unit, `StateDirectory=${name}`);
+    return [{ severity: "note", setting: "StateDirectory", value: "", why, fix }];
   },
 
   addressFamilies({ unit, service }) {

@@ -1,4 +1,4 @@
-// What the last lines of a failed candidate tell those who know the supervisor: that it bound an address that is ours.
+// Reads from the last lines of a failed candidate, and from what is known of the supervisor, that it bound an address that is ours.
 
 import type { SocketReport } from "../../control/types.js";
 

@@ -1,41 +1,42 @@
-// What of the options of `zerodown run` need not be UTF-8, as bytes (see systemd/bytes.ts).
+// Reads once more, as bytes, those options of `zerodown run` that need not be UTF-8 (see linux/bytes.ts).
 
 import { readlinkSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { executedArguments, type Variables } from "../../launcher/received.js";
 import { toBytes, toPath, toText } from "../../linux/bytes.js";
-import { UsageError } from "../options.js";
-import type { RunOptions } from "./options.js";
+import { UsageError } from "../errors.js";
+import { parseCommandLine } from "../options/parse.js";
+import { RUN } from "./table.js";
 
-/** What Node puts in place of bytes that aren't UTF-8. */
+/** Node puts this in place of bytes that aren't UTF-8. */
 const REPLACEMENT = "\ufffd";
 
 export interface Given {
   readonly command: readonly string[];
   readonly envFile: string | undefined;
+  readonly probes: readonly string[];
+  readonly onEvent: string | undefined;
+  readonly beforeDrainCommand: string | undefined;
   /** An absolute path, so that a deployment can put another directory there. */
   readonly directory: string;
 }
 
 /**
- * The command, its environment file and its working directory.
+ * The command, its environment file, its probes, the commands for events, and its working directory.
  *
- * @param args the arguments that the options were read from
+ * @param args those of `zerodown run`, as Node has them
+ * @param directory the working directory, where another supervisor has found it
  * @throws {UsageError} when there is no such directory
  */
-export function asGiven(
-  { command, envFile, workingDirectory }: RunOptions,
-  args: readonly string[],
-  { PWD }: Variables,
-): Given {
-  const bytes = asBytes(args);
-  const ours = bytes.slice(0, -command.length);
-  const find = (option: string, value: string | undefined) =>
-    value === undefined ? undefined : valueAmong(ours, option, value);
+export function asGiven(args: readonly string[], { PWD }: Variables, directory?: string): Given {
+  const { values, rest: command = [] } = parseCommandLine(RUN, asBytes(args));
   return {
-    command: bytes.slice(-command.length),
-    envFile: find("--env-file", envFile),
-    directory: chooseDirectory(find("--working-directory", workingDirectory), PWD),
+    command,
+    envFile: values["env-file"],
+    probes: values.probe ?? [],
+    onEvent: values["on-event"],
+    beforeDrainCommand: values["before-drain"],
+    directory: directory ?? chooseDirectory(values["working-directory"], PWD),
   };
 }
 
@@ -44,18 +45,10 @@ function asBytes(args: readonly string[]): readonly string[] {
   return executed?.slice(-args.length) ?? args.map(toBytes);
 }
 
-/** The bytes of an option's value; it stands alone, or behind an equals sign. */
-function valueAmong(args: readonly string[], option: string, value: string): string {
-  if (!value.includes(REPLACEMENT)) return toBytes(value);
-  const found = args.findLast(arg => toText(arg) === value || toText(arg) === `${option}=${value}`);
-  if (found === undefined) return toBytes(value);
-  return toText(found) === value ? found : found.slice(option.length + "=".length);
-}
-
 function chooseDirectory(given: string | undefined, PWD: string | undefined): string {
   try {
     if (given !== undefined) {
-      if (!statSync(toPath(given)).isDirectory()) throw new Error(`"${toText(given)}" is no directory`);
+      if (!statSync(toPath(given)).isDirectory()) throw new Error(`"${toText(given)}" isn't a directory`);
       return given.startsWith("/") ? resolve(given) : resolve(currentDirectory(), given);
     }
     // The shell's own idea of it, which keeps the symbolic links, if it is true.

@@ -1,19 +1,16 @@
-// The options of `zerodown run`.
+// Reads the options of `zerodown run`.
 
-import { parseArgs } from "node:util";
+import { usableCpus } from "../../linux/cpus.js";
 import { type Listen, parseListen, type SocketType } from "../../linux/sockets/address.js";
 import type { ReadyMode } from "../../machine/config.js";
 import { STOP_SIGNALS } from "../../machine/events.js";
+import { misspelt, namesIn } from "../../supervisor/placeholders.js";
+import { PROBE_NAME } from "../../supervisor/probe-socket.js";
 import type { KillStrays } from "../../supervisor/strays.js";
-import {
-  choiceOption,
-  countOption,
-  parseArguments,
-  parseValue,
-  signalOption,
-  timeOption,
-  UsageError,
-} from "../options.js";
+import { UsageError } from "../errors.js";
+import { parseCommandLine } from "../options/parse.js";
+import { choiceOption, countOption, parseValue, positiveOption, signalOption, timeOption } from "../options/values.js";
+import { RUN } from "./table.js";
 
 export interface RunOptions {
   readonly command: readonly string[];
@@ -23,70 +20,37 @@ export interface RunOptions {
   /** Times are microseconds, `Infinity` for none. */
   readonly readyDelay: number;
   readonly startTimeout: number;
+  readonly probes: readonly string[];
+  readonly probeTimeout: number;
   readonly stopTimeout: number;
+  /** How long --before-drain may take; 0 where there is none. */
+  readonly beforeDrain: number;
   readonly settle: number;
   readonly stopSignal: NodeJS.Signals;
   readonly stopOn: readonly NodeJS.Signals[];
   readonly reloadSignals: readonly NodeJS.Signals[];
   readonly passSignals: readonly NodeJS.Signals[];
   readonly onCrash: "restart" | "exit";
+  readonly workers: number;
+  /** `--workers` is given: sockets of one address are its accept queues, and each process gets one of them. */
+  readonly sharesQueues: boolean;
+  /** `Infinity` for as many as there are. */
+  readonly surge: number;
+  readonly maxAge: number;
+  /** Bytes; `Infinity` for none. */
+  readonly maxMemory: number;
+  /** Files of each worker's cgroup, and what is written into them. */
+  readonly workerLimits: readonly (readonly [file: string, value: string])[];
   readonly killStrays: KillStrays;
   readonly envFile: string | undefined;
   readonly workingDirectory: string | undefined;
   /** How many descriptors generations may store; undefined: as many as systemd keeps. */
   readonly fdstoreMax: number | undefined;
+  /** What is run for each event. */
+  readonly onEvent: string | undefined;
   /** The control socket's path; undefined for the usual place. */
   readonly control: string | undefined;
 }
-
-export const RUN_HELP = `Usage: zerodown run [options] -- COMMAND [ARG…]
-
-Supervises COMMAND. On SIGHUP starts it again from what is on disk, waits until the new generation is ready, and only
-then stops the old one. Sockets come from systemd (LISTEN_FDS) and from --listen; COMMAND gets them as LISTEN_FDS.
-
-Sockets (ADDR as in ListenStream=: 8080, 127.0.0.1:8080, [::1]:8080, /run/app.sock, @abstract; repeatable)
-  --listen [NAME=]ADDR             bind and listen
-  --listen-datagram [NAME=]ADDR    bind a datagram socket
-  --listen-seqpacket [NAME=]ADDR   bind and listen, sequential packets
-
-A generation's life (TIME: 90, 90s, 5min, 1h 30min, infinity)
-  --ready MODE             how it becomes ready (default: notify)
-                             notify      it sends READY=1 to $NOTIFY_SOCKET
-                             exec        as soon as it is executed
-                             delay:TIME  when it has run for TIME
-                             fd          it writes a newline to descriptor $ZERODOWN_READY_FD
-  --start-timeout TIME     until it must be ready (default: 10min)
-  --settle TIME            for how long old and new serve together after that (default: 0)
-  --stop-timeout TIME      until it must have ended after the stop signal; then SIGKILL (default: 90s)
-  --on-crash restart|exit  when the serving one crashes (default: restart; beyond 5 crashes within 10s it exits)
-  --kill-strays own|all|none
-                           kills what still holds a socket when its generation has ended, and left its cgroup (default: own)
-                             own   what can be told to be of a generation that has ended
-                             all   also what can't be told to be of any
-                             none  nothing; the log names it
-
-Signals
-  --stop-signal SIG        tells a generation to finish and exit (default: SIGINT)
-  --stop-on SIG            stops zerodown (default: SIGTERM, SIGINT and SIGQUIT; repeatable)
-  --reload-signal SIG      makes zerodown reload (default: SIGHUP; repeatable)
-  --pass-signal SIG        is passed on to the generations that serve or drain (repeatable)
-
-Read again for each generation
-  --env-file FILE          variables for COMMAND, as EnvironmentFile= has them
-  --working-directory DIR  where COMMAND starts; symbolic links are followed each time
-
-Descriptors that a generation stores (FDSTORE=1 in sd_notify(3)) and later ones get
-  --fdstore-max N          how many at a time (default: $FDSTORE, set by FileDescriptorStoreMax=, else 0)
-
-Control
-  --control PATH|none      the socket for zerodown reload and status
-                           (default: in $RUNTIME_DIRECTORY, else in $XDG_RUNTIME_DIR, /run or $TMPDIR)
-
-  --help                   this text
-
-Example
-  zerodown run --listen 8080 -- node server.js      then: kill -HUP, or systemctl reload
-`;
 
 /** The options that ask for a socket. */
 export const SOCKET_TYPES: Record<string, SocketType> = {
@@ -95,29 +59,14 @@ export const SOCKET_TYPES: Record<string, SocketType> = {
   "listen-seqpacket": "seqpacket",
 };
 
-const one = { type: "string" } as const;
-const many = { type: "string", multiple: true } as const;
-/** For parseArgs. */
-export const RUN_OPTIONS = {
-  listen: many,
-  "listen-datagram": many,
-  "listen-seqpacket": many,
-  ready: { ...one, default: "notify" },
-  "start-timeout": { ...one, default: "10min" },
-  "stop-timeout": { ...one, default: "90s" },
-  settle: { ...one, default: "0" },
-  "stop-signal": { ...one, default: "SIGINT" },
-  "stop-on": many,
-  "reload-signal": many,
-  "pass-signal": many,
-  "on-crash": { ...one, default: "restart" },
-  "kill-strays": { ...one, default: "own" },
-  "env-file": one,
-  "working-directory": one,
-  "fdstore-max": one,
-  control: one,
-  help: { type: "boolean", short: "h" },
-} as const;
+const READY_MODES: Record<ReadyMode, true> = {
+  notify: true,
+  exec: true,
+  delay: true,
+  fd: true,
+  accept: true,
+  "notify+accept": true,
+};
 
 /**
  * Reads the arguments of `zerodown run`.
@@ -126,51 +75,139 @@ export const RUN_OPTIONS = {
  * @throws {UsageError}
  */
 export function parseRunOptions(args: readonly string[]): RunOptions | null {
-  const { values, tokens, positionals } = parseArguments("run", () =>
-    parseArgs({ args: [...args], options: RUN_OPTIONS, allowPositionals: true, tokens: true }),
-  );
+  const { values, given, operands, rest: command = [] } = parseCommandLine(RUN, args);
   if (values.help) return null;
-  const dashes = tokens.find(token => token.kind === "option-terminator");
-  const command = dashes ? args.slice(dashes.index + 1) : [];
-  if (positionals.length > command.length) {
+  if (operands.length > 0) {
     throw new UsageError(
-      `"${positionals[0]}" is not expected: the command comes after --, as in zerodown run -- ${positionals[0]}`,
+      `"${operands[0]}" is not expected: the command comes after --, as in zerodown run -- ${operands[0]}`,
     );
   }
   if (!command[0])
     throw new UsageError("no command: it comes after --, as in zerodown run --listen 8080 -- node server.js");
 
-  const listen = tokens.flatMap(token => {
-    const type = token.kind === "option" ? SOCKET_TYPES[token.name] : undefined;
-    if (token.kind !== "option" || type === undefined) return [];
-    return [parseValue(token.name, token.value ?? "", value => parseListen(type, value))];
+  const listen = given.flatMap(({ name, value = "" }) => {
+    const type = SOCKET_TYPES[name];
+    return type === undefined ? [] : [parseValue(name, value, text => parseListen(type, text))];
   });
   const [, mode = values.ready, delay] = /^(delay):(.*)$/.exec(values.ready) ?? [];
   if (mode === "delay" && !delay) throw new UsageError(`--ready: "${values.ready}" lacks its time, as in delay:5s`);
   const options = {
     command,
     listen,
-    ready: choiceOption("ready", mode, ["notify", "exec", "delay", "fd"]),
+    ready: choiceOption("ready", mode, READY_MODES),
     readyDelay: mode === "delay" ? timeOption("ready", delay ?? "") : 0,
     startTimeout: timeOption("start-timeout", values["start-timeout"]),
+    probes: (values.probe ?? []).map(probeOption),
+    probeTimeout: timeOption("probe-timeout", values["probe-timeout"]),
     stopTimeout: timeOption("stop-timeout", values["stop-timeout"]),
+    beforeDrain:
+      commandOption("before-drain", values["before-drain"]) === undefined
+        ? 0
+        : timeOption("before-drain-timeout", values["before-drain-timeout"]),
     settle: timeOption("settle", values.settle),
     stopSignal: signalOption("stop-signal", values["stop-signal"]),
     stopOn: values["stop-on"]?.map(value => signalOption("stop-on", value)) ?? STOP_SIGNALS,
     reloadSignals: (values["reload-signal"] ?? ["SIGHUP"]).map(value => signalOption("reload-signal", value)),
     passSignals: (values["pass-signal"] ?? []).map(value => signalOption("pass-signal", value)),
-    onCrash: choiceOption("on-crash", values["on-crash"], ["restart", "exit"]),
-    killStrays: choiceOption("kill-strays", values["kill-strays"], ["own", "all", "none"]),
+    onCrash: choiceOption("on-crash", values["on-crash"], RUN.options["on-crash"].choices),
+    workers: workersOption(values.workers),
+    sharesQueues: given.some(({ name }) => name === "workers"),
+    surge: values.surge === undefined ? Number.POSITIVE_INFINITY : positiveOption("surge", values.surge),
+    maxAge: timeOption("max-age", values["max-age"]),
+    maxMemory: values["max-memory"] === undefined ? Number.POSITIVE_INFINITY : sizeOption(values["max-memory"]),
+    workerLimits: (values["worker-limit"] ?? []).map(limitOption),
+    killStrays: choiceOption("kill-strays", values["kill-strays"], RUN.options["kill-strays"].choices),
     envFile: values["env-file"],
     workingDirectory: values["working-directory"],
     fdstoreMax: values["fdstore-max"] === undefined ? undefined : countOption("fdstore-max", values["fdstore-max"]),
+    onEvent: commandOption("on-event", values["on-event"]),
     control: values.control,
   };
+  checkPlaceholders(options);
+  if (values["before-drain"] !== undefined && !(options.beforeDrain > 0 && Number.isFinite(options.beforeDrain))) {
+    throw new UsageError("--before-drain-timeout: 0 leaves no time, and with infinity nothing might ever stop");
+  }
+  if (options.probeTimeout === 0) throw new UsageError("--probe-timeout: 0 leaves no probe any time");
   for (const [option, value] of [
     ["ready", options.readyDelay],
     ["settle", options.settle],
   ] as const) {
     if (value === Number.POSITIVE_INFINITY) throw new UsageError(`--${option}: with infinity no reload would ever end`);
   }
+  if (Number.isFinite(options.surge) && options.stopTimeout === Number.POSITIVE_INFINITY) {
+    throw new UsageError("--surge waits for those that drain: with --stop-timeout infinity no reload might ever end");
+  }
   return options;
+}
+
+/**
+ * @param names those of the service's sockets
+ * @throws {UsageError} where nobody could tell one of them from the socket of the probes
+ */
+export function checkProbeName({ probes }: RunOptions, names: readonly (string | undefined)[]): void {
+  if (probes.length === 0 || !names.includes(PROBE_NAME)) return;
+  throw new UsageError(
+    `--probe: a socket of the service is named "${PROBE_NAME}", as that of the probes is: give it another name`,
+  );
+}
+
+function checkPlaceholders({ command, probes }: Pick<RunOptions, "command" | "probes">): void {
+  for (const [where, texts] of [
+    ["the command", command],
+    ["--probe", probes],
+  ] as const) {
+    const wrong = texts.map(misspelt).find(why => why !== undefined);
+    if (wrong !== undefined) throw new UsageError(`${where}: ${wrong}`);
+  }
+  const [program = ""] = command;
+  if (namesIn(program).length === 0) return;
+  throw new UsageError(
+    `the command: nothing is put into the name of a program ("${program}"): one that is relative is looked up in the release`,
+  );
+}
+
+/** @throws {UsageError} where one is to do two things */
+export function checkSignals({ stopOn, reloadSignals, passSignals }: RunOptions): void {
+  const roles = [...new Set(stopOn), ...new Set(reloadSignals), ...new Set(passSignals)];
+  const twice = roles.find((signal, index) => roles.indexOf(signal) !== index);
+  if (twice) {
+    throw new UsageError(
+      `${twice} has two meanings: each signal stops (${stopOn.join(", ")}), reloads or is passed on`,
+    );
+  }
+}
+
+/** A shell's command. */
+function commandOption(option: string, value: string | undefined): string | undefined {
+  if (value?.trim() !== "") return value;
+  throw new UsageError(`--${option}: there is no command in it`);
+}
+
+/** A shell's command, or http:/PATH. */
+function probeOption(value: string): string {
+  commandOption("probe", value);
+  if (!/^https?:/.test(value) || /^http:\/(?!\/)[!-~]*$/.test(value)) return value;
+  throw new UsageError(
+    `--probe: "${value}" is not http:/PATH, which asks the candidate's own probe socket without TLS (http:/health); ` +
+      "a command may ask another way",
+  );
+}
+
+/** Bytes, as systemd has them: 512M. */
+function sizeOption(value: string): number {
+  const [, digits = "", unit = ""] = /^(\d+)([KMGT]?)$/.exec(value) ?? [];
+  if (Number(digits) > 0) return Number(digits) * 1024 ** " KMGT".indexOf(unit || " ");
+  throw new UsageError(`--max-memory: "${value}" is not a size (512M, 2G)`);
+}
+
+/** A file of a cgroup and its value: memory.max=512M. */
+function limitOption(value: string): readonly [string, string] {
+  const [, file, limit] = /^([a-z]+\.[a-z.]+)=(.+)$/.exec(value) ?? [];
+  if (file !== undefined && limit !== undefined) return [file, limit];
+  throw new UsageError(`--worker-limit: "${value}" is not a file of a cgroup and its value, as in memory.max=512M`);
+}
+
+/** "auto" is as many as there are CPUs for this process. */
+function workersOption(value: string): number {
+  return value === "auto" ? usableCpus() : positiveOption("workers", value);
 }

@@ -1,4 +1,4 @@
-// What the processes of a generation use, as its cgroup and /proc tell.
+// Reads from its cgroup and /proc how much the processes of a generation use.
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { Cgroup } from "../../systemd/as-service/cgroup.js";
@@ -123,7 +123,7 @@ function residentBytes(pid: number): number {
 }
 
 /** The sockets that a process has open; none of one that is gone, null where we may not look. */
-function readSockets(pid: number): Set<string> | null {
+export function readSockets(pid: number): Set<string> | null {
   try {
     const links = readdirSync(`/proc/${pid}/fd`).map(fd => readLink(`/proc/${pid}/fd/${fd}`));
     return new Set(links.filter(link => link.startsWith("socket:")));

@@ -1,10 +1,14 @@
 // The lines that `zerodown status` prints: facts in, lines of a given width out.
 
+import type { SocketReport } from "../../control/types.js";
 import { printable } from "../../systemd/formats/printable.js";
 import { formatTimeSpan } from "../../systemd/formats/time-span.js";
 import type { Paint } from "../terminal.js";
-import type { GenerationFacts, StatusFacts, UnitFacts } from "./facts.js";
-import { cutText, textWidth } from "./text-width.js";
+import { type Column, clip, formatAge, formatTable } from "./columns.js";
+import type { GenerationFacts, StatusFacts, UnitView, WorkerFacts } from "./facts.js";
+import type { ForeignSocket } from "./foreign.js";
+import type { Use } from "./processes.js";
+import { textWidth } from "./text-width.js";
 
 export interface Look {
   /** Columns; lines are cut there. `Infinity` for none. */
@@ -12,17 +16,25 @@ export interface Look {
   readonly paint: Paint;
 }
 
-type Column = readonly [title: string, align: "left" | "right"];
+interface Row {
+  readonly state: GenerationFacts["state"] | WorkerFacts["state"] | "trial";
+  readonly cells: readonly string[];
+}
 
-const SOCKET_COLUMNS: readonly Column[] = [
+/** These stand in the tables only where an address has several accept queues. */
+const QUEUE: Column = ["QUEUE", "right"];
+const WAITING: Column = ["WAITING", "right"];
+const socketColumns = (hasQueues: boolean): readonly Column[] => [
   ["FD", "right"],
   ["NAME", "left"],
+  ...(hasQueues ? [QUEUE, WAITING] : []),
   ["ADDRESS", "left"],
 ];
-const GENERATION_COLUMNS: readonly Column[] = [
+const generationColumns = (hasQueues: boolean): readonly Column[] => [
   ["GEN", "right"],
   ["STATE", "left"],
   ["PID", "right"],
+  ...(hasQueues ? [QUEUE] : []),
   ["AGE", "right"],
   ["MEMORY", "right"],
   ["CPU", "right"],
@@ -31,7 +43,21 @@ const GENERATION_COLUMNS: readonly Column[] = [
   ["SOCKETS", "right"],
   ["STATUS", "left"],
 ];
-const COLOURS = { starting: "yellow", settling: "yellow", serving: "green", draining: "yellow", ended: "dim" } as const;
+const RELEASE_COLUMNS: readonly Column[] = [
+  ["GEN", "right"],
+  ["ON DISK", "left"],
+  ["DIRECTORY", "left"],
+  ["COMMAND", "left"],
+];
+const COLOURS = {
+  waiting: "red",
+  trial: "yellow",
+  starting: "yellow",
+  settling: "yellow",
+  serving: "green",
+  draining: "yellow",
+  ended: "dim",
+} as const;
 const UNIT_COLOURS: Record<string, "green" | "red" | "yellow"> = {
   active: "green",
   failed: "red",
@@ -39,21 +65,24 @@ const UNIT_COLOURS: Record<string, "green" | "red" | "yellow"> = {
 };
 
 /** @returns lines without line feeds */
-export function formatStatus({ unit, supervisor, now, sockets, generations }: StatusFacts, look: Look): string[] {
+export function formatStatus(facts: StatusFacts, look: Look): string[] {
+  const { unit, supervisor, now, sockets, foreignSockets, generations } = facts;
   const { width, paint } = look;
   const lines = unit ? unitLines(unit, look) : [];
   if (!supervisor || now === null)
     return unit?.StatusText ? [...lines, ...wrapWords(`  ${unit.StatusText}`, width)] : lines;
   const { version, pid, status } = supervisor;
   const [head = "", ...more] = wrapWords(`zerodown ${version} (pid ${pid}): ${status}`, width);
+  const hasQueues = sockets.some(({ queue }) => queue !== undefined);
   const socketTable = formatTable(
-    SOCKET_COLUMNS,
-    sockets.map(({ fd, name, address, stored }) => [String(fd), name, stored ? `${address} (stored)` : address]),
+    socketColumns(hasQueues),
+    sockets.map(socket => socketCells(socket, hasQueues)),
     width,
   );
-  const [title = "", ...rows] = formatTable(
-    GENERATION_COLUMNS,
-    generations.map(generation => generationCells(generation, now)),
+  const rows = generations.flatMap(generation => generationRows(generation, now, hasQueues));
+  const [title = "", ...drawn] = formatTable(
+    generationColumns(hasQueues),
+    rows.map(({ cells }) => cells),
     width,
   );
   return [
@@ -62,13 +91,25 @@ export function formatStatus({ unit, supervisor, now, sockets, generations }: St
     ...lines,
     "",
     ...(sockets.length > 0 ? dimTitle(socketTable, look) : ["no sockets"]),
+    ...foreignSockets.flatMap(foreign => wrapWords(foreignLine(foreign), width)).map(line => paint(line, "red")),
     "",
     paint(title, "dim"),
-    ...rows.map((row, index) => paintState(row, generations[index]!.state, paint)),
+    ...drawn.map((line, index) => paintState(line, rows[index]!.state, paint)),
+    ...releaseLines(generations, look),
   ];
 }
 
-function unitLines(unit: UnitFacts, { width, paint }: Look): string[] {
+/** What those that are there were started from. */
+function releaseLines(generations: readonly GenerationFacts[], look: Look): string[] {
+  const rows = generations.flatMap(({ number, release }) => {
+    if (!release) return [];
+    const { onDisk, directory = "-", arguments: args } = release;
+    return [[String(number), onDisk ? "yes" : "no", directory, args.join(" ")]];
+  });
+  return rows.length > 0 ? ["", ...dimTitle(formatTable(RELEASE_COLUMNS, rows, look.width), look)] : [];
+}
+
+function unitLines(unit: UnitView, { width, paint }: Look): string[] {
   const { Id, LoadState, ActiveState, SubState, Result, ReloadResult, MainPID, NRestarts } = unit;
   const facts = [
     ...(LoadState === "loaded" ? [] : [`LoadState=${LoadState}`]),
@@ -100,67 +141,83 @@ function wrap(parts: readonly string[], separator: string, width: number): strin
   return [...lines, line ?? ""].map(each => clip(each, width));
 }
 
-/** What went wrong is told here: it must not be cut. */
+/** The text tells what went wrong, and must not be cut. */
 function wrapWords(text: string, width: number): string[] {
   return wrap(printable(text).split(" "), " ", width);
 }
 
+function socketCells({ fd, name, queue, waiting, address, stored, slot }: SocketReport, hasQueues: boolean): string[] {
+  const queueCells = hasQueues ? [String(queue ?? "-"), String(waiting ?? "-")] : [];
+  const origin = stored ? ` (stored${slot === undefined ? "" : `, worker ${slot}`})` : "";
+  return [String(fd), name, ...queueCells, `${address}${origin}`];
+}
+
+function foreignLine({ address, holders }: ForeignSocket): string {
+  const who = holders.map(({ pid, name }) => `process ${pid} (${name})`).join(", ") || "a process that we may not see";
+  return `${address}: ${who} listens there, too, and gets a share of its clients`;
+}
+
+/** A generation's row, and those of its workers. */
+function generationRows(generation: GenerationFacts, now: number, hasQueues: boolean): Row[] {
+  const { workers = [] } = generation;
+  const row = (
+    state: Row["state"],
+    [number = "", name = "", pid = "", ...rest]: string[],
+    queues: readonly number[],
+  ) => ({
+    state,
+    cells: [number, name, pid, ...(hasQueues ? [queues.join(",") || "-"] : []), ...rest],
+  });
+  return [
+    row(stateOf(generation), generationCells(generation, now), []),
+    ...workers.map(worker => row(worker.state, workerCells(generation, worker, now), worker.queues)),
+  ];
+}
+
+function stateOf({ state, trial }: GenerationFacts): Row["state"] {
+  return trial && state !== "ended" ? "trial" : state;
+}
+
 function generationCells(generation: GenerationFacts, now: number): string[] {
-  const { number, state, pid, startedAt, endedAt, status, end, outcome, processes, tasks, memory, cpu, openSockets } =
-    generation;
-  const who = [String(number), state, pid === null ? "-" : String(pid)];
+  const { number, pid, startedAt, endedAt, status, end, outcome, workers } = generation;
+  const who = [String(number), stateOf(generation), pid === null || workers ? "-" : String(pid)];
   if (endedAt !== null) {
     // Of one that never served, the supervisor gives it as the reason.
     const isTold = outcome?.lastStatus === status;
     const last = status && !isTold ? `; its last status: ${status}` : "";
     return [...who, `${formatAge(now - endedAt)} ago, after ${formatAge(endedAt - startedAt)}: ${end ?? ""}${last}`];
   }
+  return [...who, formatAge(now - startedAt), ...useCells(generation), workers ? "" : status];
+}
+
+function workerCells({ number }: GenerationFacts, worker: WorkerFacts, now: number): string[] {
+  const { slot, state, pid, startedAt, status, restarts, last } = worker;
+  const times = restarts === 1 ? "once" : `${restarts} times`;
+  const crashes = restarts > 0 ? `started again ${times}, the last one ${last}` : "";
   return [
-    ...who,
-    formatAge(now - startedAt),
+    ...[`${number}/${slot}`, state, pid === null ? "-" : String(pid), formatAge(now - startedAt)],
+    ...useCells(worker),
+    [status, crashes].filter(Boolean).join("; "),
+  ];
+}
+
+function useCells({ processes, tasks, memory, cpu, openSockets }: Pick<WorkerFacts, keyof Use>): string[] {
+  return [
     memory === null ? "-" : formatBytes(memory),
     cpu === null ? "-" : formatAge(cpu),
     processes === null ? "-" : String(processes.length),
     tasks === null ? "-" : String(tasks),
     openSockets === null ? "-" : String(openSockets),
-    status,
   ];
-}
-
-/** A row of fewer cells than columns ends with one that spans what is left. */
-function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): string[] {
-  const all = [columns.map(([title]) => title), ...rows].map(row => row.map(printable));
-  const isSpanning = (row: readonly string[], index: number) => index === row.length - 1;
-  const widths = columns.map((_, index) =>
-    Math.max(...all.map(row => (isSpanning(row, index) ? 0 : textWidth(row[index] ?? "")))),
-  );
-  return all.map(row => {
-    const cells = row.map((cell, index) => {
-      if (isSpanning(row, index)) return cell;
-      const blanks = " ".repeat(widths[index]! - textWidth(cell));
-      return columns[index]![1] === "right" ? `${blanks}${cell}` : `${cell}${blanks}`;
-    });
-    return clip(cells.join("  "), width);
-  });
 }
 
 function dimTitle([title = "", ...rows]: readonly string[], { paint }: Look): string[] {
   return [paint(title, "dim"), ...rows];
 }
 
-/** Before anything is painted: colours take no columns. */
-function clip(line: string, width: number): string {
-  return cutText(printable(line), width).trimEnd();
-}
-
-function paintState(row: string, state: GenerationFacts["state"], paint: Paint): string {
+function paintState(row: string, state: Row["state"], paint: Paint): string {
   if (state === "ended") return paint(row, "dim");
   return row.replace(state, text => paint(text, COLOURS[state]));
-}
-
-/** The two largest units of a time span: days and hours, without the seconds. */
-function formatAge(microseconds: number): string {
-  return formatTimeSpan(Math.max(microseconds, 0)).split(" ").slice(0, 2).join(" ");
 }
 
 function formatTimeout(microseconds: number | null): string {

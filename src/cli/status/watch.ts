@@ -1,10 +1,11 @@
 // Following a supervisor, and its unit: whoever tells of a change is listened to, nobody is asked again and again.
 
 import type { StatusReport } from "../../control/types.js";
+import { EX_UNAVAILABLE } from "../../linux/exit-codes.js";
 import { askStatus } from "../ask-status.js";
-import { CommandError } from "../options.js";
-import { EX_UNAVAILABLE, explainManagerError, type Target, type UnitTarget } from "../target.js";
-import { gatherFacts, type StatusFacts, type UnitFacts, unitFacts } from "./facts.js";
+import { CommandError } from "../errors.js";
+import { explainManagerError, type Target, type UnitTarget } from "../target.js";
+import { type StatusFacts, statusFacts, type UnitView, unitFacts } from "./facts.js";
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
@@ -23,13 +24,13 @@ export async function watchStatus(
   let report: StatusReport | undefined;
   let unitView = unit ? unitFacts(unit.properties) : null;
   const update = () => {
-    if (report && !end.signal.aborted) show(gatherFacts(report, unitView));
+    if (report && !end.signal.aborted) show(statusFacts(report, unitView));
   };
   const onReport = (latest: StatusReport) => {
     report = latest;
     update();
   };
-  const onView = (latest: UnitFacts) => {
+  const onView = (latest: UnitView) => {
     // systemd also tells of changes that aren't shown.
     if (JSON.stringify(latest) === JSON.stringify(unitView)) return;
     unitView = latest;
@@ -51,7 +52,7 @@ export async function watchStatus(
 }
 
 /** Never resolves; rejects when the bus or systemd does. */
-function follow({ name, manager }: UnitTarget, onView: (view: UnitFacts) => void): Promise<never> {
+function follow({ name, manager }: UnitTarget, onView: (view: UnitView) => void): Promise<never> {
   return new Promise((_, reject) => {
     const refresh = () => manager.unitProperties(name).then(properties => onView(unitFacts(properties)), reject);
     // Once more when signals come: what changed before that was missed.

@@ -39,7 +39,7 @@ export function parseAddress(text: string): Address {
   if (port4 !== undefined && host4 === undefined) {
     return { family: "inet6", host: "::", interface: "", port: parsePort(port4, text) };
   }
-  throw new RangeError(`"${text}" is no address (8080, 127.0.0.1:8080, [::1]:8080, /run/a.sock, @name)`);
+  throw new RangeError(`"${text}" isn't an address (8080, 127.0.0.1:8080, [::1]:8080, /run/a.sock, @name)`);
 }
 
 function parsePort(text: string | undefined, address: string): number {
@@ -59,7 +59,7 @@ export function parseListen(type: SocketType, text: string): Listen {
   const [, name, address = text] = /^([^/@[=]*)=(.*)$/s.exec(text) ?? [];
   if (name !== undefined && !/^[\x20-\x39\x3b-\x7e]{1,255}$/.test(name)) {
     throw new RangeError(
-      `"${name}" is no name for a socket (1 to 255 ASCII characters, no ":" and no control characters)`,
+      `"${name}" isn't a name for a socket (1 to 255 ASCII characters, no ":" and no control characters)`,
     );
   }
   return { type, name, address: parseAddress(address), text: address };

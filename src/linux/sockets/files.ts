@@ -1,5 +1,5 @@
-// The files of unix sockets that all generations share: what one of them does to such a file, all would suffer from. A server
-// that removes its socket's file when it ends would leave the next one without clients.
+// The files of unix sockets that all generations share: what one of them does to such a file, all would suffer from. A
+// server that removes its socket's file when it ends would leave the next one without clients.
 
 import { chmodSync, chownSync, linkSync, lstatSync, type Stats, unlinkSync } from "node:fs";
 import { basename, dirname } from "node:path";
@@ -9,39 +9,48 @@ import { removeSocketFile } from "./remove.js";
 /** Called with what was put back, or what can't be. */
 type Tell = (priority: "err" | "warning", text: string) => void;
 
-interface SocketFile {
+type FileNote = Pick<Stats, "ino" | "dev" | "mode" | "uid" | "gid">;
+
+/** Plain data, which JSON can hold. */
+export interface SocketFile {
   readonly path: string;
   /** Another name of the same file, from which the first can be made again. */
   readonly keep: string;
-  /** Why there is no such name. */
-  readonly without: string | undefined;
-  /** What is to be there: this inode, with this mode and owner. */
-  file: Stats;
+  /** The reason why there isn't another name. */
+  readonly without?: string | undefined;
+  /** This inode, with this mode and owner, belongs at the path. */
+  file: FileNote;
   /** The inode of another file in its place, which was told of already. */
-  other: number | undefined;
+  other?: number | undefined;
 }
 
 export class SocketFiles {
   private readonly files: readonly SocketFile[];
 
   /**
-   * Gives each file a second name beside the first, `.NAME.zerodown-keep`, where that is allowed; a file that was removed while
-   * no supervisor ran is put back from the one that the last had left.
+   * Gives each file a second name beside the first, `.NAME.zerodown-keep`, where that is allowed; a file that was
+   * removed while no supervisor ran is put back from the one that the last had left.
    *
    * @param fds sockets; those that have no file are left out
+   * @param saved what save() returned, where this goes on from another one
    */
   constructor(
     fds: readonly number[],
     private readonly tell: Tell,
+    saved?: readonly SocketFile[],
   ) {
-    this.files = [...new Set(fds.flatMap(pathOf))].flatMap(path => this.take(path) ?? []);
+    this.files = saved ?? [...new Set(fds.flatMap(pathOf))].flatMap(path => this.take(path) ?? []);
   }
 
-  /** How the files are now is how they are to be: their mode and owner. */
+  save(): readonly SocketFile[] {
+    return this.files;
+  }
+
+  /** Takes mode and owner of the files as they are now for how they must be. */
   note(): void {
     for (const socket of this.files) {
       const there = look(socket.path);
-      if (there && isSame(there, socket.file)) socket.file = there;
+      if (there && isSame(there, socket.file)) socket.file = noteOf(there);
     }
   }
 
@@ -74,7 +83,7 @@ export class SocketFiles {
     if (!look(path) && look(keep)?.isSocket()) this.putBackOldName(path, keep);
     const file = look(path);
     if (!file?.isSocket()) return undefined;
-    return { path, keep, file, without: addName(path, keep, file), other: undefined };
+    return { path, keep, file: noteOf(file), without: addName(path, keep, file), other: undefined };
   }
 
   private putBackOldName(path: string, keep: string): void {
@@ -124,7 +133,7 @@ export class SocketFiles {
   }
 }
 
-/** Nothing for a socket without a file, and for what is no socket. */
+/** Finds nothing for a socket without a file, and for what isn't a socket. */
 function pathOf(fd: number): string[] {
   const { path } = native.describeSocket(fd) ?? {};
   return path?.startsWith("/") ? [path] : [];
@@ -151,10 +160,14 @@ function look(path: string): Stats | undefined {
   }
 }
 
-function isSame(one: Stats, other: Stats): boolean {
+function noteOf({ ino, dev, mode, uid, gid }: Stats): FileNote {
+  return { ino, dev, mode, uid, gid };
+}
+
+function isSame(one: FileNote, other: FileNote): boolean {
   return one.ino === other.ino && one.dev === other.dev;
 }
 
-function describe({ mode, uid, gid }: Stats): string {
+function describe({ mode, uid, gid }: FileNote): string {
   return `mode ${(mode & 0o7777).toString(8).padStart(4, "0")}, owner ${uid}:${gid}`;
 }

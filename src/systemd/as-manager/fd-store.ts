@@ -1,7 +1,7 @@
-// Descriptors that outlive who made them: FDSTORE=1 in sd_notify(3), seen from the service manager's side. What is stored
-// here is passed on to systemd's own store, so that it outlives the supervisor too.
+// Descriptors that outlive who made them: FDSTORE=1 in sd_notify(3), seen from the service manager's side. What is
+// stored here is passed on to systemd's own store, so that it outlives the supervisor too.
 
-import { readFileSync } from "node:fs";
+import { maxOpenFiles } from "../../linux/limits.js";
 import { isEpoll } from "../../linux/proc.js";
 import { watchAlarm } from "../../native/alarm.js";
 import { type NativeError, native } from "../../native/index.js";
@@ -13,7 +13,7 @@ export interface OuterStore {
   storeFd(fd: number, name: string, poll: boolean): void;
   /** Something of that name is there already. */
   hasStored(name: string): void;
-  /** What was there of that name has hung up. */
+  /** All descriptors of that name have hung up. */
   hasLost(name: string): void;
   removeFds(name: string): void;
 }
@@ -23,7 +23,9 @@ const USUAL_FILE_LIMIT = 1024;
 
 interface Stored extends PassedFd {
   readonly poll: boolean;
-  /** What is the same for descriptors of one open file. */
+  /** That of the worker that stored it; 0 where the generation is one process. */
+  readonly slot: number;
+  /** Descriptors of one open file have the same one. */
   readonly inode: string;
   readonly close: () => void;
 }
@@ -31,11 +33,23 @@ interface Stored extends PassedFd {
 /** Called with what is wrong, once for each kind, and a line for people. */
 type OnProblem = (kind: string, what: string) => void;
 
+/** What is said of it by who stores it. */
+type Facts = Pick<Stored, "name" | "poll" | "slot">;
+
+/** Whose they are: what the workers of one slot stored, or of several slots where there are fewer now. */
+export interface Owner {
+  readonly slot: number;
+  readonly workers: number;
+}
+
+const ALONE: Owner = { slot: 0, workers: 1 };
+
 /**
- * How they are named in systemd's store. From there they come back among the sockets, as LISTEN_FDS, and nothing else would
- * tell them from these; nor would anything tell whether FDPOLL=0 ("-") came with them.
+ * How they are named in systemd's store. From there they come back among the sockets, as LISTEN_FDS, and nothing else
+ * would tell them from these; nor would anything tell which slot they are of (none is 0), and whether FDPOLL=0 ("-") came
+ * with them.
  */
-const OUTER_NAME = /^zd([+-])(.*)$/s;
+const OUTER_NAME = /^zd(\d*)([+-])(.*)$/s;
 /** The names of all go into one variable, LISTEN_FDNAMES, and the kernel lets none be longer than 128 KiB. */
 const NAMES_BYTES = 100_000;
 /** Descriptors that the supervisor needs for itself; those that are watched take two each. */
@@ -56,32 +70,47 @@ export class FdStore {
     private readonly outer: OuterStore,
     private readonly onChange: (what: string) => void,
   ) {
-    this.max = wanted === 0 ? 0 : Math.max(0, Math.min(wanted, Math.floor((fileLimit() - OWN_FDS) / 2)));
+    this.max =
+      wanted === 0
+        ? 0
+        : Math.max(0, Math.min(wanted, Math.floor(((maxOpenFiles() ?? USUAL_FILE_LIMIT) - OWN_FDS) / 2)));
     if (this.max < wanted) onChange(`it holds ${this.max}, not ${wanted}, for want of descriptors (LimitNOFILE=)`);
   }
 
-  /** In the order that they were stored in; of those that were adopted systemd keeps none. */
+  /**
+   * Returns them in the order in which they were stored. Adopted ones come in any order, because systemd keeps none.
+   */
   get fds(): readonly PassedFd[] {
     return this.stored;
+  }
+
+  /** Those that a worker gets, in that order. */
+  fdsOf(owner: Owner): readonly PassedFd[] {
+    return this.stored.filter(stored => isOf(stored, owner));
+  }
+
+  /** What adopt() takes back: all that is stored, named as in systemd's store. */
+  save(): PassedFd[] {
+    return this.stored.map(stored => ({ fd: stored.fd, name: toOuterName(stored) }));
   }
 
   /**
    * Takes back what an earlier supervisor stored.
    *
-   * @param passed what systemd passed to this process
+   * @param passed what systemd passed to this process, or what save() returned to that supervisor
    * @returns the rest: the sockets
    */
   adopt(passed: readonly PassedFd[]): PassedFd[] {
     const sockets: PassedFd[] = [];
     for (const { fd, name } of passed) {
-      const [, kind, ownName] = OUTER_NAME.exec(name) ?? [];
+      const [, slot, kind, ownName] = OUTER_NAME.exec(name) ?? [];
       if (ownName === undefined) {
         sockets.push({ fd, name });
         continue;
       }
       this.outer.hasStored(name);
       try {
-        this.keep(fd, ownName, kind === "+");
+        this.keep(fd, { name: ownName, poll: kind === "+", slot: Number(slot) });
       } catch (error) {
         this.onChange(`"${ownName}", which systemd stored, is lost: ${(error as NativeError).message}`);
       }
@@ -97,27 +126,28 @@ export class FdStore {
   /**
    * Stores copies of descriptors; those that every generation gets already it leaves out.
    *
-   * @param poll drops them when they hang up
+   * @param facts `poll` drops them when they hang up
    * @param onProblem called for what can't be stored
    */
-  add(fds: readonly number[], name: string, poll: boolean, onProblem: OnProblem): void {
+  add(fds: readonly number[], facts: Facts, onProblem: OnProblem): void {
     for (const fd of fds) {
       try {
-        this.addOne(fd, name, poll, onProblem);
+        this.addOne(fd, facts, onProblem);
       } catch (error) {
-        onProblem("storing", `"${name}" is not stored: ${(error as NativeError).message}`);
+        onProblem("storing", `"${facts.name}" is not stored: ${(error as NativeError).message}`);
       }
     }
   }
 
-  /** Forgets all of that name. */
-  remove(name: string): void {
-    const gone = this.stored.filter(other => other.name === name);
+  /** Forgets all of that name that are the owner's. */
+  remove(name: string, owner = ALONE): void {
+    const gone = this.stored.filter(other => other.name === name && isOf(other, owner));
     for (const stored of gone) this.drop(stored, "removed");
     for (const outerName of new Set(gone.map(toOuterName))) this.outer.removeFds(outerName);
   }
 
-  private addOne(fd: number, name: string, poll: boolean, onProblem: OnProblem): void {
+  private addOne(fd: number, facts: Facts, onProblem: OnProblem): void {
+    const { name } = facts;
     const inode = native.describeFile(fd).id;
     const isThere = (other: PassedFd) => native.describeFile(other.fd).id === inode && isSameFile(other.fd, fd);
     if (this.stored.some(other => other.inode === inode && isSameFile(other.fd, fd))) return;
@@ -134,7 +164,7 @@ export class FdStore {
     if (isEpoll(fd)) {
       return onProblem("epoll", `"${name}" is not stored: an epoll instance can't be passed on`);
     }
-    const stored = this.keep(native.duplicate(fd), name, poll);
+    const stored = this.keep(native.duplicate(fd), facts);
     this.onChange(`"${name}" stored, ${this.stored.length} of ${this.max}`);
     this.storeOutside(stored, onProblem);
   }
@@ -150,14 +180,14 @@ export class FdStore {
   }
 
   /** @param fd is its own from now on, and closed even when this throws */
-  private keep(fd: number, name: string, poll: boolean): Stored {
+  private keep(fd: number, facts: Facts): Stored {
     try {
-      const unwatch = poll ? this.watch(fd) : () => {};
+      const unwatch = facts.poll ? this.watch(fd) : () => {};
       const close = () => {
         unwatch();
         native.closeAside(fd);
       };
-      const stored = { fd, name, poll, inode: native.describeFile(fd).id, close };
+      const stored = { ...facts, fd, inode: native.describeFile(fd).id, close };
       this.stored.push(stored);
       return stored;
     } catch (error) {
@@ -172,7 +202,7 @@ export class FdStore {
     try {
       return watchAlarm(fd, () => this.hungUp(this.stored.find(other => other.fd === fd)!));
     } catch (error) {
-      // It is of a kind that can't be polled.
+      // A descriptor of this kind can't be polled.
       if ((error as NativeError).code === "EPERM") return () => {};
       throw error;
     }
@@ -181,8 +211,8 @@ export class FdStore {
   /** systemd has noticed, too. */
   private hungUp(stored: Stored): void {
     this.drop(stored, "hung up, dropped");
-    const isLast = !this.stored.some(({ name, poll }) => name === stored.name && poll === stored.poll);
-    if (isLast) this.outer.hasLost(toOuterName(stored));
+    const name = toOuterName(stored);
+    if (!this.stored.some(other => toOuterName(other) === name)) this.outer.hasLost(name);
   }
 
   private drop(stored: Stored, what: string): void {
@@ -198,32 +228,20 @@ export class FdStore {
   }
 }
 
-function toOuterName({ name, poll }: Pick<Stored, "name" | "poll">): string {
-  return `zd${poll ? "+" : "-"}${name}`;
+function toOuterName({ name, poll, slot }: Facts): string {
+  return `zd${slot || ""}${poll ? "+" : "-"}${name}`;
 }
 
-/** Of those with the same inode, which is one for all that have none of their own. */
+function isOf(stored: Stored, { slot, workers }: Owner): boolean {
+  return stored.slot % workers === slot % workers;
+}
+
+/** Compares descriptors with the same inode, because all that have no inode of their own share one. */
 function isSameFile(a: number, b: number): boolean {
   try {
     return native.sameFile(a, b);
   } catch {
     // Where that can't be told, twice is better than never.
     return false;
-  }
-}
-
-/** The soft limit, which Node raises to the hard one. */
-function fileLimit(): number {
-  const [, limit] = /^Max open files +(\S+)/m.exec(readLimits()) ?? [];
-  if (limit === undefined) return USUAL_FILE_LIMIT;
-  return limit === "unlimited" ? Number.POSITIVE_INFINITY : Number(limit);
-}
-
-/** "" where there is no /proc. */
-function readLimits(): string {
-  try {
-    return readFileSync("/proc/self/limits", "utf8");
-  } catch {
-    return "";
   }
 }

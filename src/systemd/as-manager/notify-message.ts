@@ -1,11 +1,11 @@
-// What a datagram of the notify protocol says: sd_notify(3).
+// Parses a datagram of the notify protocol: sd_notify(3).
 
 import { constants } from "node:os";
 import { getSystemErrorName } from "node:util";
 import { isFdName } from "../formats/fd-name.js";
 import { printable } from "../formats/printable.js";
 
-/** What of a message matters to the supervisor. Times are microseconds. */
+/** The part of a message that matters to the supervisor. Times are microseconds. */
 export interface NotifyMessage {
   ready?: true;
   stopping?: true;
@@ -22,13 +22,13 @@ export interface NotifyMessage {
   store?: { name: string; poll: boolean };
   /** FDSTOREREMOVE=1: the FDNAME= */
   remove?: string;
-  /** For people: what is wrong with an assignment. */
+  /** Tells people what is wrong with an assignment. */
   problem?: string;
   /** Assignments that a service may send, but that aren't for generations. */
   unheeded?: string[];
 }
 
-/** What FDSTORE=1 without a valid FDNAME= is called. */
+/** FDSTORE=1 without a valid FDNAME= gets this name. */
 const UNNAMED = "stored";
 
 /** The largest that systemd takes. */
@@ -41,8 +41,8 @@ const TEXT_CHARACTERS = 1024;
 const NOT_FOR_GENERATIONS = /^(?:MAINPID|MAINPIDFDID|NOTIFYACCESS|RELOADING)=/;
 
 /**
- * Reads one datagram as systemd does: of several assignments to one variable the first counts, STOPPING=1 overrules READY=1,
- * and what is wrong with one variable costs no other.
+ * Reads one datagram as systemd does: of several assignments to one variable the first counts, STOPPING=1 overrules
+ * READY=1, and what is wrong with one variable costs no other.
  *
  * @returns null when systemd drops all of it: see split()
  */
@@ -70,8 +70,8 @@ export function parseNotifyMessage(data: Buffer): NotifyMessage | null {
 }
 
 /**
- * Splits a datagram into its assignments, one character a byte: they are separated by line feeds and carriage returns, and a
- * backslash stands for the character after it, even a line feed.
+ * Splits a datagram into its assignments, one character a byte: they are separated by line feeds and carriage returns,
+ * and a backslash stands for the character after it, even a line feed.
  *
  * @returns null when NUL bytes are in it (one at the end is allowed), or when it ends with such a backslash
  */
@@ -82,7 +82,7 @@ function split(data: Buffer): string[] | null {
   return text.includes("\0") || isCut ? null : words.map(word => word.replace(/\\(.)/gs, "$1"));
 }
 
-/** One that isn't UTF-8 leaves none, as an empty one does. */
+/** A STATUS= that isn't UTF-8 clears the last one, as an empty one does. */
 function readStatus(message: NotifyMessage, bytes: string | undefined): void {
   if (bytes === undefined) return;
   const status = decode(bytes);
@@ -98,7 +98,7 @@ function number(text = ""): number | undefined {
   return value < 2n ** 64n ? Number(value) : undefined;
 }
 
-/** Why it fails, in its own words. */
+/** Reads the reason that a process gives for its failure. */
 function readReport(message: NotifyMessage, value: (name: string) => string | undefined): void {
   const errno = errnoOf(value("ERRNO"));
   const status = value("EXIT_STATUS") ?? "";
@@ -114,7 +114,7 @@ function readReport(message: NotifyMessage, value: (name: string) => string | un
 function readStore(message: NotifyMessage, lines: readonly string[], given: string | undefined): void {
   const name = given !== undefined && isFdName(given) ? given : undefined;
   const shown = printable(Buffer.from(given ?? "", "latin1").toString()).slice(0, 300);
-  const wrong = `FDNAME=${shown} is no name (up to 255 ASCII characters, no ":" and no control characters)`;
+  const wrong = `FDNAME=${shown} isn't a name (up to 255 ASCII characters, no ":" and no control characters)`;
   if (lines.includes("FDSTOREREMOVE=1")) {
     if (name !== undefined) message.remove = name;
     else message.problem = `FDSTOREREMOVE=1 removes nothing: ${given === undefined ? "it lacks an FDNAME=" : wrong}`;
@@ -124,7 +124,7 @@ function readStore(message: NotifyMessage, lines: readonly string[], given: stri
   }
 }
 
-/** By its name, too; 0 when there is none. */
+/** Takes a number or a name; 0 when it is neither. */
 function errnoOf(text = ""): number {
   const errno = (constants.errno as Record<string, number>)[text] ?? number(text) ?? 0;
   return errno <= MAX_ERRNO ? errno : 0;

@@ -14,10 +14,9 @@ import {
   statfsSync,
   writeSync,
 } from "node:fs";
-import { createRequire } from "node:module";
 import { basename, dirname } from "node:path";
 import { watchAlarm } from "../../native/alarm.js";
-import { native } from "../../native/index.js";
+import { isDelegated, isUnit } from "./delegation.js";
 
 const ROOT = "/sys/fs/cgroup";
 /** statfs(2) says so of it where cgroup v2 is all there is. */
@@ -25,11 +24,24 @@ const CGROUP2_MAGIC = 0x63677270;
 /** Where this process goes: beside processes, a cgroup can't share out its controllers among cgroups below it. */
 const OWN_LEAF = "supervisor";
 const PREFIX = "generation-";
+const WORKER_PREFIX = "worker-";
 /** What `zerodown status` reads of. */
 const CONTROLLERS = ["memory", "pids"];
 
+/** What it takes to go on with a unit's cgroup: plain data, which JSON can hold. */
+export interface SavedUnitCgroup {
+  readonly directory: string;
+  readonly groups: readonly (readonly [number, string])[];
+  readonly controllers: readonly string[];
+}
+
 /** The cgroup of this process's unit. */
 export class UnitCgroup {
+  /** The cgroups around those of workers, by generation. */
+  private groups = new Map<number, string>();
+  /** What is turned on for the cgroups below. */
+  private controllers: readonly string[] = [];
+
   private constructor(private readonly directory: string) {}
 
   /**
@@ -41,11 +53,11 @@ export class UnitCgroup {
    * @throws {NodeJS.ErrnoException} when it is, but can't be used
    */
   static take(environment: NodeJS.ProcessEnv, onMissing: (what: string) => void): UnitCgroup | undefined {
-    // Only the process that systemd started: who inherited this variable shares the cgroup with others.
+    // Only the process that systemd started may go on: who inherited this variable shares the cgroup with others.
     if (environment.SYSTEMD_EXEC_PID !== String(process.pid)) return undefined;
     const own = ownCgroup();
     // Another supervisor's generation: it ends with all that is in it.
-    if (own === undefined || basename(own).startsWith(PREFIX)) return undefined;
+    if (own === undefined || isOfGeneration(own)) return undefined;
     // With DelegateSubgroup= systemd starts a unit's main process below the unit's cgroup; else in it.
     const isLeaf = !isUnit(own) && isUnit(dirname(own));
     const directory = isLeaf ? dirname(own) : own;
@@ -57,18 +69,36 @@ export class UnitCgroup {
     return unit;
   }
 
-  /** @throws {NodeJS.ErrnoException} */
-  create(generation: number): Cgroup {
-    // One that an earlier supervisor left may still be busy: KillMode=process leaves its processes running.
-    for (let attempt = 0; ; attempt++) {
-      const directory = `${this.directory}/${PREFIX}${generation}${attempt ? `.${attempt}` : ""}`;
-      try {
-        mkdirSync(directory);
-        return new Cgroup(directory);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      }
-    }
+  /** Goes on with one that was taken before. */
+  static adopt({ directory, groups, controllers }: SavedUnitCgroup): UnitCgroup {
+    const unit = new UnitCgroup(directory);
+    unit.groups = new Map(groups);
+    unit.controllers = controllers;
+    return unit;
+  }
+
+  save(): SavedUnitCgroup {
+    return { directory: this.directory, groups: [...this.groups], controllers: this.controllers };
+  }
+
+  /**
+   * @param worker the slot of one of several processes of the generation; null: it is one process
+   * @throws {NodeJS.ErrnoException}
+   */
+  create(generation: number, worker: number | null): Cgroup {
+    const place = `${this.directory}/${PREFIX}${generation}`;
+    if (worker === null) return new Cgroup(makeFree(place));
+    return new Cgroup(makeFree(`${this.groupOf(generation, place)}/${WORKER_PREFIX}${worker}`));
+  }
+
+  /** The cgroup around those of a generation's workers. It is removed with the last of them. */
+  private groupOf(generation: number, place: string): string {
+    const known = this.groups.get(generation);
+    if (known !== undefined && existsSync(known)) return known;
+    const group = makeFree(place);
+    this.groups.set(generation, group);
+    this.share(group);
+    return group;
   }
 
   private enterLeaf(): void {
@@ -90,16 +120,23 @@ export class UnitCgroup {
     const without = (controllers: readonly string[]) =>
       `generations' cgroups lack the ${controllers.join(" and ")} controller`;
     if (missing.length > 0) onMissing(`${without(missing)}: systemd doesn't delegate it`);
+    this.controllers = others;
     try {
-      if (others.length > 0)
-        write(`${this.directory}/cgroup.subtree_control`, others.map(name => `+${name}`).join(" "));
+      this.share(this.directory);
     } catch (error) {
+      this.controllers = [];
       onMissing(`${without(others)}: ${(error as Error).message}`);
     }
   }
+
+  /** Turns the controllers on for what is below a cgroup. */
+  private share(directory: string): void {
+    if (this.controllers.length === 0) return;
+    write(`${directory}/cgroup.subtree_control`, this.controllers.map(name => `+${name}`).join(" "));
+  }
 }
 
-/** The cgroup of one generation, and of all that it starts. */
+/** The cgroup of one process of a generation, and of all that it starts. */
 export class Cgroup {
   constructor(readonly directory: string) {}
 
@@ -108,12 +145,12 @@ export class Cgroup {
     return new Cgroup(`${ROOT}${path}`);
   }
 
-  /** To be written to by a process that enters it. */
+  /** A process that enters the cgroup writes to this file. */
   get procsFile(): string {
     return `${this.directory}/cgroup.procs`;
   }
 
-  /** As /proc/PID/cgroup has it. */
+  /** The path that /proc/PID/cgroup has. */
   get path(): string {
     return this.directory.slice(ROOT.length);
   }
@@ -132,7 +169,7 @@ export class Cgroup {
   /** The processes in it and below. */
   get pids(): number[] {
     const cgroups = [this.directory, ...below(this.directory)].map(directory => new Cgroup(directory));
-    // Of one that is threaded its parent has them.
+    // A threaded cgroup's processes are listed in its parent.
     return cgroups.flatMap(cgroup => (cgroup.read("cgroup.procs") ?? "").split("\n").filter(Boolean).map(Number));
   }
 
@@ -145,10 +182,20 @@ export class Cgroup {
     }
   }
 
+  /** @throws {NodeJS.ErrnoException} ENOENT: the controller is missing */
+  limit(file: string, value: string): void {
+    write(`${this.directory}/${file}`, value);
+  }
+
   /** Whether the process is in it or below; undefined when it is gone. */
   contains(pid: number): boolean | undefined {
     const path = cgroupOf(pid);
     return path === undefined ? undefined : path === this.path || path.startsWith(`${this.path}/`);
+  }
+
+  /** Makes another one below it. @throws {NodeJS.ErrnoException} */
+  createBelow(name: string): Cgroup {
+    return new Cgroup(makeFree(`${this.directory}/${name}`));
   }
 
   /** SIGKILL to all in it and below. */
@@ -156,7 +203,7 @@ export class Cgroup {
     try {
       write(`${this.directory}/cgroup.kill`, "1");
     } catch (error) {
-      // Before Linux 5.14 there is no such file.
+      // Linux before 5.14 doesn't have this file.
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
       this.killEach();
     }
@@ -166,7 +213,7 @@ export class Cgroup {
   whenEmpty(callback: () => void): () => void {
     const events = openSync(`${this.directory}/cgroup.events`, "r");
     const look = () => {
-      // It rings until this is read, and then at the next change.
+      // The watch fires until the file is read, and then at the next change.
       if (!isPopulated(readStart(events))) callback();
     };
     try {
@@ -181,19 +228,25 @@ export class Cgroup {
     }
   }
 
-  /** @throws {NodeJS.ErrnoException} EBUSY: processes are in it */
+  /**
+   * With the one around it when it was the last worker's.
+   *
+   * @throws {NodeJS.ErrnoException} EBUSY: processes are in it
+   */
   remove(): void {
     for (const directory of [...below(this.directory).reverse(), this.directory]) rmdirSync(directory);
+    const around = dirname(this.directory);
+    if (basename(this.directory).startsWith(WORKER_PREFIX) && below(around).length === 0) rmdirSync(around);
   }
 
-  /** Again until none is left: each of them may have made another one meanwhile. */
+  /** Kills again until none is left, because each process may have started another one meanwhile. */
   private killEach(): void {
     for (let pids = this.pids, round = 0; pids.length > 0 && round < 100; pids = this.pids, round++) {
       for (const pid of pids) {
         try {
           process.kill(pid, "SIGKILL");
         } catch {
-          // It is gone.
+          // The process is gone already.
         }
       }
     }
@@ -220,7 +273,7 @@ function isPopulated(events: string | undefined): boolean {
   return /^populated 1$/m.test(events ?? "");
 }
 
-/** Of a file that is open already; undefined when it is gone. */
+/** Reads the start of a file that is open already; undefined when the file is gone. */
 function readStart(fd: number): string | undefined {
   const text = Buffer.alloc(4096);
   try {
@@ -230,7 +283,7 @@ function readStart(fd: number): string | undefined {
   }
 }
 
-/** In the hierarchy of v2; undefined when there is no such process. */
+/** Returns the path in the hierarchy of v2; undefined when there is no such process. */
 function cgroupOf(pid: number | "self"): string | undefined {
   try {
     return /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1];
@@ -239,32 +292,20 @@ function cgroupOf(pid: number | "self"): string | undefined {
   }
 }
 
-function isUnit(directory: string): boolean {
-  return directory.endsWith(".service");
+function isOfGeneration(directory: string): boolean {
+  return [directory, dirname(directory)].some(place => basename(place).startsWith(PREFIX));
 }
 
-/** The system's manager says so in an extended attribute; a user's manager has none, and must be asked. */
-function isDelegated(directory: string, { XDG_RUNTIME_DIR }: NodeJS.ProcessEnv): boolean {
-  if (["user.delegate", "trusted.delegate"].some(name => attribute(directory, name) === "1")) return true;
-  return XDG_RUNTIME_DIR !== undefined && isUnit(directory) && isDelegatedByUser(basename(directory));
-}
-
-function attribute(directory: string, name: string): string | null {
-  try {
-    return native.xattr(directory, name);
-  } catch {
-    return null; // A cgroup file system that knows none.
-  }
-}
-
-function isDelegatedByUser(unit: string): boolean {
-  // Loaded only here, for the memory it takes.
-  const { execFileSync } = createRequire(import.meta.url)("node:child_process") as typeof import("node:child_process");
-  const args = ["--user", "show", "--property=Delegate", "--value", unit];
-  try {
-    return execFileSync("systemctl", args, { encoding: "utf8", stdio: "pipe", timeout: 5000 }).trim() === "yes";
-  } catch {
-    return false;
+/** Makes a cgroup that nothing is in: one of that name may be busy still, an earlier supervisor's or an earlier worker's. */
+function makeFree(place: string): string {
+  for (let attempt = 0; ; attempt++) {
+    const directory = `${place}${attempt ? `.${attempt}` : ""}`;
+    try {
+      mkdirSync(directory);
+      return directory;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
   }
 }
 
@@ -279,7 +320,7 @@ function removeEmpty(directory: string): void {
   try {
     new Cgroup(directory).remove();
   } catch {
-    // What still runs there goes on.
+    // Processes that still run there go on.
   }
 }
 

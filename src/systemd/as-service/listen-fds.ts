@@ -21,7 +21,7 @@ export const UNNAMED = "unknown";
 
 export interface PassedFd {
   readonly fd: number;
-  /** From LISTEN_FDNAMES; UNNAMED where there are no names. */
+  /** The name from LISTEN_FDNAMES; UNNAMED where there are no names. */
   readonly name: string;
 }
 
@@ -44,7 +44,7 @@ export class ListenFdsError extends Error {
 }
 
 /**
- * What systemd passed to this process: descriptors 3, 4, … with their names.
+ * Returns what systemd passed to this process: descriptors 3, 4, … with their names.
  *
  * @param environment LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES and LISTEN_PIDFDID are read
  * @param ignored called with a line for people when there are sockets, but not for this process
@@ -86,7 +86,7 @@ function parseNumber(variable: string, text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || number > 0x7fffffff - LISTEN_FDS_START) {
     throw new ListenFdsError(
-      `${variable}="${text}" is no number: whatever started zerodown must set it as sd_listen_fds(3) says`,
+      `${variable}="${text}" isn't a number: whatever started zerodown must set it as sd_listen_fds(3) says`,
     );
   }
   return number;
@@ -115,7 +115,7 @@ function isPassed(fd: number): boolean {
   return link === undefined ? !existsSync("/proc/self/fd") && isOpen(fd) : link !== EPOLL;
 }
 
-/** For where there is no /proc. Node's own descriptors can't be told from others there. */
+/** Works without /proc, where Node's own descriptors can't be told from others. */
 function isOpen(fd: number): boolean {
   try {
     fstatSync(fd);

@@ -15,7 +15,7 @@ export function sendByLibrary(): Transport | undefined {
   try {
     const { sendState } = createRequire(import.meta.url)("sd-notify") as { sendState(message: string): void };
     return (fd, message) => {
-      // It blocks on a full queue, and keeps its errors to itself.
+      // libsystemd blocks on a full queue, and keeps its errors to itself.
       if (!native.writable(fd)) throw Object.assign(new Error("the receiver's queue is full"), { code: "EAGAIN" });
       sendState(message);
     };
@@ -31,15 +31,22 @@ const STATE = /^(?:READY|RELOADING|STOPPING)=1$/m;
 /** ms */
 const RETRY_AFTER = 500;
 
-/** What there may be more of later. */
+/** These errors say that something is used up; there may be more of it later. */
 const LACKING = new Set(["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ETOOMANYREFS"]);
 
 interface Queued {
   readonly text: string;
-  /** To go with it, and then to be closed. */
+  /** A descriptor that goes with the message, and is closed then. */
   readonly fd?: number;
-  /** Of what it stores, or removes. */
+  /** The FDNAME= that the message stores or removes. */
   readonly name?: string;
+}
+
+/** What it takes to go on with a notifier: plain data, which JSON can hold. */
+export interface SavedNotifier {
+  readonly queue: readonly Queued[];
+  readonly stored: readonly string[];
+  readonly complained: boolean;
 }
 
 /** Sends to $NOTIFY_SOCKET, in order, never blocking and never throwing. Without $NOTIFY_SOCKET it does nothing. */
@@ -66,6 +73,19 @@ export class Notifier {
   ) {
     this.address = environment.NOTIFY_SOCKET ?? "";
     this.transport = transport;
+  }
+
+  save(): SavedNotifier {
+    return { queue: this.queue, stored: [...this.stored], complained: this.complained };
+  }
+
+  /** Goes on where another one has stopped, before anything is said. */
+  adopt({ queue, stored, complained }: SavedNotifier): void {
+    this.complained = complained;
+    this.stored.clear();
+    for (const name of stored) this.stored.add(name);
+    this.queue.push(...queue);
+    if (queue.length > 0) this.flush();
   }
 
   /** Whether anybody listens. */
@@ -95,7 +115,7 @@ export class Notifier {
     this.stored.add(name);
   }
 
-  /** What was there of that name has hung up, so that systemd has dropped it, too. */
+  /** All descriptors of that name have hung up, so that systemd has dropped them, too. */
   hasLost(name: string): void {
     for (const message of this.queue.filter(message => message.name === name)) this.dequeue(message);
     this.stored.delete(name);
@@ -105,7 +125,7 @@ export class Notifier {
   removeFds(name: string): void {
     const unsent = this.queue.filter(message => message.name === name);
     for (const message of unsent) this.dequeue(message);
-    // What never got there needs no removal: so a queue that nobody reads doesn't grow.
+    // A descriptor that systemd never got needs no removal. So a queue that nobody reads doesn't grow.
     const isThere = this.stored.delete(name) || unsent.some(({ fd }) => fd === undefined);
     if (isThere) this.enqueue({ text: datagram(["FDSTOREREMOVE=1", `FDNAME=${name}`]), name });
   }
@@ -113,7 +133,7 @@ export class Notifier {
   private enqueue(message: Queued): void {
     if (!this.isConnected) return;
     this.queue.push(message);
-    // Those of the fd store are as many as it holds, and all of them count.
+    // Messages of the fd store are bounded by the store and never dropped.
     const others = this.queue.filter(({ name }) => name === undefined);
     if (others.length > QUEUE_LENGTH) this.dequeue(others.find(({ text }) => !STATE.test(text)) ?? others[0]!);
     if (!this.waiting) this.flush();
@@ -147,7 +167,7 @@ export class Notifier {
     }
   }
 
-  /** What can't be said now may be what systemd waits for. */
+  /** Tries again later, because systemd may wait for the message that can't be sent now. */
   private tryAgain(): void {
     this.retry ??= setTimeout(() => {
       this.retry = undefined;
@@ -179,7 +199,9 @@ export class Notifier {
   }
 }
 
-/** As systemd (248 and later) splits it again: a backslash must be doubled, or a single one at the end costs all of it. */
+/**
+ * As systemd (248 and later) splits it again: a backslash must be doubled, or a single one at the end costs all of it.
+ */
 function datagram(assignments: readonly string[]): string {
   return assignments.map(assignment => assignment.replace(/[\r\n]/g, " ").replaceAll("\\", "\\\\")).join("\n");
 }

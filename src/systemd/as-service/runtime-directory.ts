@@ -15,6 +15,7 @@ import {
   statSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
+import { removeTree } from "../../linux/remove-tree.js";
 import { removeSocketFile } from "../../linux/sockets/remove.js";
 import { native } from "../../native/index.js";
 
@@ -24,13 +25,15 @@ export const SOCKET_PATH_BYTES = 107;
 const LONGEST_PID = 4_194_304;
 /** Numbers in the names of notify sockets: they begin again, so that no name grows. */
 const NUMBERS = 1_000_000;
-/** What mkdtemp(3) adds to a name, with the "." before it. */
+/** The end of the names of directories in it. */
+const OWN_DIRECTORY = ".d";
+/** mkdtemp(3) adds as many bytes to a name, with the "." before them. */
 const SUFFIX_BYTES = 7;
 
-/** One that this process holds. */
+/** A directory that this process holds. */
 export interface RuntimeDirectory {
   readonly path: string;
-  /** It is open and locked for as long as this process lives: so others know it for a living supervisor's. */
+  /** The directory is open and locked while this process lives, so that others know it for a living supervisor's. */
   readonly fd: number;
 }
 
@@ -44,7 +47,12 @@ export function runtimePlaces({ RUNTIME_DIRECTORY = "", XDG_RUNTIME_DIR }: NodeJ
   ) as string[];
 }
 
-/** ":" separates the directories of RuntimeDirectory=, and may be part of a name, too: an instance's "api:8080". */
+/** The first directory of StateDirectory=, which outlives the unit; undefined where there is none. */
+export function stateDirectory({ STATE_DIRECTORY = "" }: NodeJS.ProcessEnv): string | undefined {
+  return STATE_DIRECTORY === "" ? undefined : firstDirectory(STATE_DIRECTORY);
+}
+
+/** ":" separates the directories of RuntimeDirectory= or StateDirectory=, and may be part of a name, too: an instance's "api:8080". */
 function firstDirectory(list: string): string {
   const parts = list.split(":");
   const prefixes = parts.map((_, index) => parts.slice(0, parts.length - index).join(":"));
@@ -70,9 +78,24 @@ export function runtimeDirectoriesIn(place: string, pid: number): string[] {
   return [usual, ...others(place, usual)];
 }
 
-/** Where a generation notifies its supervisor. */
+/** Where a generation that is one process notifies its supervisor. */
 export function notifySocketIn(directory: string, generation: number): string {
   return `${directory}/notify-${generation % NUMBERS}`;
+}
+
+/** Where one of several processes of a generation does; the name is no longer than the one above. */
+export function workerSocketIn(directory: string, generation: number, process: number): string {
+  return `${directory}/worker-${(generation % 36 ** 2).toString(36)}.${(process % 36 ** 3).toString(36)}`;
+}
+
+/** Where probes reach one process: with a "." in it, so that no other name is the same, and no longer than these. */
+export function probeSocketIn(directory: string, generation: number, process: number): string {
+  return `${directory}/probe-${(generation % 36 ** 2).toString(36)}.${(process % 36 ** 3).toString(36)}`;
+}
+
+/** A directory for what belongs to a process with this notify socket alone. */
+export function directoryOf(notifySocket: string): string {
+  return `${notifySocket}${OWN_DIRECTORY}`;
 }
 
 /** The bytes of the longest path that a socket of a supervisor may have in such a place, whatever its pid and generation. */
@@ -81,8 +104,8 @@ export function longestSocketPath(place: string): number {
 }
 
 /**
- * Makes a directory that only this user can enter, in the first of those places that is writable and leaves room for the
- * names of sockets.
+ * Makes a directory that only this user can enter, in the first of those places that is writable and leaves room for
+ * the names of sockets.
  *
  * @param onTooLong called with a line for people when a better place doesn't
  * @throws {Error} when there is none
@@ -115,7 +138,7 @@ export function tooLongText(places: readonly string[]): string {
   return `paths of zerodown's sockets would have up to ${each}, and Linux takes ${SOCKET_PATH_BYTES}`;
 }
 
-/** Removes it with all sockets in it. @throws {NodeJS.ErrnoException} when it isn't ours */
+/** Removes it with all that is in it. @throws {NodeJS.ErrnoException} when it isn't ours */
 export function removeRuntimeDirectory({ path, fd }: RuntimeDirectory): void {
   try {
     removeFiles(path);
@@ -168,7 +191,7 @@ function makeOther(usual: string): RuntimeDirectory {
   const path = mkdtempSync(`${usual}.`);
   const fd = openSync(path, constants.O_DIRECTORY);
   try {
-    // Before it was locked another one that starts just now may have taken it for a leftover.
+    // Another supervisor that starts just now may have taken the directory for a leftover before we locked it.
     if (!native.lock(fd)) {
       closeSync(fd);
       return makeOther(usual);
@@ -200,12 +223,15 @@ function others(place: string, usual: string): string[] {
   try {
     return readdirSync(place).flatMap(name => (name.startsWith(prefix) ? [`${place}/${name}`] : []));
   } catch {
-    return []; // It may be entered, but not listed.
+    return []; // We may enter the directory, but not list it.
   }
 }
 
 function removeFiles(directory: string): void {
-  for (const file of readdirSync(directory)) removeSocketFile(`${directory}/${file}`);
+  for (const file of readdirSync(directory)) {
+    if (file.endsWith(OWN_DIRECTORY)) removeTree(`${directory}/${file}`);
+    else removeSocketFile(`${directory}/${file}`);
+  }
 }
 
 function isCode(error: unknown, ...codes: readonly string[]): boolean {

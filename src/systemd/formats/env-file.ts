@@ -4,12 +4,13 @@ import { toText } from "../../linux/bytes.js";
 
 type Place = "line" | "comment" | "key" | "before" | "plain" | "escape" | "single" | "double" | "double-escape";
 
-/** What systemd takes for blank: fewer characters than \s. */
+/** systemd takes these for blank: fewer characters than \s. */
 const BLANK = " \t\n\r";
 
 /**
- * Reads the assignments of such a file: one a line, `#` and `;` begin comments, values may be quoted, a backslash at the
- * end of a line continues it. Lines that assign nothing, or to what isn't a variable's name, are left out, as by systemd.
+ * Reads the assignments of such a file: one a line, `#` and `;` begin comments, values may be quoted, a backslash at
+ * the end of a line continues it. Lines that assign nothing, or to what isn't a variable's name, are left out, as by
+ * systemd.
  *
  * @param text a character for each byte, or for each character: both are understood
  * @param leaveOut called with what to say of a line that is left out
@@ -21,7 +22,7 @@ export function parseEnvFile(text: string, leaveOut: (what: string) => void = ()
   let place: Place = "line";
   let key = "";
   let value = "";
-  // How much of an unquoted value stays when the blanks at its end go.
+  // So much of an unquoted value stays when the blanks at its end go.
   let kept = 0;
 
   const endLine = () => {
@@ -49,7 +50,7 @@ export function parseEnvFile(text: string, leaveOut: (what: string) => void = ()
         }
         break;
       case "comment":
-        // As since systemd 254: before that, a backslash continued a comment.
+        // systemd 254 and later do the same; before that, a backslash continued a comment.
         if (newline) place = "line";
         break;
       case "key":
@@ -104,7 +105,7 @@ export function parseEnvFile(text: string, leaveOut: (what: string) => void = ()
   return variables;
 }
 
-/** Its value may be a secret. */
+/** Leaves the variable's value out, which may be a secret. */
 function explain(line: number, name: string): string {
   const text = toText(name);
   const cure = /^export\s/.test(name) ? `, but "${text.replace(/^export\s+/, "")}" without "export" would be` : "";

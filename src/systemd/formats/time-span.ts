@@ -22,7 +22,7 @@ for (const [names, value] of [
  * Reads a time span: "90", "90s", "5min", "1h 30min", "1.5s", "infinity".
  *
  * @returns microseconds; `Infinity` for "infinity"
- * @throws {RangeError} when the text is no time span
+ * @throws {RangeError} when the text isn't a time span
  */
 export function parseTimeSpan(text: string): number {
   const trimmed = text.trim();
@@ -38,7 +38,7 @@ export function parseTimeSpan(text: string): number {
     rest = rest.slice(part.length);
   }
   if (rest !== "" || trimmed === "" || total >= LIMIT)
-    throw new RangeError(`"${text}" is no time span (90, 90s, 5min, 1h 30min, infinity)`);
+    throw new RangeError(`"${text}" isn't a time span (90, 90s, 5min, 1h 30min, infinity)`);
   return Math.round(total);
 }
 

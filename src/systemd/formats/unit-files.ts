@@ -3,26 +3,31 @@
 import type { SocketType } from "../../linux/sockets/address.js";
 import type { Scope } from "../dbus.js";
 
-/** What `zerodown unit` writes down. */
+/** `zerodown unit` writes the files from this. */
 export interface UnitPlan {
-  /** Without a suffix. */
+  /** The name without a suffix. */
   readonly name: string;
   readonly scope: Scope;
   /** The path of the command `zerodown`. */
   readonly zerodown: string;
-  /** For `zerodown run`, the -- and the app's command included. */
+  /** The arguments of `zerodown run`, with the -- and the app's command. */
   readonly runArguments: readonly string[];
-  /** In the order of their descriptors. */
+  /** The sockets in the order of their descriptors. */
   readonly sockets: readonly { readonly type: SocketType; readonly address: string }[];
   /** FileDescriptorName= of all of them. */
   readonly socketName: string | undefined;
-  /** How many descriptors generations may store. */
+  /** Generations may store so many descriptors. */
   readonly fdstoreMax: number;
-  /** What $PATH must be, where the manager's own doesn't do. */
+  /** Assignments for Environment=, and comments that say what the command needs. */
+  readonly environment: readonly string[];
+  readonly comments: readonly string[];
+  /** The $PATH that the service needs, where the manager's own doesn't do. */
   readonly path: string | undefined;
-  /** User=; undefined for the manager's own. */
+  /** User=; undefined for the user whose manager it is, and for a dynamic one of the system's. */
   readonly user: string | undefined;
-  /** What a start and a stop may take at most: microseconds, `Infinity` for no limit. */
+  /** The symbolic link whose switch reloads the service; an absolute path. */
+  readonly watch: string | undefined;
+  /** A start and a stop may take so long at most: microseconds, `Infinity` for no limit. */
   readonly startLimit: number;
   readonly stopLimit: number;
 }
@@ -32,10 +37,10 @@ export interface UnitFile {
   readonly text: string;
 }
 
-/** So that our own limits are always over first. */
+/** systemd's limits are so much longer, so that our own are always over first. */
 const MARGIN_SECONDS = 10;
 
-/** NUL, and what is no valid UTF-8 to systemd: it drops the whole line. */
+/** NUL, and what isn't valid UTF-8 to systemd: it drops the whole line. */
 const IMPOSSIBLE = /[\0\p{Noncharacter_Code_Point}\p{Surrogate}]/u;
 
 /**
@@ -63,7 +68,8 @@ export function quoteArgument(argument: string, expand = false): string {
  * @throws {RangeError} when no unit file can hold it
  */
 export function commandLine([path = "", ...args]: readonly string[], expand = false): string {
-  // systemd takes the path as it is, but for specifiers, and refuses what would have to be escaped. A name is looked up.
+  // systemd takes the path as it is, but for specifiers, and refuses what would have to be escaped. A name is looked
+  // up.
   if (!/^(?:\/|[\w.]+$)/.test(path) || /[\x01-\x1f\x7f'"\\]/.test(path)) {
     throw new RangeError(`${JSON.stringify(path)} can't be the path of a unit's command`);
   }
@@ -117,6 +123,8 @@ export function serviceFile(plan: UnitPlan): UnitFile {
           "# systemd's own has no Node of nvm's and the like.",
           `Environment=${quoteArgument(`PATH=${plan.path}`, true)}`,
         ]),
+    ...plan.comments.map(text => `# ${text}`),
+    ...plan.environment.map(assignment => `Environment=${quoteArgument(assignment, true)}`),
     `ExecStart=${commandLine([zerodown, "run", ...plan.runArguments])}`,
     "# Waits until the new generation serves, and fails if that fails.",
     `ExecReload=${commandLine([zerodown, "reload"])}`,
@@ -133,16 +141,21 @@ export function serviceFile(plan: UnitPlan): UnitFile {
     "# For zerodown's own sockets.",
     `RuntimeDirectory=${name}`,
     ...(plan.sockets.some(({ address }) => isInRuntimeDirectory(address, plan))
-      ? ["# It holds a socket of the .socket unit too, which outlives the service.", "RuntimeDirectoryPreserve=yes"]
+      ? [
+          "# The directory holds a socket of the .socket unit too, which outlives the service.",
+          "RuntimeDirectoryPreserve=yes",
+        ]
       : []),
+    "# Where the last good release is noted: it is started if the first start after a restart fails.",
+    `StateDirectory=${name}`,
     "# Each generation gets a cgroup of its own.",
     "Delegate=yes",
-    "# The kernel killing one process for memory is no end of the service.",
+    "# The service doesn't end when the kernel kills one process for memory.",
     "OOMPolicy=continue",
     ...(plan.fdstoreMax > 0 ? [`FileDescriptorStoreMax=${plan.fdstoreMax}`] : []),
-    ...(plan.user === undefined ? [] : [`User=${plan.user}`]),
-    "NoNewPrivileges=yes",
-    ...(scope === "system" ? ["PrivateTmp=yes", "ProtectSystem=full"] : []),
+    `SyslogIdentifier=${plainValue(name)}`,
+    "",
+    ...hardening(plan),
     "",
     "[Install]",
     `WantedBy=${scope === "system" ? "multi-user" : "default"}.target`,
@@ -150,18 +163,49 @@ export function serviceFile(plan: UnitPlan): UnitFile {
   ]);
 }
 
+/** The same as in units/, which says why each line is there. */
+function hardening({ scope, user }: UnitPlan): string[] {
+  const everywhere = [
+    "NoNewPrivileges=yes",
+    "RestrictSUIDSGID=yes",
+    "RestrictRealtime=yes",
+    "LockPersonality=yes",
+    "SystemCallArchitectures=native",
+  ];
+  if (scope === "user") return everywhere;
+  return [
+    ...(user === undefined
+      ? ["# A user that exists while the unit runs, and writes to /tmp and StateDirectory= only.", "DynamicUser=yes"]
+      : [`User=${user}`, "ProtectSystem=full", "PrivateTmp=yes"]),
+    ...everywhere,
+    // Without them root couldn't read its users' files.
+    ...(user === "root" ? [] : ["CapabilityBoundingSet="]),
+    "ProtectKernelTunables=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectClock=yes",
+    "ProtectHostname=yes",
+    "PrivateDevices=yes",
+    "ProtectProc=invisible",
+  ];
+}
+
 /** @throws {RangeError} when something can't be written into a unit file */
 export function socketFile(plan: UnitPlan): UnitFile {
   const { name, socketName, sockets } = plan;
+  const listen = sockets.map(({ type, address }) => `${LISTEN_SETTINGS[type]}=${plainValue(address)}`);
   return file(plan, "socket", [
     "[Unit]",
     `Description=Sockets of ${name}`,
     "",
     "[Socket]",
-    ...sockets.map(({ type, address }) => `${LISTEN_SETTINGS[type]}=${plainValue(address)}`),
+    ...listen,
+    ...(new Set(listen).size < listen.length
+      ? ["# Each of the equal lines is an accept queue of its own: one for each worker.", "ReusePort=yes"]
+      : []),
     ...(sockets.some(isTcp)
       ? [
-          "# What an app writes goes out at once: the second part of an answer doesn't wait for a client's ACK.",
+          "# The app's writes go out at once: the second part of an answer doesn't wait for a client's ACK.",
           "NoDelay=yes",
         ]
       : []),
@@ -170,6 +214,57 @@ export function socketFile(plan: UnitPlan): UnitFile {
     "[Install]",
     "WantedBy=sockets.target",
   ]);
+}
+
+/**
+ * $1 is the link, $2 the service. While this runs systemd doesn't watch, so that it looks again itself; and it waits for what a
+ * deployment does next.
+ */
+const RELEASE_SCRIPT = [
+  "seen=$RUNTIME_DIRECTORY/seen",
+  "failed=0",
+  'while now=$(readlink -f "$1") && [ "$now" != "$(cat "$seen" 2>/dev/null)" ]',
+  'do echo "$now" >"$seen" || exit',
+  "sleep 1",
+  '[ "$(readlink -f "$1")" = "$now" ] || continue',
+  // A release that fails is followed by one that doesn't, perhaps by now.
+  'SYSTEMCTL try-reload-or-restart "$2"',
+  "failed=$?",
+  "done",
+  "exit $failed",
+].join("; ");
+
+/** A pair of units that reloads the service when the link is switched. @throws {RangeError} when that can't be written */
+export function releaseFiles(plan: UnitPlan, link: string): UnitFile[] {
+  const { name, scope } = plan;
+  const release = { name: `${name}-release`, scope };
+  const script = RELEASE_SCRIPT.replace("SYSTEMCTL", scope === "user" ? "systemctl --user" : "systemctl");
+  return [
+    file(release, "path", [
+      "[Unit]",
+      `Description=Releases of ${name}`,
+      "",
+      "[Path]",
+      "# A switch puts another link into this directory; systemd would watch where the link leads, not the link.",
+      `PathChanged=${plainValue(link.replace(/\/[^/]*$/, "") || "/")}`,
+      "",
+      "[Install]",
+      `WantedBy=${scope === "system" ? "multi-user" : "default"}.target`,
+    ]),
+    file(release, "service", [
+      "[Unit]",
+      `Description=Reload of ${name} where its release is another one`,
+      "# Whatever changes in that directory starts this.",
+      "StartLimitIntervalSec=0",
+      "",
+      "[Service]",
+      "Type=oneshot",
+      "# Where the link has led before.",
+      `RuntimeDirectory=${release.name}`,
+      "RuntimeDirectoryPreserve=yes",
+      `ExecStart=${commandLine(["/bin/sh", "-c", script, "sh", link, `${name}.service`])}`,
+    ]),
+  ];
 }
 
 function isTcp({ type, address }: UnitPlan["sockets"][number]): boolean {
@@ -182,7 +277,7 @@ function isInRuntimeDirectory(address: string, { name, scope }: UnitPlan): boole
   return new RegExp(`^${directory.replaceAll(".", "\\.")}/`).test(address);
 }
 
-function file({ name, scope }: UnitPlan, suffix: string, lines: readonly string[]): UnitFile {
+function file({ name, scope }: Pick<UnitPlan, "name" | "scope">, suffix: string, lines: readonly string[]): UnitFile {
   const path = `${scope === "system" ? "/etc/systemd/system" : "~/.config/systemd/user"}/${name}.${suffix}`;
   return { path, text: `# ${path}\n${lines.join("\n")}\n` };
 }

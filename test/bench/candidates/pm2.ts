@@ -6,9 +6,9 @@ import { BENCH_APPS, BOOTING, type Candidate, DRAINS, type Drain, PACKAGES, run 
 
 const PM2 = `${PACKAGES}node_modules/pm2/bin/pm2`;
 
-export function pm2(drain: Drain): Candidate {
+export function pm2(drain: Drain, instances = 1): Candidate {
   return {
-    name: `pm2 reload, ${DRAINS[drain]}`,
+    name: instances === 1 ? `pm2 reload, ${DRAINS[drain]}` : `pm2 -i ${instances}`,
     missing: () => (existsSync(PM2) ? undefined : "the package pm2 isn't installed"),
     async start({ host, port }) {
       const { path: home, remove } = temporaryDirectory();
@@ -19,7 +19,7 @@ export function pm2(drain: Drain): Candidate {
         script: `${BENCH_APPS}app.mjs`,
         node_args: BOOTING,
         exec_mode: "cluster",
-        instances: 1,
+        instances,
         wait_ready: true,
         listen_timeout: 10_000,
         // Either drain takes less.

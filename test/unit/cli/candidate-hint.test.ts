@@ -1,4 +1,4 @@
-// What zerodown reload makes of a candidate's last lines.
+// zerodown reload makes a hint of a candidate's last lines.
 
 import { expect, test } from "@jest/globals";
 import { addressHint } from "../../../src/cli/reload/candidate-hint.js";

@@ -40,13 +40,21 @@ async function startSupervisor(options: ConstructorParameters<typeof TestSupervi
 test.each([
   [["a.service", "--pid", "1"], /one of UNIT, --pid and --control/],
   [["a.service", "b.service"], /"b\.service" is too many/],
-  [["--pid", "x"], /"x" is no pid/],
+  [["--pid", "x"], /"x" isn't a pid/],
   [["--user", "--system", "a.service"], /one of --user and --system/],
   [["--wath"], /'--wath'; see zerodown status --help/],
-  [[], /which service\?/],
 ])("%j is wrong usage", async (args, line) => {
+  expectError(await zerodown(["status", ...args]), 64, line);
+});
+
+test("reload outside a unit wants to know which", async () => {
   const { MAINPID: _, ...env } = process.env;
-  expectError(await zerodown(["status", ...args], { env }), 64, line);
+  expectError(await zerodown(["reload"], { env }), 64, /which service\?/);
+});
+
+test.each([["bogus"], ["unix:path=/nowhere"], ["tcp:host="]])("a bus at %j", async address => {
+  const env = { ...process.env, DBUS_SESSION_BUS_ADDRESS: address };
+  expectError(await zerodown(["status", "--user"], { env }), 69, /^zerodown: the user bus /);
 });
 
 test("--help says how it is used", async () => {
@@ -85,7 +93,7 @@ test("a process that isn't ours", async () => {
 });
 
 test.each([
-  ["an object that isn't a status", '{"parameters":{"pid":"1"}}\0', 76, /what answered is no supervisor/],
+  ["an object that isn't a status", '{"parameters":{"pid":"1"}}\0', 76, /what answered isn't a supervisor/],
   ["an error of its own", '{"error":"com.example.No"}\0', 76, /refused: com\.example\.No/],
   ["an error in our name", '{"error":"tech.fornaxian.zerodown.NoCandidate"}\0', 76, /refused: .*NoCandidate/],
   ["no JSON", "HTTP/1.1 400 Bad Request\0", 69, /reply broke off/],
@@ -135,7 +143,7 @@ describe("an ExecReload= that loses its supervisor", () => {
 });
 
 test.each(["systemd's SIGTERM", "the supervisor's reply"])(
-  "an ExecReload= that a stop overtakes is no failure: by %s",
+  "an ExecReload= that a stop overtakes doesn't fail: by %s",
   async by => {
     const supervisor = new TestSupervisor(["--ready", "fd", "--", "sh", "-c", START_ONCE]);
     await supervisor.serving(1);
@@ -152,9 +160,9 @@ test("a reload that takes longer than --timeout goes on", async () => {
   await supervisor.serving(1);
   const pid = String(supervisor.pid);
   expectError(
-    await zerodown(["reload", "--timeout", "500ms", "--pid", pid]),
+    await zerodown(["reload", "--timeout", "3s", "--pid", pid]),
     75,
-    /no outcome within 500ms; the reload/,
+    /no outcome within 3s; a reload that has begun goes on/,
   );
   expect(supervisor.children()).toHaveLength(2);
 });

@@ -1,32 +1,44 @@
-// What `zerodown run` refuses before it starts anything: one line on stderr, exit status 64 (usage) or what sysexits.h
+// `zerodown run` refuses these before it starts anything: one line on stderr, exit status 64 (usage) or what sysexits.h
 // has for it.
 
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
 import { longestSocketPath } from "../../../src/systemd/as-service/runtime-directory.js";
+import { loopback } from "../../support/http-load.js";
 import { temporaryDirectory, ZERODOWN } from "../../support/supervisor.js";
 
 const directory = temporaryDirectory();
 afterAll(() => directory.remove());
 
 const CHILD = ["--", "echo", "started"];
+const { host, port } = loopback();
+const address = `${host}:${port}`;
+const QUEUES = Array.from({ length: 3 }, () => ["--listen", `web=${address}`]).flat();
 const socket = `@zerodown-run-errors-${process.pid}`;
+const NAMED_PROBE = '--probe: a socket of the service is named "probe", as that of the probes is: give it another name';
 
 test.each([
-  [["--settle", "x", ...CHILD], 64, /^--settle: "x" is no time span/],
-  [["--stop-timeout", "x\ny", ...CHILD], 64, /^--stop-timeout: "x y" is no time span/],
+  [["--settle", "x", ...CHILD], 64, /^--settle: "x" isn't a time span/],
+  [["--stop-timeout", "x\ny", ...CHILD], 64, /^--stop-timeout: "x y" isn't a time span/],
   [[], 64, /^no command/],
   [
     ["--listen", `web=${socket}`, "--listen", `web=${socket}2`, ...CHILD],
     64,
     `--listen web=${socket}2: there is a socket named "web" already`,
   ],
+  [
+    [...QUEUES, "--workers", "2", ...CHILD],
+    78,
+    `--workers 2: web (stream ${address}) has 3 accept queues, and each takes a worker: give --workers 3 or more, or fewer queues`,
+  ],
+  [["--listen", address, "--listen", `a=${address}`, ...CHILD], 71, new RegExp(`^--listen ${address}: EADDRINUSE: `)],
+  [["--probe", "true", "--listen", `probe=${socket}`, ...CHILD], 64, NAMED_PROBE],
   [["--reload-signal", "TERM", ...CHILD], 64, /^SIGTERM has two meanings/],
   [["--pass-signal", "HUP", ...CHILD], 64, /^SIGHUP has two meanings/],
   [["--working-directory", `${directory.path}/none`, ...CHILD], 64, /^--working-directory: ENOENT: .*\/none'$/],
-  [["--working-directory", ZERODOWN, ...CHILD], 64, `--working-directory: "${ZERODOWN}" is no directory`],
+  [["--working-directory", ZERODOWN, ...CHILD], 64, `--working-directory: "${ZERODOWN}" isn't a directory`],
   [["--listen", "192.0.2.1:9", ...CHILD], 71, /^--listen 192\.0\.2\.1:9: EADDRNOTAVAIL: /],
   [["--listen", `${directory.path}/none/a.sock`, ...CHILD], 71, /^--listen .*none\/a\.sock: ENOENT: /],
   [["--listen", `@${"x".repeat(200)}`, ...CHILD], 71, /^--listen @x+: ENAMETOOLONG: /],
@@ -37,6 +49,36 @@ test.each([
   expect(rest).toEqual([""]);
   expect(status).toBe(expected);
   expect(stdout).toBe("");
+});
+
+test("a passed socket that has the name of the socket of the probes is refused with --probe", () => {
+  const passing = 'LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=probe exec "$0" "$@" 3</dev/null';
+  const args = ["-c", passing, ZERODOWN, "run", "--probe", "true", ...CHILD];
+  const { status, stdout, stderr } = spawnSync("sh", args, { encoding: "utf8" });
+  expect({ status, stdout, stderr }).toEqual({ status: 64, stdout: "", stderr: `zerodown: ${NAMED_PROBE}\n` });
+});
+
+test.each([
+  ["999", /EBADF/],
+  ["0", /Unexpected end of JSON input/],
+  ["", /Unexpected end of JSON input/],
+  ["x", /out of range/],
+  ["4", /it has format undefined, and only 1 is understood/],
+])("ZERODOWN_ADOPT=%j in the environment, which a unit may have: one line says so, exit status 78", (value, why) => {
+  writeFileSync(`${directory.path}/object`, "{}");
+  const script = `exec "$0" "$@" 4<${directory.path}/object`;
+  const { status, stdout, stderr } = spawnSync("sh", ["-c", script, ZERODOWN, "run", ...CHILD], {
+    encoding: "utf8",
+    env: { ...process.env, ZERODOWN_ADOPT: value },
+  });
+  expect({ status, stdout }).toEqual({ status: 78, stdout: "" });
+  expect(stderr).toMatch(
+    new RegExp(
+      `^zerodown: ZERODOWN_ADOPT=${value} names no descriptor of what a supervisor hands over \\(.*\\): ` +
+        "only a supervisor that replaces itself sets this variable, so take it out of the unit\n$",
+    ),
+  );
+  expect(stderr).toMatch(why);
 });
 
 test("where every place for the sockets has too long a path, none is made: exit status 73", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import type { GenerationFacts, StatusFacts, UnitFacts } from "../../../src/cli/status/facts.js";
+import type { GenerationFacts, StatusFacts, UnitView } from "../../../src/cli/status/facts.js";
 import { formatStatus } from "../../../src/cli/status/text.js";
 import { textWidth } from "../../../src/cli/status/text-width.js";
 import type { Paint } from "../../../src/cli/terminal.js";
@@ -17,6 +17,7 @@ const SERVING: GenerationFacts = {
   end: null,
   outcome: null,
   cgroup: null,
+  release: null,
   processes: [901, 902],
   tasks: 13,
   memory: 54_630_000,
@@ -51,7 +52,7 @@ const ENDED: GenerationFacts = {
   cpu: null,
   openSockets: null,
 };
-const UNIT: UnitFacts = {
+const UNIT: UnitView = {
   Id: "app.service",
   LoadState: "loaded",
   ActiveState: "active",
@@ -69,6 +70,7 @@ const FACTS: StatusFacts = {
   supervisor: { pid: 800, version: "0.1.0", status: "Generation 2 (pid 901) serving" },
   now: NOW,
   sockets: [{ fd: 3, name: "web", address: "stream [::]:8080" }],
+  foreignSockets: [],
   generations: [SERVING],
 };
 
@@ -166,6 +168,38 @@ test("what isn't known is a dash: a candidate without a pid, processes that /pro
   expect(format({ generations: [candidate] }).at(-1)).toMatch(/^ +2 +starting +- +5s +- +- +- +- +-$/);
 });
 
+test("accept queues: who has which, what waits in each, and who else listens there", () => {
+  const address = "stream 127.0.0.1:8080";
+  const sockets = [
+    { fd: 3, name: "web", address, queue: 0, waiting: 0 },
+    { fd: 3, name: "web", address, queue: 1, waiting: 12 },
+    { fd: 4, name: "log", address: "datagram /run/log" },
+  ];
+  const worker = { ...SERVING, state: "serving" as const, restarts: 0, last: null };
+  const workers = [
+    { ...worker, slot: 0, queues: [0], status: "" },
+    { ...worker, slot: 1, queues: [1], pid: 902 },
+  ];
+  const foreignSockets = [
+    { address, holders: [{ pid: 77, name: "nc" }] },
+    { address, holders: [] },
+  ];
+  expect(format({ sockets, foreignSockets, generations: [ENDED, { ...SERVING, workers }] }).slice(2)).toEqual([
+    "FD  NAME  QUEUE  WAITING  ADDRESS",
+    " 3  web       0        0  stream 127.0.0.1:8080",
+    " 3  web       1       12  stream 127.0.0.1:8080",
+    " 4  log       -        -  datagram /run/log",
+    "stream 127.0.0.1:8080: process 77 (nc) listens there, too, and gets a share of its clients",
+    "stream 127.0.0.1:8080: a process that we may not see listens there, too, and gets a share of its clients",
+    "",
+    "GEN  STATE    PID  QUEUE  AGE  MEMORY    CPU  PROCS  TASKS  SOCKETS  STATUS",
+    expect.stringMatching(/^ {2}3 {2}ended +990 +- {2}1min 1s ago, after 65ms: exited/),
+    expect.stringMatching(/^ {2}2 {2}serving +- +- +5s /),
+    expect.stringMatching(/^2\/0 {2}serving +901 +0 +5s /),
+    expect.stringMatching(/^2\/1 {2}serving +902 +1 +5s .* 12 jobs waiting$/),
+  ]);
+});
+
 test("without sockets it says so", () => {
   expect(format({ sockets: [] })).toContain("no sockets");
 });
@@ -195,4 +229,27 @@ test("colours tell states apart and move nothing", () => {
     expect.stringMatching(/<yellow>draining<\/>/),
   ]);
   expect(lines[1]).toMatch(/^app.service: <green>active<\/> /);
+});
+
+test("what each was started from has a table of its own, and a word on whether that is on disk", () => {
+  const release = {
+    number: 1,
+    onDisk: false,
+    directory: "/srv/app/releases/1",
+    arguments: ["node", "a.js"],
+    variables: [],
+  };
+  const lines = format({
+    generations: [
+      { ...SERVING, release },
+      { ...ENDED, release: null },
+    ],
+  });
+  expect(lines.slice(-3)).toEqual([
+    "",
+    "GEN  ON DISK  DIRECTORY            COMMAND",
+    "  2  no       /srv/app/releases/1  node a.js",
+  ]);
+  const { directory: _, ...nowhere } = { ...release, onDisk: true };
+  expect(format({ generations: [{ ...SERVING, release: nowhere }] }).at(-1)).toBe("  2  yes      -          node a.js");
 });

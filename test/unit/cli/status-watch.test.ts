@@ -65,7 +65,9 @@ test("without a terminal each view is the plain text, and an empty line", async 
   const { status, stdout, stderr } = await command.ended;
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   expect(stdout).not.toContain("\x1b");
-  expect(stdout).toMatch(/^zerodown .*\n\nno sockets\n\nGEN .*\n +1 {2}serving .*\n\nzerodown /);
+  expect(stdout).toMatch(
+    /^zerodown .*\n\nno sockets\n\nGEN .*\n +1 {2}serving .*\n\nGEN {2}ON DISK .*\n +1 {2}yes .*\n\nzerodown /,
+  );
 });
 
 test.each(["SIGINT", "SIGTERM"] as const)("%s ends it with exit status 0", async signal => {
@@ -126,7 +128,7 @@ test("on a terminal it draws on a screen of its own, and Ctrl-C gives back what 
   expect(stdout.split(ENTER)).toHaveLength(2);
   const [drawn, rest, ...more] = stdout.split(ENTER)[1]!.split(LEAVE);
   expect(more).toEqual([]);
-  // From the top each time, without a line feed that would scroll.
+  // Each picture begins at the top, without a line feed that would scroll.
   expect(drawn!.split("\x1b[H").slice(1).length).toBeGreaterThan(1);
   expect(rest).toMatch(/^\S*zerodown [\s\S]* 2 +\S*serving[\s\S]* 1 +ended/);
   expect(rest).not.toMatch(/\x1b\[[HJK?]/);
@@ -157,7 +159,7 @@ test("it is drawn again, as wide and as high as it is then, when the terminal is
 test("stopped from the keyboard it gives the terminal back, and draws again when it goes on", async () => {
   const { command, pid } = await watchOnTerminal(await startSupervisor());
   process.kill(pid, "SIGTSTP");
-  // So does script, as a shell would with its job; and when that goes on, it makes its job go on.
+  // script stops, too, as a shell does with its job; and when it goes on, it makes its job go on.
   await eventually(() => expect([pid, command.pid].every(isStopped)).toBe(true));
   const from = command.output.count;
   command.signal("SIGCONT");

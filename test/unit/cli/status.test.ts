@@ -35,9 +35,10 @@ async function facts(supervisor: TestSupervisor): Promise<StatusFacts> {
   return JSON.parse(stdout);
 }
 
-/** The lines below the table's title. */
+/** The lines below the first table's title. */
 function rows(all: readonly string[]): string[] {
-  return all.slice(all.findIndex(line => line.startsWith("GEN")) + 1).filter(Boolean);
+  const below = all.slice(all.findIndex(line => line.startsWith("GEN")) + 1);
+  return below.slice(0, below.indexOf(""));
 }
 
 /** A connection to the example app that has had an answer, and is kept. */
@@ -106,7 +107,7 @@ interface Usage {
   cpu: number;
 }
 
-/** What ps, and /proc, say of a process group. */
+/** Returns what ps, and /proc, say of a process group. */
 function usage(group: number): Usage {
   const table = execFileSync("ps", ["-e", "-o", "pid=,pgid=,rss="], { encoding: "utf8" });
   const members = table.split("\n").map(line => line.trim().split(/ +/).map(Number));
@@ -146,9 +147,9 @@ test("--json tells of a generation's processes what /proc does, and which socket
   expect(Math.abs(generation!.memory! - before.memory)).toBeLessThan(before.memory / 20);
   expect(generation!.cpu).toBeGreaterThanOrEqual(before.cpu);
   expect(generation!.cpu).toBeLessThanOrEqual(after.cpu);
-  // What its collected child burned counts, too.
+  // CPU time that its collected child burned counts, too.
   expect(generation!.cpu).toBeGreaterThan(450_000);
-  // One that listens, and a pair, all of which the child has open as well.
+  // There are a socket that listens, and a pair; the child has all of them open as well.
   expect(generation!.openSockets).toBe(3);
 });
 

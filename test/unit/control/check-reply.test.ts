@@ -9,6 +9,7 @@ const GENERATION = {
   status: "",
   cgroup: "/a..b.service/generation-1",
 };
+const WORKER = { slot: 1, state: "serving", pid: 902, queues: [1, 0], startedAt: 5, status: "", restarts: 0 };
 const SOCKET = { fd: 3, name: "web", address: "stream [::]:8080" };
 const REPLY = {
   version: "0.1.0",
@@ -17,6 +18,7 @@ const REPLY = {
   status: "fine",
   generations: [
     GENERATION,
+    { ...GENERATION, workers: [WORKER] },
     { ...GENERATION, state: "ended", endedAt: 7, end: "exited with status 0" },
     {
       ...GENERATION,
@@ -26,7 +28,17 @@ const REPLY = {
       outcome: { kind: "watchdog", state: "serving", signal: "SIGABRT", limit: 5e6, killed: false },
     },
   ],
-  sockets: [SOCKET, { ...SOCKET, stored: true }],
+  sockets: [
+    { ...SOCKET, queue: 0, waiting: 2 },
+    { ...SOCKET, queue: 1 },
+    { ...SOCKET, stored: true },
+  ],
+  counts: {
+    reloads: { succeeded: { count: 1, time: 5 }, failed: { count: 0, time: 0 } },
+    crashes: 0,
+    ends: { exit: 3 },
+    recycled: {},
+  },
 };
 
 test("a reply of Status is taken as it is, with what later versions may add", () => {
@@ -50,11 +62,19 @@ test.each([
   { ...REPLY, sockets: [{ ...SOCKET, fd: "3" }] },
   { ...REPLY, sockets: undefined },
   { ...REPLY, sockets: [{ ...SOCKET, stored: 1 }] },
+  { ...REPLY, sockets: [{ ...SOCKET, queue: "0" }] },
+  { ...REPLY, sockets: [{ ...SOCKET, waiting: true }] },
+  { ...REPLY, generations: [{ ...GENERATION, workers: [{ ...WORKER, queues: 1 }] }] },
   { ...REPLY, generations: [{ ...GENERATION, cgroup: "app.service" }] },
   { ...REPLY, generations: [{ ...GENERATION, cgroup: "/app.service/../../etc" }] },
   { ...REPLY, generations: [{ ...GENERATION, outcome: "exited" }] },
   { ...REPLY, generations: [{ ...GENERATION, outcome: { kind: "exit", state: "serving", status: "0" } }] },
   { ...REPLY, generations: [{ ...GENERATION, outcome: { kind: "exit", state: "asleep", status: 0 } }] },
-])("%j is no reply of Status", reply => {
+  { ...REPLY, counts: 1 },
+  { ...REPLY, counts: { ...REPLY.counts, crashes: "0" } },
+  { ...REPLY, counts: { ...REPLY.counts, ends: { exit: "3" } } },
+  { ...REPLY, counts: { ...REPLY.counts, recycled: [1] } },
+  { ...REPLY, counts: { ...REPLY.counts, reloads: { failed: 1 } } },
+])("%j isn't a reply of Status", reply => {
   expect(checkStatus(reply)).toBeUndefined();
 });

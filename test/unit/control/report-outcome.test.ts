@@ -6,7 +6,7 @@ import { Machine, SECOND } from "../../support/machine.js";
 
 const SIGKILL = { signal: 9, name: "SIGKILL" };
 
-/** Of the generation that ended last. */
+/** Reports the outcome of the generation that ended last. */
 function last({ state }: Machine) {
   return reportOutcome(state.ended.at(-1)!.outcome);
 }
@@ -51,6 +51,24 @@ test("one that exceeds a time limit, or that somebody aborts", () => {
   machine.event({ type: "cancel" });
   machine.ends(4, SIGKILL);
   expect(last(machine)).toEqual({ kind: "cancelled", state: "starting", signal: "SIGKILL" });
+});
+
+test("one that does not pass a probe", () => {
+  const machine = Machine.serving({ probes: ["./check"], probeTimeout: 3 * SECOND });
+  machine.probed(1, 0);
+  machine.reload();
+  machine.spawned(2);
+  machine.ready(2);
+  machine.probed(2, 0, { kind: "answered", answer: "500 Internal Server Error" });
+  machine.ends(2, SIGKILL);
+  const report = { state: "starting", probe: "./check", signal: "SIGKILL" };
+  expect(last(machine)).toEqual({ ...report, kind: "probe", error: "answered with 500 Internal Server Error" });
+  machine.reload();
+  machine.spawned(3);
+  machine.ready(3);
+  machine.fires("probe-timeout 3");
+  machine.ends(3, SIGKILL);
+  expect(last(machine)).toEqual({ ...report, kind: "probe-timeout", limit: 3 * SECOND });
 });
 
 test("one that drains and is killed by a second Ctrl-C, or drains as it should", () => {

@@ -1,4 +1,4 @@
-// What the supervisor was started with reaches the app byte by byte, though a shell and Node stand between.
+// The supervisor's own arguments and environment reach the app byte by byte, though a shell and Node stand between.
 
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -21,7 +21,7 @@ const TELL =
 const told = (what: string) => readFileSync(`${directory.path}/${what}`, "latin1");
 const ends = { status: 0, signal: null };
 
-/** By a shell, because Node can't give such bytes to a child. */
+/** Runs it by a shell, because Node can't give such bytes to a child. */
 async function start(script: string): Promise<TestProcess> {
   const env = { OUT: directory.path, ZERODOWN };
   const command = new TestProcess("/bin/sh", ["-c", script], { env });
@@ -95,13 +95,13 @@ test.each([
   ["OPENSSL_CONF", "broken.cnf"],
 ])("%s is the app's: the supervisor, reload and status do not heed it", async (name, given) => {
   mkdirSync(`${directory.path}/coverage`);
-  // What makes Node abort: a provider that isn't there in place of the default one.
+  // Node aborts when a provider is named in place of the default one, and isn't there.
   const broken = "nodejs_conf = a\n[a]\nproviders = b\n[b]\nnone = c\n[c]\nactivate = 1\n";
   writeFileSync(`${directory.path}/broken.cnf`, broken);
   const value = name === "NODE_V8_COVERAGE" || name === "OPENSSL_CONF" ? `${directory.path}/${given}` : given;
   const env = { ...process.env, [name]: value };
   const options = ["--ready", "fd", "--start-timeout", "5s", "--on-crash", "exit"];
-  // By a link, as npm makes one.
+  // The command is started by a link, as npm makes one.
   const zerodown = `${directory.path}/zerodown`;
   symlinkSync(ZERODOWN, zerodown);
   const supervisor = new TestSupervisor([...options, "--", "/bin/sh", "-c", APP], { env, zerodown });

@@ -31,7 +31,7 @@ test("gives a Node only the options that it knows", () => {
   expect(options(false)).toBe(`--expose-gc --max-semi-space-size=1 --jitless -- ${ROOT}dist/zerodown.cjs a b\n`);
 });
 
-/** As npm and nvm install: PREFIX/bin/node, and PREFIX/bin/zerodown, a link into PREFIX/lib/node_modules. */
+/** npm and nvm install it so: PREFIX/bin/node, and PREFIX/bin/zerodown, a link into PREFIX/lib/node_modules. */
 function prefix(name: string): string {
   const path = `${directory.path}/${name}`;
   mkdirSync(`${path}/bin`, { recursive: true });
@@ -58,7 +58,7 @@ describe("the Node that it starts", () => {
     expect(run(`${bin}/bin/zerodown`, `${path}:/usr/bin:/bin`)).toBe("beside");
   });
 
-  test("is not a directory of that name", () => {
+  test("isn't a directory of that name", () => {
     const { bin, path } = { bin: prefix("directory"), path: `${directory.path}/third` };
     mkdirSync(`${bin}/bin/node`);
     mkdirSync(path);

@@ -12,7 +12,6 @@ test("what is put aside comes back byte by byte", () => {
   const environments = fc.dictionary(
     name.filter(text => text !== "" && !text.includes("=")),
     bytes,
-    { minKeys: 1 },
   );
   fc.assert(
     fc.property(environments, received => {

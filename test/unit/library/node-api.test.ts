@@ -33,6 +33,15 @@ describe("init() refuses", () => {
     ["{ startupTimeout: NaN }", "RangeError: startupTimeout: NaN is no time in ms"],
     ["{ stopTimeout: '5s' }", "RangeError: stopTimeout: 5s is no time in ms"],
     ["{ settle: null }", "RangeError: settle: null is no time in ms"],
+    ["{ workers: 0 }", "RangeError: workers: 0 is no whole number above 0"],
+    ["{ workers: 'max' }", "RangeError: workers: max is no whole number above 0"],
+    ["{ surge: 1.5 }", "RangeError: surge: 1.5 is no whole number above 0"],
+    ["{ maxAge: '1h' }", "RangeError: maxAge: 1h is no time in ms"],
+    ["{ maxMemory: '512M' }", "RangeError: maxMemory: 512M is no whole number above 0"],
+    [
+      "{ workerLimits: { 'memory max': '512M' } }",
+      'RangeError: workerLimits: "memory max" and "512M" are no file of a cgroup and its value ("memory.max": "512M")',
+    ],
     [
       "{ reloadSignals: ['SIGHUB'] }",
       'RangeError: reloadSignals: "SIGHUB" is no signal that can be handled (SIGHUP, SIGTERM, SIGUSR1 …)',
@@ -56,12 +65,12 @@ describe("init() refuses", () => {
     ["{ listen: '8080' }", "TypeError: listen: an array is expected"],
     [
       "{ listen: ['localhost'] }",
-      'RangeError: listen: "localhost" is no address (8080, 127.0.0.1:8080, [::1]:8080, /run/a.sock, @name)',
+      `RangeError: listen: "localhost" isn't an address (8080, 127.0.0.1:8080, [::1]:8080, /run/a.sock, @name)`,
     ],
     ["{ logger: console }", "TypeError: logger: it isn't a function"],
     [
       "{ startTimeout: 5 }",
-      'TypeError: init(): there is no option "startTimeout", but startupTimeout, stopTimeout, settle, reloadSignals, stopSignals, passthroughSignals, listen, extraFds, extraVariables, logger',
+      'TypeError: init(): there is no option "startTimeout", but startupTimeout, stopTimeout, settle, workers, surge, maxAge, maxMemory, workerLimits, reloadSignals, stopSignals, passthroughSignals, listen, extraFds, extraVariables, logger',
     ],
   ])("%s, in the parent and in a child", async (options, message) => {
     const program = `init(${options});`;
@@ -154,7 +163,7 @@ describe("serve() refuses", () => {
     ["net.createServer().listen(0)", "TypeError: serve(): the server listens already; serve() is to make it listen"],
     [
       "net.createServer(), { listen: 'app.sock' }",
-      'RangeError: serve(): listen: "app.sock" is no address (8080, 127.0.0.1:8080, [::1]:8080, /run/a.sock, @name)',
+      `RangeError: serve(): listen: "app.sock" isn't an address (8080, 127.0.0.1:8080, [::1]:8080, /run/a.sock, @name)`,
     ],
     ["net.createServer(), { socket: 1.5 }", "TypeError: serve(): { socket: 1.5 } is neither a name nor an index"],
     ["net.createServer(), { idleGrace: -1 }", "RangeError: serve(): { idleGrace: -1 } isn't a time in ms"],
@@ -170,7 +179,7 @@ describe("serve() refuses", () => {
 
   test("a $PORT that is none", async () => {
     expect(await failure("await serve(net.createServer());", { PORT: "tcp://a:80" })).toMatch(
-      /^RangeError: serve\(\): \$PORT: "tcp:\/\/a:80" is no address/,
+      /^RangeError: serve\(\): \$PORT: "tcp:\/\/a:80" isn't an address/,
     );
   });
 

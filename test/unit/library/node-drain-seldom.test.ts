@@ -133,7 +133,7 @@ describe("over TLS", () => {
   const certificate = `${ROOT}test/apps/certificate`;
   const pair = `{ cert: readFileSync("${certificate}/cert.pem"), key: readFileSync("${certificate}/key.pem") }`;
   const handshake = async (port: number) => {
-    const client = connectTls({ port, rejectUnauthorized: false });
+    const client = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false });
     await new Promise(resolve => client.once("secureConnect", resolve));
     return client;
   };
@@ -207,7 +207,7 @@ test("a server of HTTP/2 that goes by streams is left alone: its CONNECT is not 
     await serving(`http2.createServer({ settings: { enableConnectProtocol: true } }).on("stream", stream => {
     setTimeout(() => { stream.respond(); stream.end("ok"); }, 20);
   })`);
-  const session = connect2(`http://localhost:${port}`);
+  const session = connect2(`http://127.0.0.1:${port}`);
   await new Promise(resolve => session.once("remoteSettings", resolve));
   const stream = session.request({ ":method": "CONNECT", ":protocol": "websocket", ":path": "/" });
   const headers = await new Promise<Record<string, unknown>>(resolve => stream.once("response", resolve));

@@ -115,6 +115,28 @@ setInterval(() => {}, 1e6);`);
   ]);
 });
 
+test("workers and what is to hold for them are those of zerodown run", async () => {
+  const app = new NodeApp(`
+init({ workers: 2, surge: 1, maxAge: 3.6e6, maxMemory: 2 ** 30, workerLimits: { "memory.max": "1G", "pids.max": "100" } });
+console.log("worker", process.env.ZERODOWN_WORKER, "of", process.env.ZERODOWN_WORKERS);
+startupFinished();
+setInterval(() => {}, 1e6);`);
+  await app.errors.next(/generation 1 \(2 workers\) serving/);
+  expect(app.output.matching(/^worker/).sort()).toEqual(["worker 0 of 2", "worker 1 of 2"]);
+  expect(readFileSync(`/proc/${app.pid}/cmdline`, "utf8")).toContain(
+    "\0--workers=2\0--surge=1\0--max-age=3600000ms\0--max-memory=1073741824\0" +
+      "--worker-limit=memory.max=1G\0--worker-limit=pids.max=100\0",
+  );
+  app.signal("SIGTERM");
+  expect(await app.ended).toEqual(END);
+});
+
+test("workers: auto is one for each CPU that it may use", async () => {
+  const app = new NodeApp(`init({ workers: "auto" }); startupFinished(); setInterval(() => {}, 1e6);`);
+  await app.errors.next(/serving/);
+  expect(readFileSync(`/proc/${app.pid}/cmdline`, "utf8")).toContain("\0--workers=auto\0");
+});
+
 describe("each generation starts from what the first process was executed with", () => {
   const directory = temporaryDirectory();
   afterAll(directory.remove);
@@ -150,6 +172,12 @@ console.log(ZERODOWN_GENERATION, process.argv.slice(2).join(), FIRST, SECOND, GI
     await app.output.next(/^2 a new undefined given\+! undefined$/);
   });
 
+  test("braces in its arguments included: they are the app's own", async () => {
+    writeFileSync(file("app.mjs"), `${IMPORT}init();\n${TELL}`);
+    const app = run([file("app.mjs"), "{worker}", "{{fd}}", "{genertion}", "{print}"]);
+    await app.output.next(/^1 \{worker\},\{\{fd\}\},\{genertion\},\{print\} /);
+  });
+
   test("but for extraVariables", async () => {
     writeFileSync(file("app.mjs"), `${IMPORT}init({ extraVariables: { EXTRA: "é", GIVEN: "2" } });\n${TELL}`);
     const app = run([file("app.mjs")], { GIVEN: "1" });
@@ -166,7 +194,7 @@ console.log("the runner runs"); process.argv.splice(1, 2, resolve(process.argv[2
     await app.errors.next(/serving/);
     app.signal("SIGHUP");
     await app.output.next(/^2 a, undefined/);
-    // Its own first run, and one of each generation.
+    // The runner ran at first by itself, and once for each generation.
     expect(app.output.matching(/the runner runs/)).toHaveLength(3);
   });
 

@@ -1,4 +1,4 @@
-// Which of the passed sockets a server gets: from serve(), and where a framework makes the server, from adopt().
+// A server gets one of the passed sockets from serve(), and from adopt() where a framework makes the server.
 
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { ask, loopback } from "../../support/http-load.js";

@@ -106,7 +106,7 @@ describe("what a descriptor is:", () => {
       [AF_INET, "127.0.0.1"],
       [AF_INET6, "::1"],
     ] as const) {
-      const fd = keep(native.bindInet(SOCK_STREAM, family, host, "", 0));
+      const fd = keep(native.bindInet(SOCK_STREAM, family, host, "", 0, false));
       const { port } = native.describeSocket(fd)!;
       expect(isSocketInet(fd)).toBe(true);
       expect(isSocketInet(fd, { type: "stream", listening: true, port: port! })).toBe(true);

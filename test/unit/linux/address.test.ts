@@ -46,7 +46,7 @@ describe("parseAddress", () => {
     "./a.sock",
   ])("%j is none, and the error says so and what one is", text => {
     expect(() => parseAddress(text)).toThrow(
-      new RangeError(`"${text}" is no address (8080, 127.0.0.1:8080, [::1]:8080, /run/a.sock, @name)`),
+      new RangeError(`"${text}" isn't an address (8080, 127.0.0.1:8080, [::1]:8080, /run/a.sock, @name)`),
     );
   });
 
@@ -83,11 +83,13 @@ describe("parseListen", () => {
 
   test.each(["", "a:b", "a\tb", "a\u007f", "caf\u00e9", "n".repeat(256)])("%j isn't a name", name => {
     expect(() => parseListen("stream", `${name}=8080`)).toThrow(
-      new RangeError(`"${name}" is no name for a socket (1 to 255 ASCII characters, no ":" and no control characters)`),
+      new RangeError(
+        `"${name}" isn't a name for a socket (1 to 255 ASCII characters, no ":" and no control characters)`,
+      ),
     );
   });
 
   test("a name makes no address of what is none", () => {
-    expect(() => parseListen("stream", "web=nowhere")).toThrow('"nowhere" is no address');
+    expect(() => parseListen("stream", "web=nowhere")).toThrow(`"nowhere" isn't an address`);
   });
 });

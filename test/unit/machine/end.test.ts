@@ -1,4 +1,5 @@
-// The state machine, rule by rule: how generations end, and the supervisor with them (docs/contracts.md 7).
+// The state machine, rule by rule: how generations end, and the supervisor with them (docs/contracts.md 7). Crashes of the
+// current one are in crash.test.ts.
 
 import { describe, expect, test } from "@jest/globals";
 import { Machine, SECOND } from "../../support/machine.js";
@@ -107,9 +108,9 @@ describe("a candidate fails", () => {
     );
   });
 
-  test("that it was ready is no news any more when it has ended: the old one serves on", () => {
+  test("READY=1 that is read after its end comes too late: the old one serves on", () => {
     const machine = Machine.reloading();
-    expect(machine.event({ type: "notified", generation: 2, slot: 0, ready: true, posthumous: true })).toEqual([
+    expect(machine.event({ type: "notified", generation: 2, process: 0, ready: true, posthumous: true })).toEqual([
       "notice: generation 2 (pid 102) was ready, but has ended already: nothing is handed over to it",
     ]);
     expect(machine.exits(2, 1)).toContain(
@@ -137,21 +138,21 @@ describe("the current one ends on its own", () => {
     const machine = new Machine();
     machine.start();
     machine.spawned(1);
-    expect(machine.event({ type: "notified", generation: 1, slot: 0, ready: true, posthumous: true })).toContain(
+    expect(machine.event({ type: "notified", generation: 1, process: 0, ready: true, posthumous: true })).toContain(
       "systemd: READY=1 MAINPID=42 STATUS=Generation 1 (pid 101) serving",
     );
     expect(machine.exits(1, 0)).toContain("exit 0");
   });
 
   test("but others of its processes run on: systemd is told what is waited for", () => {
-    expect(Machine.serving().event({ type: "dying", generation: 1, slot: 0 })).toEqual([
+    expect(Machine.serving().event({ type: "dying", generation: 1, process: 0 })).toEqual([
       "systemd: STATUS=Generation 1 (pid 101) has ended: waiting for what it has left",
     ]);
   });
 
   test("but others of its processes run on: a reload that fails then says that nothing serves", () => {
     const machine = Machine.reloading();
-    machine.event({ type: "dying", generation: 1, slot: 0 });
+    machine.event({ type: "dying", generation: 1, process: 0 });
     expect(machine.exits(2, 3)).toContain(
       "result for [1]: Reload failed: generation 2 exited with status 3 before it was ready. No generation is serving",
     );
@@ -188,131 +189,12 @@ describe("the current one ends on its own", () => {
     expect(machine.ready(2)).toContain("systemd: READY=1 MAINPID=42 STATUS=Generation 2 (pid 102) serving");
   });
 
-  test("with a failure after STOPPING=1: that is no crash, it exits with its status", () => {
+  test("with a failure after STOPPING=1: that isn't a crash, the supervisor exits with its status", () => {
     const machine = Machine.serving();
     machine.says(1, { stopping: true });
     const lines = machine.exits(1, 3);
     expect(lines).toContainEqual(expect.stringMatching(/^systemd: STOPPING=1 /));
     expect(lines.at(-1)).toBe("exit 3");
-  });
-});
-
-describe("the current one crashes", () => {
-  test("it is started again at once, and systemd is told why, but no READY=1", () => {
-    const machine = Machine.serving();
-    expect(machine.ends(1, { signal: 11, name: "SIGSEGV" })).toEqual([
-      "release 1",
-      "err: generation 1 (pid 101) was killed by SIGSEGV. Starting generation 2 at once",
-      "spawn 2",
-      "systemd: STATUS=Generation 1 (pid 101) was killed by SIGSEGV. Starting generation 2",
-    ]);
-    machine.spawned(2);
-    expect(machine.ready(2)).toEqual([
-      "info: generation 2 (pid 102) serving: ready after 0us",
-      "systemd: STATUS=Generation 2 (pid 102) serving",
-    ]);
-  });
-
-  test("again and again: after a backoff that doubles, and more than 5 times in 10s it gives up", () => {
-    const machine = Machine.serving();
-    const delays: (string | undefined)[] = [];
-    for (let number = 1; number <= 5; number++) {
-      machine.exits(number, 1);
-      delays.push(machine.timers["restart 0"]);
-      if (number > 1) expect(machine.fires("restart 0")[0]).toBe(`spawn ${number + 1}`);
-      machine.spawned(number + 1);
-      machine.ready(number + 1);
-    }
-    expect(delays).toEqual([undefined, "100ms", "200ms", "400ms", "800ms"]);
-    expect(machine.exits(6, 9)).toEqual([
-      "release 6",
-      "err: generation 6 (pid 106) exited with status 9. Giving up (6 crashes within 10s)",
-      "systemd: STOPPING=1 STATUS=Gave up: generation 6 exited with status 9",
-      "exit 9",
-    ]);
-  });
-
-  test("again after 10s: that is a first time", () => {
-    const machine = Machine.serving();
-    machine.exits(1, 1);
-    machine.spawned(2);
-    machine.ready(2);
-    machine.now += 10 * SECOND;
-    expect(machine.exits(2, 1)).toContain(
-      "err: generation 2 (pid 102) exited with status 1. Starting generation 3 at once",
-    );
-  });
-
-  test("and the one started again fails: its reason is told, it counts as a crash, and systemd hears no READY=1", () => {
-    const machine = Machine.serving();
-    machine.exits(1, 1);
-    expect(machine.spawnFailed(2, "ENOENT: no such file, execve 'app'", 69)).toEqual([
-      "release 2",
-      "err: generation 2 could not be started: ENOENT: no such file, execve 'app'. Starting generation 3 in 100ms",
-      "systemd: STATUS=Generation 2 could not be started: ENOENT: no such file, execve 'app'. Starting generation 3",
-    ]);
-  });
-
-  test("with --on-crash=exit it gives up at the first", () => {
-    const machine = Machine.serving({ onCrash: "exit" });
-    expect(machine.ends(1, SIGKILL)).toEqual([
-      "release 1",
-      "err: generation 1 (pid 101) was killed by SIGKILL. Giving up (--on-crash=exit)",
-      "systemd: STOPPING=1 STATUS=Gave up: generation 1 was killed by SIGKILL",
-      "exit 137",
-    ]);
-  });
-
-  test("after a reload failed: STATUS= tells of the crash, not of the reload", () => {
-    const machine = Machine.reloading();
-    machine.exits(2, 1);
-    expect(machine.exits(1, 4).at(-1)).toBe(
-      "systemd: STATUS=Generation 1 (pid 101) exited with status 4. Starting generation 3",
-    );
-  });
-
-  test("while a candidate starts, which then fails: one err line tells both, and a new one starts", () => {
-    const machine = Machine.reloading({ onCrash: "restart" });
-    expect(machine.exits(1, 1)).toHaveLength(2);
-    const failed = "Reload failed: generation 2 exited with status 2 before it was ready";
-    expect(machine.exits(2, 2)).toEqual([
-      "release 2",
-      `systemd: READY=1 STATUS=${failed}. Starting generation 3`,
-      `result for [1]: ${failed}. No generation is serving`,
-      "err: reload failed after 0us: generation 2 (pid 102) exited with status 2 before it was ready. " +
-        "No generation is serving. Starting generation 3 at once",
-      "spawn 3",
-    ]);
-  });
-
-  test("a reload asked for in the backoff starts at once, and the backoff is over", () => {
-    const machine = Machine.serving();
-    machine.exits(1, 1);
-    machine.spawned(2);
-    machine.exits(2, 1);
-    expect(machine.timers).toEqual({ "restart 0": "100ms" });
-    expect(machine.reload(1)).toEqual([
-      "spawn 3",
-      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} EXTEND_TIMEOUT_USEC=605000000 ` +
-        "STATUS=Generation 2 (pid 102) exited with status 1 before it was ready. Starting generation 3",
-    ]);
-    expect(machine.timers).toEqual({});
-    expect(machine.event({ type: "timer", timer: "restart" })).toEqual([]);
-    machine.spawned(3);
-    expect(machine.ready(3)).toContain("result for [1]: generation 3");
-  });
-
-  test("a reload asked for while the one started again starts follows at once when that fails", () => {
-    const machine = Machine.serving();
-    machine.exits(1, 1);
-    machine.spawned(2);
-    machine.reload(1);
-    expect(machine.exits(2, 1).slice(1)).toEqual([
-      "err: generation 2 (pid 102) exited with status 1 before it was ready. Starting generation 3 at once",
-      "spawn 3",
-      `systemd: RELOADING=1 MONOTONIC_USEC=${machine.now} EXTEND_TIMEOUT_USEC=605000000 ` +
-        "STATUS=Generation 2 (pid 102) exited with status 1 before it was ready. Starting generation 3",
-    ]);
   });
 });
 

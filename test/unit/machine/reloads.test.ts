@@ -1,4 +1,4 @@
-// One request is one reload, however often and on which ways it comes; and what an operator may abort.
+// A request is one reload, however often and on which ways it comes; and an operator may abort some.
 
 import { describe, expect, test } from "@jest/globals";
 import { Machine, SECOND } from "../../support/machine.js";

@@ -1,6 +1,7 @@
 // The state as text: what is written is read as the same, and what isn't understood is refused in words.
 
 import { describe, expect, test } from "@jest/globals";
+import type { ProbeFailure } from "../../../src/machine/outcome.js";
 import { readSnapshot, writeSnapshot } from "../../../src/machine/snapshot.js";
 import type { State } from "../../../src/machine/state.js";
 import { Machine, SECOND } from "../../support/machine.js";
@@ -24,6 +25,39 @@ function eventful(): State {
   return machine.state;
 }
 
+/** Failures of probes, one under way, and a trial that failed by one. */
+function probed(): State {
+  const machine = Machine.serving({ probes: ["one", "two"] });
+  const failures: ProbeFailure[] = [
+    { kind: "ended", end: { status: 1 }, lastLine: "no" },
+    { kind: "answered", answer: "500" },
+    { kind: "error", error: "ENOENT" },
+  ];
+  machine.probed(1, 0);
+  machine.probed(1, 1);
+  for (const [index, failure] of failures.entries()) {
+    machine.reload(index);
+    machine.spawned(2 + index);
+    machine.ready(2 + index);
+    machine.probed(2 + index, 0, failure);
+    machine.ends(2 + index, { signal: 9, name: "SIGKILL" });
+  }
+  machine.reload(9);
+  machine.spawned(5);
+  machine.ready(5);
+  machine.probed(5, 0);
+  return machine.state;
+}
+
+function trying(): State {
+  const machine = Machine.serving();
+  machine.tryOut(1);
+  machine.exits(2, 1);
+  machine.tryOut(2);
+  machine.spawned(3);
+  return machine.state;
+}
+
 test("every state of a service's life is read as it was written", () => {
   const states = [
     new Machine().state,
@@ -31,6 +65,8 @@ test("every state of a service's life is read as it was written", () => {
     Machine.draining().state,
     Machine.draining({ stopTimeout: Number.POSITIVE_INFINITY }).state,
     eventful(),
+    probed(),
+    trying(),
   ];
   for (const state of states) expect(readSnapshot(writeSnapshot(state))).toEqual(state);
 });
@@ -55,7 +91,7 @@ test("a number that JSON doesn't have is not written as something else", () => {
 });
 
 describe("refused, with the place", () => {
-  /** What is written of that state, with one thing in it exchanged. */
+  /** Writes the state, and exchanges one thing in the text. */
   const changed = (pattern: RegExp, by: string) => {
     const text = writeSnapshot(eventful());
     expect(text).toMatch(pattern);
@@ -66,12 +102,12 @@ describe("refused, with the place", () => {
     ["what isn't JSON", () => "{", /^the snapshot is not JSON: /],
     [
       "another version",
-      () => changed(/"version":1/, '"version":2'),
-      /has version 2, and only version 1 is understood$/,
+      () => changed(/"version":4/, '"version":5'),
+      /has version 5, and only version 4 is understood$/,
     ],
-    ["none at all", () => "null", /has version undefined, and only version 1/],
-    ["a state that is missing", () => '{"version":1}', /can't be understood: state is missing$/],
-    ["a list for an object", () => '{"version":1,"state":[]}', /state is \[\]$/],
+    ["none at all", () => "null", /has version undefined, and only version 4/],
+    ["a state that is missing", () => '{"version":4}', /can't be understood: state is missing$/],
+    ["a list for an object", () => '{"version":4,"state":[]}', /state is \[\]$/],
     [
       "another state of a generation",
       () => changed(/"state":"serving"/, '"state":"asleep"'),
@@ -80,7 +116,7 @@ describe("refused, with the place", () => {
     ["a field that isn't known", () => changed(/"told":/, '"more":1,"told":'), /state\.more is 1$/],
     ["a field that is missing", () => changed(/"lastNumber":\d+,/, ""), /state\.lastNumber is missing$/],
     ["a text for a number", () => changed(/"startedAt":\d+/, '"startedAt":"now"'), /\.startedAt is "now"$/],
-    ["a number for a list", () => changed(/"crashes":\[\]/, '"crashes":1'), /state\.crashes is 1$/],
+    ["a number for a list", () => changed(/"crashes":\[\]/, '"crashes":1'), /\.crashes is 1$/],
     ["a timer that isn't known", () => changed(/"deadlines":\{\}/, '"deadlines":{"nap":1}'), /deadlines\.nap is 1$/],
     ["another end", () => changed(/"kind":"spawn"/, '"kind":"boredom"'), /outcome\.kind is "boredom"$/],
     ["a fate that isn't known", () => changed(/"kind":"watchdog"/, '"kind":"doom"'), /doom\.kind is "doom"$/],

@@ -42,7 +42,7 @@ describe("the first start", () => {
     machine.start();
     machine.spawned(1);
     expect(machine.ready(1)).toEqual([]);
-    expect(machine.event({ type: "ready", generation: 1, slot: 0 })).toContain(
+    expect(machine.event({ type: "ready", generation: 1, process: 0 })).toContain(
       "systemd: READY=1 MAINPID=42 STATUS=Generation 1 (pid 101) serving",
     );
   });
@@ -59,7 +59,7 @@ describe("the first start", () => {
     [
       "notify",
       "notice: generation 1 (pid 101) has not sent READY=1 to its $NOTIFY_SOCKET after 5s; --start-timeout is 10min. " +
-        "If it knows no sd_notify(3), use --ready exec, --ready delay:TIME or --ready fd",
+        "If it knows no sd_notify(3), use --ready accept, --ready fd or --ready delay:TIME",
     ],
     [
       "fd",
@@ -213,7 +213,7 @@ describe("settling", () => {
     machine.spawned(2);
     expect(machine.ready(2)).toEqual([
       "info: generation 2 (pid 102) ready after 0us; settling for 3s",
-      // It may have asked for more time than systemd was told of at first.
+      // The candidate may have asked for more time than systemd was told at first.
       "systemd: EXTEND_TIMEOUT_USEC=8000000 STATUS=Generation 1 (pid 101) serving; settling: generation 2",
     ]);
     expect(machine.timers).toEqual({ "settle 2": "3s" });
@@ -250,7 +250,7 @@ describe("settling", () => {
     machine.reload(1);
     machine.spawned(2);
     machine.ready(2);
-    machine.event({ type: "dying", generation: 2, slot: 0 });
+    machine.event({ type: "dying", generation: 2, process: 0 });
     expect(machine.timers).toEqual({});
     expect(machine.exits(2, 3)).toContainEqual(
       expect.stringMatching(/^result for \[1\]: Reload failed: generation 2 exited with status 3 while it settled/),

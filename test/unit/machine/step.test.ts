@@ -1,4 +1,4 @@
-// A state can be given from outside, with generations of several processes: each event and effect names its slot.
+// Generations of several processes: each event and effect names the one that it is about.
 
 import { expect, test } from "@jest/globals";
 import type { Config } from "../../../src/machine/config.js";
@@ -13,11 +13,19 @@ const config: Config = {
   ready: "notify",
   readyDelay: 0,
   startTimeout: 600 * SECOND,
+  probes: [],
+  probeTimeout: 30 * SECOND,
   stopTimeout: 90 * SECOND,
+  beforeDrain: 0,
   settle: 0,
   stopSignal: "SIGINT",
   onCrash: "restart",
+  workers: 2,
+  queues: 1,
+  surge: Number.POSITIVE_INFINITY,
+  maxAge: Number.POSITIVE_INFINITY,
   watchdog: 5 * SECOND,
+  seesAccepting: false,
 };
 
 /** Generation 1 serves with two processes. */
@@ -25,8 +33,8 @@ function twoProcesses(): State {
   const { state } = Machine.serving({ watchdog: 5 * SECOND });
   const [generation] = state.generations;
   const [process] = generation!.processes;
-  const processes = [process!, { ...process!, slot: 1, pid: 201 }];
-  return { ...state, generations: [{ ...generation!, processes }] };
+  const processes = [0, 1].map(slot => ({ ...process!, number: slot, slot, workers: 2, pid: 101 + 100 * slot }));
+  return { ...state, workers: 2, generations: [{ ...generation!, hired: 2, processes }] };
 }
 
 function happen(state: State, happening: Happening): [State, readonly Effect[]] {
@@ -38,7 +46,7 @@ test("what one process says changes nothing of another", () => {
   const [after, effects] = happen(before, {
     type: "notified",
     generation: 1,
-    slot: 1,
+    process: 1,
     status: "second",
     watchdog: "ping",
   });
@@ -46,30 +54,30 @@ test("what one process says changes nothing of another", () => {
   expect(first).toBe(serving(before)!.processes[0]);
   expect(second).toMatchObject({ status: "second", watched: true, deadlines: { watchdog: 25 * SECOND } });
   expect(effects).toEqual([
-    { type: "set-timer", timer: "watchdog", generation: 1, slot: 1, at: 25 * SECOND },
-    { type: "notify", assignments: ["STATUS=Generation 1 (pid 101, 201) serving: second"] },
+    { type: "set-timer", timer: "watchdog", generation: 1, process: 1, at: 25 * SECOND },
+    { type: "notify", assignments: ["STATUS=Generation 1 serving (2 workers)"] },
   ]);
 });
 
 test("a stop reaches each of them, and a second SIGINT kills each", () => {
   const [stopping, effects] = happen(twoProcesses(), { type: "stop", signal: "SIGINT" });
   const told = effects.filter(effect => effect.type === "signal" && effect.signal === "SIGINT");
-  expect(told).toEqual([0, 1].map(slot => ({ type: "signal", generation: 1, slot, signal: "SIGINT" })));
+  expect(told).toEqual([0, 1].map(process => ({ type: "signal", generation: 1, process, signal: "SIGINT" })));
   const [killed, kills] = happen(stopping, { type: "stop", signal: "SIGINT" });
   expect(kills.filter(({ type }) => type === "kill")).toEqual(
-    [0, 1].map(slot => ({ type: "kill", generation: 1, slot })),
+    [0, 1].map(process => ({ type: "kill", generation: 1, process })),
   );
   expect(killed.generations[0]!.processes.map(({ state }) => state)).toEqual(["killing", "killing"]);
 });
 
 test("the timer of one says nothing of another; what concerns a slot that isn't there means nothing", () => {
-  const [state] = happen(twoProcesses(), { type: "notified", generation: 1, slot: 1, watchdog: "trigger" });
+  const [state] = happen(twoProcesses(), { type: "notified", generation: 1, process: 1, watchdog: "trigger" });
   expect(serving(state)!.processes.map(({ state }) => state)).toEqual(["running", "aborting"]);
-  expect(happen(state, { type: "timer", timer: "abort-timeout", generation: 1, slot: 0 })).toEqual([state, []]);
-  expect(happen(state, { type: "dying", generation: 1, slot: 2 })).toEqual([state, []]);
+  expect(happen(state, { type: "timer", timer: "abort-timeout", generation: 1, process: 0 })).toEqual([state, []]);
+  expect(happen(state, { type: "dying", generation: 1, process: 2 })).toEqual([state, []]);
 });
 
 test("a timer that fires before it is due means nothing", () => {
   const [state] = happen(twoProcesses(), { type: "stop", signal: "SIGTERM" });
-  expect(happen(state, { type: "timer", timer: "stop-timeout", generation: 1 })).toEqual([state, []]);
+  expect(happen(state, { type: "timer", timer: "stop-timeout", generation: 1, process: 0 })).toEqual([state, []]);
 });

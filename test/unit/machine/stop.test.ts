@@ -131,7 +131,7 @@ describe("a stop", () => {
 
   test("one that has ended, but for what it left, has no time limit to end any more", () => {
     const machine = Machine.reloading();
-    machine.event({ type: "dying", generation: 1, slot: 0 });
+    machine.event({ type: "dying", generation: 1, process: 0 });
     machine.ready(2);
     expect(machine.timers).toEqual({});
   });
@@ -139,7 +139,7 @@ describe("a stop", () => {
   test("a second SIGINT can't kill one that has ended, but for what it left", () => {
     const machine = Machine.serving();
     machine.stop("SIGINT");
-    machine.event({ type: "dying", generation: 1, slot: 0 });
+    machine.event({ type: "dying", generation: 1, process: 0 });
     expect(machine.stop("SIGINT")).toEqual([]);
     expect(machine.exits(1, 0).at(-1)).toBe("exit 0");
   });
@@ -159,10 +159,13 @@ describe("what comes late", () => {
     expect([...machine.ready(1), ...machine.exits(1, 1), ...machine.says(1, { status: "x", extend: 9 })]).toEqual([]);
   });
 
-  test.each(["hint", "delay", "start-timeout", "settle", "stop-timeout"] as const)(
-    "a timer for what is over means nothing: %s",
-    timer => {
-      expect(Machine.serving().event({ type: "timer", generation: 1, timer })).toEqual([]);
-    },
-  );
+  test.each([
+    { timer: "settle" },
+    { timer: "hint", process: 0 },
+    { timer: "delay", process: 0 },
+    { timer: "start-timeout", process: 0 },
+    { timer: "stop-timeout", process: 0 },
+  ] as const)("a timer for what is over means nothing: $timer", timer => {
+    expect(Machine.serving().event({ type: "timer", generation: 1, ...timer })).toEqual([]);
+  });
 });

@@ -36,7 +36,7 @@ describe("a generation", () => {
     ]);
   });
 
-  test("that doesn't end at SIGABRT is killed; a status of 0 is no success then", () => {
+  test("that doesn't end at SIGABRT is killed; a status of 0 isn't a success then", () => {
     const machine = Machine.serving({ watchdog: 5 * SECOND, stopTimeout: 7 * SECOND });
     machine.says(1, PING);
     machine.fires("watchdog 1");
@@ -199,7 +199,7 @@ test("a signal that is to end a generation reaches one that somebody stopped, to
   const signals = machine.lastEffects.flatMap(effect => (effect.type === "signal" ? [effect.signal] : []));
   expect(signals).toEqual(["SIGABRT", "SIGCONT"]);
   machine.stop();
-  expect(machine.lastEffects).toContainEqual({ type: "signal", generation: 1, slot: 0, signal: "SIGCONT" });
+  expect(machine.lastEffects).toContainEqual({ type: "signal", generation: 1, process: 0, signal: "SIGCONT" });
   machine.pass("SIGUSR1");
-  expect(machine.lastEffects).not.toContainEqual({ type: "signal", generation: 1, slot: 0, signal: "SIGCONT" });
+  expect(machine.lastEffects).not.toContainEqual({ type: "signal", generation: 1, process: 0, signal: "SIGCONT" });
 });

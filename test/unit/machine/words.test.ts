@@ -1,4 +1,4 @@
-// What STATUS= says fits into the messages that systemd takes, whatever happens.
+// STATUS= fits into the messages that systemd takes, whatever happens.
 
 import { expect, test } from "@jest/globals";
 import { Machine } from "../../support/machine.js";

@@ -17,6 +17,9 @@ const GOOD_SPAWN = {
   cgroup: "",
 };
 
+/** These functions take none. */
+const WITHOUT = ["pipe", "trim", "bootTime", "holdSignals", "releaseSignals", "closeOnExec", "isClosing"];
+
 const NOT_INTEGERS = ["1", null, undefined, {}, [], 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, -1e300, 1n];
 const NOT_STRINGS = [1, null, undefined, {}, ["x"], Symbol("x"), "NUL\0byte"];
 const NOT_ARRAYS = [1, null, undefined, {}, "x", { length: 1, 0: "x" }];
@@ -29,6 +32,8 @@ const INTEGERS: Call[] = [
   ["reap", native.reap],
   ["pidfdId", native.pidfdId],
   ["describeSocket", native.describeSocket],
+  ["reusePort", native.reusePort],
+  ["waiting", native.waiting],
   ["readable", native.readable],
   ["writable", native.writable],
   ["accept", native.accept],
@@ -39,9 +44,9 @@ const INTEGERS: Call[] = [
   ["watch", (value: number) => native.watch(value, false, () => {})],
   ["bindUnix", (value: number) => native.bindUnix(value, "@x")],
   ["connectUnix", (value: number) => native.connectUnix(value, "@x")],
-  ["bindInet: the type", (value: number) => native.bindInet(value, 2, "127.0.0.1", "", 0)],
-  ["bindInet: the family", (value: number) => native.bindInet(1, value, "127.0.0.1", "", 0)],
-  ["bindInet: the port", (value: number) => native.bindInet(1, 2, "127.0.0.1", "", value)],
+  ["bindInet: the type", (value: number) => native.bindInet(value, 2, "127.0.0.1", "", 0, false)],
+  ["bindInet: the family", (value: number) => native.bindInet(1, value, "127.0.0.1", "", 0, false)],
+  ["bindInet: the port", (value: number) => native.bindInet(1, 2, "127.0.0.1", "", value, false)],
   ["duplicate", native.duplicate],
   ["isNonBlocking", native.isNonBlocking],
   ["setNonBlocking: the descriptor", (value: number) => native.setNonBlocking(value, true)],
@@ -69,8 +74,8 @@ const STRINGS: Call[] = [
   ["send", (value: string) => native.send(0, value, [])],
   ["bindUnix", (value: string) => native.bindUnix(SOCK_STREAM, value)],
   ["connectUnix", (value: string) => native.connectUnix(SOCK_STREAM, value)],
-  ["bindInet: the host", (value: string) => native.bindInet(1, 2, value, "", 0)],
-  ["bindInet: the interface", (value: string) => native.bindInet(1, 2, "127.0.0.1", value, 0)],
+  ["bindInet: the host", (value: string) => native.bindInet(1, 2, value, "", 0, false)],
+  ["bindInet: the interface", (value: string) => native.bindInet(1, 2, "127.0.0.1", value, 0, false)],
   ["xattr: the path", (value: string) => native.xattr(value, "user.x")],
   ["xattr: the name", (value: string) => native.xattr("/", value)],
   ["spawn: cgroup", (value: string) => native.spawn({ ...GOOD_SPAWN, cgroup: value })],
@@ -89,6 +94,7 @@ const ARRAYS: Call[] = [
 const OTHERS: [string, (value: never) => unknown, unknown[]][] = [
   ["watch: the callback", (value: () => void) => native.watch(0, false, value), NOT_FUNCTIONS],
   ["setNonBlocking", (value: boolean) => native.setNonBlocking(0, value), NOT_BOOLEANS],
+  ["bindInet: whether to share", (value: boolean) => native.bindInet(1, 2, "127.0.0.1", "", 0, value), NOT_BOOLEANS],
   ["watch: whether to write", (value: boolean) => native.watch(0, value, () => {}), NOT_BOOLEANS],
 ];
 
@@ -103,11 +109,11 @@ function refusesAll(call: (value: never) => unknown, values: readonly unknown[])
   expect(left()).toEqual({ fds: [], children: [] });
 }
 
-describe("a TypeError refuses what is no integer", () => {
+describe("a TypeError refuses what isn't an integer", () => {
   test.each(INTEGERS)("%s", (_, call) => refusesAll(call, NOT_INTEGERS));
 });
 
-describe("a TypeError refuses what is no string, or has NUL bytes", () => {
+describe("a TypeError refuses what isn't a string, or has NUL bytes", () => {
   test.each(STRINGS)("%s", (_, call) => refusesAll(call, NOT_STRINGS));
 });
 
@@ -115,7 +121,7 @@ describe("a TypeError refuses what is more than a byte", () => {
   test.each(BYTES)("%s", (_, call) => refusesAll(call, ["\u0100", "\ufffd", "a😀"]));
 });
 
-describe("a TypeError refuses what is no array", () => {
+describe("a TypeError refuses what isn't an array", () => {
   test.each(ARRAYS)("%s", (_, call) => refusesAll(call, NOT_ARRAYS));
 });
 
@@ -124,7 +130,7 @@ describe("a TypeError refuses what is of another type", () => {
 });
 
 test("a TypeError refuses a call with arguments missing", () => {
-  const functions = Object.entries(native).filter(([name]) => !["pipe", "trim", "bootTime"].includes(name));
+  const functions = Object.entries(native).filter(([name]) => !WITHOUT.includes(name));
   expect(functions.length).toBeGreaterThan(10);
   for (const [, call] of functions) {
     expect(thrown(call as () => unknown)).toMatchObject({ name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
@@ -148,6 +154,6 @@ test("an error that a getter throws comes through as it is", () => {
   }
 });
 
-test("text that is no valid Unicode is sent as something, not refused and not overrun", () => {
+test("text that isn't valid Unicode is sent as something, not refused and not overrun", () => {
   expect(thrown(() => native.bindUnix(SOCK_STREAM, "/nowhere/\ud800"))).toMatchObject({ path: "/nowhere/\ufffd" });
 });

@@ -121,7 +121,7 @@ function isReadable(fd: number): boolean {
   return output.toString() === "1\n";
 }
 
-/** Of the only kind that every file system here has; it takes root. */
+/** Sets an attribute of the only kind that every file system here has; it takes root. */
 function setXattr(value: string): boolean {
   if (process.getuid!() !== 0) {
     console.log("left out: only root can set an extended attribute of that kind");

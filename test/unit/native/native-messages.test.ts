@@ -200,7 +200,7 @@ test("hundreds of messages with descriptors leave none open", () => {
   expect(left().fds).toEqual([]);
 });
 
-test("what is no socket is refused", () => {
+test("a descriptor that isn't a socket is refused", () => {
   const file = openSync("/dev/null", "r");
   expect(fstatSync(file).isCharacterDevice()).toBe(true);
   for (const call of [

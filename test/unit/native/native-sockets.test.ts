@@ -105,12 +105,12 @@ describe("bindInet", () => {
         ["inet", AF_INET, "127.0.0.1"],
         ["inet6", AF_INET6, "::1"],
       ] as const) {
-        const fd = keep(native.bindInet(number, domain, host, "", 0));
+        const fd = keep(native.bindInet(number, domain, host, "", 0, false));
         expect(isCloseOnExec(fd)).toBe(true);
         const { port, ...rest } = native.describeSocket(fd)!;
         expect(rest).toEqual({ family, type, listening, connected: false, host });
         expect(port).toBeGreaterThan(0);
-        const again = thrown(() => native.bindInet(number, domain, host, "", port!));
+        const again = thrown(() => native.bindInet(number, domain, host, "", port!, false));
         const subject = family === "inet" ? `127.0.0.1:${port}` : `[::1]:${port}`;
         expect(again).toMatchObject({ code: "EADDRINUSE", syscall: "bind", path: subject });
       }
@@ -118,7 +118,7 @@ describe("bindInet", () => {
   );
 
   test("takes connections by both families on [::]", async () => {
-    const fd = native.bindInet(SOCK_STREAM, AF_INET6, "::", "", 0);
+    const fd = native.bindInet(SOCK_STREAM, AF_INET6, "::", "", 0, false);
     const { port } = native.describeSocket(fd)!;
     const server = createServer(socket => socket.end(`from ${socket.remoteAddress}`));
     await once(server.listen({ fd }), "listening");
@@ -139,15 +139,17 @@ describe("bindInet", () => {
     await once(client.resume(), "end");
     client.end();
     await once(server.close(), "close");
-    keep(native.bindInet(SOCK_STREAM, AF_INET, "127.0.0.1", "", port));
+    keep(native.bindInet(SOCK_STREAM, AF_INET, "127.0.0.1", "", port, false));
   });
 
   test("binds a link-local address on its interface only", () => {
-    expect(thrown(() => native.bindInet(SOCK_STREAM, AF_INET6, "fe80::1", "nowhere0", 8080))).toMatchObject({
+    expect(thrown(() => native.bindInet(SOCK_STREAM, AF_INET6, "fe80::1", "nowhere0", 8080, false))).toMatchObject({
       code: "ENODEV",
       path: "[fe80::1]:8080",
     });
-    expect(thrown(() => native.bindInet(SOCK_STREAM, AF_INET6, "fe80::1", "", 8080))).toMatchObject({ code: "EINVAL" });
+    expect(thrown(() => native.bindInet(SOCK_STREAM, AF_INET6, "fe80::1", "", 8080, false))).toMatchObject({
+      code: "EINVAL",
+    });
   });
 
   test.each([
@@ -160,7 +162,10 @@ describe("bindInet", () => {
     [AF_INET, "192.0.2.1", 0, "EADDRNOTAVAIL", "192.0.2.1:0"],
   ])("refuses family %i with %j port %i: %s", (family, host, port, code, subject) => {
     const left = leftovers();
-    expect(thrown(() => native.bindInet(SOCK_STREAM, family, host, "", port))).toMatchObject({ code, path: subject });
+    expect(thrown(() => native.bindInet(SOCK_STREAM, family, host, "", port, false))).toMatchObject({
+      code,
+      path: subject,
+    });
     expect(left().fds).toEqual([]);
   });
 });
@@ -223,6 +228,27 @@ describe("accept", () => {
   });
 });
 
+describe("waiting", () => {
+  test("counts those that nobody has accepted; null for what isn't a TCP socket that listens", async () => {
+    const fd = keep(native.bindInet(SOCK_STREAM, AF_INET, "127.0.0.1", "", 0, false));
+    const { port } = native.describeSocket(fd)!;
+    expect(native.waiting(fd)).toBe(0);
+    const clients = await Promise.all(
+      [1, 2].map(async () => {
+        const client = connect({ port: port!, host: "127.0.0.1" });
+        await once(client, "connect");
+        return client;
+      }),
+    );
+    expect(native.waiting(fd)).toBe(2);
+    for (const client of clients) client.destroy();
+    expect(native.waiting(keep(native.bindInet(SOCK_DGRAM, AF_INET, "127.0.0.1", "", 0, false)))).toBeNull();
+    expect(native.waiting(keep(native.bindUnix(SOCK_STREAM, abstractName())))).toBeNull();
+    expect(native.waiting(0)).toBeNull();
+    expect(thrown(() => native.waiting(-1))).toMatchObject({ code: "EBADF", syscall: "getsockopt" });
+  });
+});
+
 describe("describeSocket", () => {
   test("tells netlink, which has no address in words", async () => {
     const description = await describeFromPython("s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)");
@@ -259,7 +285,7 @@ sys.exit(ctypes.CDLL(None).bind(3, struct.pack("H108s", 1, b"${name}"), 110))`;
     expect(native.describeSocket(unbound)).toMatchObject({ path: name });
   });
 
-  test("is null for what is no socket, an error for what is not open", () => {
+  test("is null for what isn't a socket, an error for what is not open", () => {
     const file = openSync("/dev/null", "r");
     expect(native.describeSocket(file)).toBeNull();
     closeSync(file);

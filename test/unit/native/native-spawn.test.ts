@@ -1,4 +1,4 @@
-// What a child finds that the addon started, seen from inside the child.
+// A child that the addon started looks around, and tells what it finds.
 
 import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
@@ -190,7 +190,7 @@ test("hundreds of children leave no descriptor and no zombie behind", async () =
   expect({ fds: fds.filter(isOurs), children }).toEqual({ fds: [], children: [] });
 });
 
-/** Of the kinds that spawn makes; jest opens and closes files of its own meanwhile. */
+/** Tells the kinds that spawn makes from others, because jest opens and closes files of its own meanwhile. */
 function isOurs(fd: string): boolean {
   return fd.endsWith("anon_inode:[pidfd]") || FILES.some(file => fd.endsWith(` ${file}`));
 }

@@ -40,7 +40,7 @@ describe("reap", () => {
     expect(await ended(child)).toEqual({ status: 0, signal });
   });
 
-  test("refuses what is no child's pidfd", () => {
+  test("refuses what isn't a child's pidfd", () => {
     withPipe(reader => {
       expect(thrown(() => native.reap(reader))).toMatchObject({ code: "EBADF", syscall: "waitid" });
     });

@@ -1,9 +1,9 @@
-// What make bench makes of its samples.
+// make bench makes these figures of its samples.
 import { expect, test } from "@jest/globals";
 import { inReloads, latency, ratio } from "../../bench/statistics.js";
 import { median } from "../../support/median.js";
 
-/** From 1 to count ms, in no order. */
+/** Makes latencies from 1 to count ms, in no order. */
 function samples(count: number): { start: number; duration: number }[] {
   return Array.from({ length: count }, (_, index) => ({ start: 0, duration: ((index * 7) % count) + 1 }));
 }

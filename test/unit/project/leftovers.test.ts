@@ -1,4 +1,5 @@
-// What the tests count of this process: it runs many files of tests, and what an earlier one left may end at any time.
+// The tests count what this process holds. It runs many files of tests, and what an earlier one left may end at any
+// time.
 
 import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";

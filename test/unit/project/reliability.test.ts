@@ -18,7 +18,7 @@ const rows = readFileSync(`${ROOT}docs/reliability.md`, "utf8")
       .map(cell => cell.trim()),
   );
 
-/** What a cell says shows it: a test's file and its name. */
+/** Returns the tests that a cell names: file and name of each. */
 function references(cell: string): { file: string; name: string }[] {
   return cell.split("; `").flatMap(part => {
     const [, file] = /^`?([\w-]+\.test\.ts)`: /.exec(part) ?? [];

@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => directory.remove());
 
-/** What the program writes to a file that is its stderr. `stream` gets the file's "device:inode". */
+/** Returns what the program writes to a file that is its stderr. `stream` gets the file's "device:inode". */
 function logToFile(environment: (stream: string) => NodeJS.ProcessEnv): string[] {
   const fd = openSync(file, "w");
   const { dev, ino } = statSync(file, { bigint: true });
@@ -27,7 +27,7 @@ function logToFile(environment: (stream: string) => NodeJS.ProcessEnv): string[]
   return readFileSync(file, "utf8").split("\n").slice(0, -1);
 }
 
-/** What it writes to a terminal. */
+/** Returns what the program writes to a terminal. */
 function logToTerminal(env: NodeJS.ProcessEnv): string[] {
   const command = `node ${APPS}log.mjs >/dev/null`;
   const { stdout } = spawnSync("script", ["--quiet", "--return", "--command", command, "/dev/null"], {

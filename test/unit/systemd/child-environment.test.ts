@@ -1,9 +1,15 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { childEnvironment, type Surroundings } from "../../../src/systemd/as-manager/child-environment.js";
+import {
+  childEnvironment,
+  probeEnvironment,
+  type Surroundings,
+} from "../../../src/systemd/as-manager/child-environment.js";
 
 const SURROUNDINGS: Surroundings = {
   generation: 3,
+  slot: 0,
+  workers: 1,
   supervisorPid: 42,
   fds: [
     { fd: 3, name: "web" },
@@ -11,10 +17,12 @@ const SURROUNDINGS: Surroundings = {
   ],
   fdstoreMax: 0,
   notifySocket: "/run/notify-3",
+  isTrial: false,
+  probeFd: undefined,
   readyFd: undefined,
 };
 
-/** What is always there. */
+/** These variables are always there. */
 const OURS = { NOTIFY_SOCKET: "/run/notify-3", ZERODOWN_GENERATION: "3", ZERODOWN_SUPERVISOR_PID: "42" };
 const SOCKETS = { LISTEN_FDS: "2", LISTEN_FDNAMES: "web:unknown" };
 
@@ -74,4 +82,35 @@ test("every other variable reaches the child as it came, and no variable twice",
       expect(pidVariables.filter(variable => variable in variables)).toEqual([]);
     }),
   );
+});
+
+test("where there are probes a child finds their descriptor, and in a dry run is told so", () => {
+  const received = { ZERODOWN_PROBE_FD: "9", ZERODOWN_DRY_RUN: "1", ZERODOWN_PROBE_SOCKET: "/other" };
+  expect(childEnvironment(received, {}, SURROUNDINGS).variables).toEqual({ ...SOCKETS, ...OURS });
+  expect(childEnvironment({}, {}, { ...SURROUNDINGS, isTrial: true, probeFd: 5 }).variables).toMatchObject({
+    ZERODOWN_DRY_RUN: "1",
+    ZERODOWN_PROBE_FD: "5",
+  });
+});
+
+test("a probe finds the candidate's environment, but for what is for that process alone", () => {
+  const received = {
+    HOME: "/x",
+    LISTEN_FDS: "2",
+    LISTEN_PID: "42",
+    NOTIFY_SOCKET: "/n",
+    WATCHDOG_USEC: "5",
+    WATCHDOG_PID: "42",
+  };
+  const about = { generation: 3, supervisorPid: 42, slot: 1, workers: 2, isTrial: false };
+  expect(probeEnvironment(received, { A: "1" }, about, { pid: 812, probeSocket: "/run/ü" })).toEqual({
+    HOME: "/x",
+    A: "1",
+    ZERODOWN_GENERATION: "3",
+    ZERODOWN_SUPERVISOR_PID: "42",
+    ZERODOWN_WORKER: "1",
+    ZERODOWN_WORKERS: "2",
+    ZERODOWN_CANDIDATE_PID: "812",
+    ZERODOWN_PROBE_SOCKET: Buffer.from("/run/ü").toString("latin1"),
+  });
 });

@@ -1,61 +1,12 @@
 // The fd store, with descriptors of this process, and a list in the place of systemd.
 
 import { spawnSync } from "node:child_process";
-import { closeSync, openSync, readFileSync, readlinkSync } from "node:fs";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { native, SOCK_DGRAM, SOCK_STREAM } from "../../../src/native/index.js";
-import { FdStore } from "../../../src/systemd/as-manager/fd-store.js";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "@jest/globals";
+import { native, SOCK_DGRAM } from "../../../src/native/index.js";
 import { eventually } from "../../support/eventually.js";
+import { add, changes, connected, makeStore, names, opened, outer, pipe, problems } from "../../support/fd-stores.js";
 import { leftovers } from "../../support/native.js";
-
-let outer: string[];
-let changes: string[];
-let problems: string[];
-let opened: number[];
-
-beforeEach(() => {
-  [outer, changes, problems, opened] = [[], [], [], []];
-});
-afterEach(() => {
-  for (const fd of opened) closeSync(fd);
-});
-
-function makeStore(max = 10): FdStore {
-  const systemd = {
-    storeFd: (fd: number, name: string, poll: boolean) =>
-      void outer.push(
-        `store ${name} ${readlinkSync(`/proc/self/fd/${fd}`).replace(/\d+/, "N")}${poll ? "" : " FDPOLL=0"}`,
-      ),
-    hasStored: (name: string) => void outer.push(`has ${name}`),
-    hasLost: (name: string) => void outer.push(`lost ${name}`),
-    removeFds: (name: string) => void outer.push(`remove ${name}`),
-  };
-  return new FdStore(max, systemd, what => changes.push(what));
-}
-
-function add(store: FdStore, fds: readonly number[], name = "stored", poll = true): void {
-  store.add(fds, name, poll, (_, what) => problems.push(what));
-}
-
-function pipe(): [number, number] {
-  const ends = native.pipe();
-  opened.push(...ends);
-  return ends;
-}
-
-/** A connection's server side, and what closes its client. */
-function connected(): { server: number; hangUp: () => void } {
-  const name = `@zerodown-test-${process.pid}-${Math.random()}`;
-  const listener = native.bindUnix(SOCK_STREAM, name);
-  const client = native.connectUnix(SOCK_STREAM, name);
-  const { fd: server } = native.accept(listener)!;
-  opened.push(listener, server);
-  return { server, hangUp: () => closeSync(client) };
-}
-
-function names(store: FdStore): string[] {
-  return store.fds.map(({ name }) => name);
-}
 
 test("what is stored is a copy, in the order it came, and systemd gets it too", () => {
   const store = makeStore();
@@ -104,7 +55,7 @@ test("when it is full it takes no more, says so, and keeps what it has", () => {
   add(store, [a, b, c], "x");
   expect(names(store)).toEqual(["x", "x"]);
   expect(problems).toEqual(["not all is stored: the store is full (--fdstore-max 2)"]);
-  // What it has is no problem.
+  // A descriptor that the store has already is not a problem.
   add(store, [a, b], "x");
   expect(problems).toHaveLength(1);
   store.remove("x");
@@ -157,7 +108,7 @@ describe("a connection that hangs up", () => {
     const store = makeStore();
     const [first, second] = [connected(), connected()];
     add(store, [first.server, second.server], "client");
-    outer = [];
+    outer.length = 0;
     first.hangUp();
     await eventually(() => expect(store.fds).toHaveLength(1));
     expect(native.sameFile(store.fds[0]!.fd, second.server)).toBe(true);
@@ -305,4 +256,25 @@ test("a burst of 1,000 leaves what fits, and no other descriptor open", () => {
   expect(store.fds).toHaveLength(3);
   for (const name of new Set(names(store))) store.remove(name);
   expect(left().fds).toEqual([]);
+});
+
+test("what a store has saved another one passes on, in the same order, watched as before", async () => {
+  const first = makeStore();
+  const { server, hangUp } = connected();
+  const [reader] = pipe();
+  add(first, [server], "connection");
+  add(first, [reader], "pipe", false);
+  const saved = JSON.stringify(first.save().map(({ fd, name }) => ({ fd: native.duplicate(fd), name })));
+  for (const name of names(first)) first.remove(name);
+  outer.length = 0;
+  const second = makeStore();
+  expect(second.adopt(JSON.parse(saved))).toEqual([]);
+  expect(outer).toEqual(["has zd+connection", "has zd-pipe"]);
+  expect(names(second)).toEqual(["connection", "pipe"]);
+  expect(second.fds.map(({ fd }, index) => native.sameFile(fd, [server, reader][index]!))).toEqual([true, true]);
+  // What it has is not stored once more.
+  add(second, [server, reader]);
+  hangUp();
+  await eventually(() => expect(names(second)).toEqual(["pipe"]));
+  second.remove("pipe");
 });

@@ -55,19 +55,19 @@ function expectRefused({ status, stdout, stderr }: Result, line: string | RegExp
 
 describe("is refused with one line, before any child starts:", () => {
   test.each(["x", "", "-1", "1.5", " 1", "0x1", "1e0", "2147483645", "99999999999999999999"])(
-    "LISTEN_FDS=%j, which is no number of descriptors",
+    "LISTEN_FDS=%j, which isn't a number of descriptors",
     count => {
       expectRefused(
         run({ LISTEN_FDS: count }, [listening()]),
-        `LISTEN_FDS="${count}" is no number: whatever started zerodown must set it as sd_listen_fds(3) says`,
+        `LISTEN_FDS="${count}" isn't a number: whatever started zerodown must set it as sd_listen_fds(3) says`,
       );
     },
   );
 
-  test.each(["12x", "-1", "self"])("LISTEN_PID=%j, which is no pid", pid => {
+  test.each(["12x", "-1", "self"])("LISTEN_PID=%j, which isn't a pid", pid => {
     expectRefused(
       run({ LISTEN_FDS: "1" }, [listening()], pid),
-      `LISTEN_PID="${pid}" is no number: whatever started zerodown must set it as sd_listen_fds(3) says`,
+      `LISTEN_PID="${pid}" isn't a number: whatever started zerodown must set it as sd_listen_fds(3) says`,
     );
   });
 

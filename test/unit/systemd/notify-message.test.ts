@@ -76,7 +76,7 @@ describe("a datagram says", () => {
 });
 
 describe("a name that is none", () => {
-  const RULE = 'is no name (up to 255 ASCII characters, no ":" and no control characters)';
+  const RULE = `isn't a name (up to 255 ASCII characters, no ":" and no control characters)`;
   test.each([
     ["a:b", "a:b"],
     ["a\tb", "a b"],
@@ -125,7 +125,7 @@ test.each([
   expect(parseNotifyMessage(data)).toEqual({ ready: true, status: "", problem: "STATUS= isn't UTF-8: it is ignored" });
 });
 
-test("a byte order mark is text, as for systemd, and so what follows it is no READY=1", () => {
+test("a byte order mark is text, as for systemd, and so what follows it isn't READY=1", () => {
   expect(parseNotifyMessage(Buffer.from("\ufeffREADY=1"))).toEqual({});
 });
 

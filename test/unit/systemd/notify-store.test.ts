@@ -1,4 +1,4 @@
-// What the notifier sends of the fd store, to a real socket.
+// The notifier sends the messages of the fd store to a real socket.
 
 import { closeSync } from "node:fs";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
@@ -55,13 +55,13 @@ test("without a service manager nothing is kept", () => {
   expect([received(), problems]).toEqual([[], []]);
 });
 
-test("while systemd doesn't read nothing is lost, what was removed meanwhile is not sent, and a closed descriptor is no other one", async () => {
+test("while systemd doesn't read nothing is lost, what was removed meanwhile is not sent, and a closed descriptor isn't mistaken for another one", async () => {
   manager.fill();
   notifier.send(["READY=1"]);
   notifier.storeFd(ends[0], "kept", true);
   notifier.storeFd(ends[1], "gone", true);
   notifier.removeFds("gone");
-  // Its number may be another's by the time that it is sent.
+  // The descriptor's number may be another's by the time that it is sent.
   closeSync(ends[0]);
   ends[0] = native.duplicate(1);
   for (let count = 0; count < 100; count++) notifier.send([`STATUS=${count}`]);

@@ -1,12 +1,13 @@
-// The notifier on both of its transports, to a real socket, in a process of its own: libsystemd reads the real environment.
+// The notifier on both of its transports, to a real socket, in a process of its own: libsystemd reads the real
+// environment.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { Lines } from "../../support/lines.js";
 import { closeManagerSockets, ManagerSocket } from "../../support/manager-socket.js";
 import { fdKinds, idle } from "../../support/processes.js";
-import { ROOT, temporaryDirectory } from "../../support/supervisor.js";
+import { hasSdNotify } from "../../support/sd-notify.js";
+import { temporaryDirectory } from "../../support/supervisor.js";
 
 const directories: { remove: () => void }[] = [];
 const processes: ChildProcess[] = [];
@@ -63,7 +64,7 @@ class OtherNotifier {
     return this.output.matching(/^problem/);
   }
 
-  /** It ends by itself when it has nothing more to say. */
+  /** The sender ends by itself when it has nothing more to say. */
   async end(): Promise<number | null> {
     this.child.stdin!.end();
     return this.ended;
@@ -88,7 +89,7 @@ function messages(manager: ManagerSocket): string[] {
 
 const TRANSPORTS = [["the addon", "notify.sendByAddon"]];
 // The package is optional; where CI says so it must be there.
-if (process.env.CI === "true" || existsSync(`${ROOT}node_modules/sd-notify/build/Release/notify.node`)) {
+if (hasSdNotify()) {
   TRANSPORTS.push(["sd-notify", "notify.sendByLibrary() ?? process.exit(1)"]);
 }
 

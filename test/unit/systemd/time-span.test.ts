@@ -57,9 +57,9 @@ test.each([
   "1e3",
   "99999999999999999999",
   "9".repeat(400),
-])("%j is no time span, and the error says so and what one is", text => {
+])("%j isn't a time span, and the error says so and what one is", text => {
   expect(() => parseTimeSpan(text)).toThrow(
-    new RangeError(`"${text}" is no time span (90, 90s, 5min, 1h 30min, infinity)`),
+    new RangeError(`"${text}" isn't a time span (90, 90s, 5min, 1h 30min, infinity)`),
   );
 });
 

@@ -13,10 +13,10 @@ describe("WATCHDOG_USEC and WATCHDOG_PID say", () => {
   });
 
   test.each([
-    [{ WATCHDOG_USEC: "" }, 'WATCHDOG_USEC="" is no number of microseconds: no watchdog is served'],
-    [{ WATCHDOG_USEC: "0" }, 'WATCHDOG_USEC="0" is no number of microseconds: no watchdog is served'],
-    [{ WATCHDOG_USEC: "-5" }, 'WATCHDOG_USEC="-5" is no number of microseconds: no watchdog is served'],
-    [{ WATCHDOG_USEC: "5", WATCHDOG_PID: "x" }, 'WATCHDOG_PID="x" is no pid: no watchdog is served'],
+    [{ WATCHDOG_USEC: "" }, `WATCHDOG_USEC="" isn't a number of microseconds: no watchdog is served`],
+    [{ WATCHDOG_USEC: "0" }, `WATCHDOG_USEC="0" isn't a number of microseconds: no watchdog is served`],
+    [{ WATCHDOG_USEC: "-5" }, `WATCHDOG_USEC="-5" isn't a number of microseconds: no watchdog is served`],
+    [{ WATCHDOG_USEC: "5", WATCHDOG_PID: "x" }, `WATCHDOG_PID="x" isn't a pid: no watchdog is served`],
   ])("garbage: %j", (environment, message) => {
     expect(() => watchdogTimeout(environment, 42)).toThrow(new RangeError(message));
   });

@@ -1,0 +1,70 @@
+// After every step: what is there is compared with what is wanted, slot by slot.
+
+import type { Move } from "./move.js";
+import { advance, canAdvance } from "./ready.js";
+import { recycle } from "./recycle.js";
+import { emptySlots, fill, startWorker } from "./start.js";
+import {
+  type Actor,
+  actorsOf,
+  actorsOn,
+  candidate,
+  type Generation,
+  isServed,
+  type Process,
+  servesIn,
+  serving,
+} from "./state.js";
+import { discharge, drain } from "./stop.js";
+import { answerScaling } from "./workers.js";
+
+/** Starts what is missing, tells those to stop that are too many, and answers who waits for that. */
+export function arrange(move: Move): void {
+  if (move.state.phase !== "running") return;
+  const spare = move.state.generations.flatMap(actorsOf).filter(actor => isSpare(move, actor));
+  for (const actor of discharge(move, spare)) drain(move, actor);
+  const ready = candidate(move.state);
+  // Those that it waited for may be wanted no more.
+  if (ready && canAdvance(move, ready)) advance(move, ready);
+  const starting = candidate(move.state);
+  const current = serving(move.state);
+  if (starting?.state === "starting") fill(move, starting);
+  // Beside a candidate nothing is started for its own sake: if that fails, it is made up for.
+  if (!starting && current) {
+    for (const slot of emptySlots(move.state, current)) startWorker(move, current, slot);
+    recycle(move, serving(move.state)!);
+  }
+  if (move.state.scaling && isWhole(move)) answerScaling(move, null);
+}
+
+/** Whether nobody needs it: there are fewer slots, or another one serves in its place. */
+function isSpare({ state }: Move, { generation, process }: Actor): boolean {
+  const { duty, slot } = process;
+  if (duty === "draining") return false;
+  if (slot >= state.workers) return true;
+  // A candidate that failed serves until those are back that it had replaced; of two that failed the later one is enough.
+  if (generation.state === "draining") {
+    const later = state.generations.filter(({ number }) => number > generation.number);
+    return [serving(state), ...later.filter(isDraining)].some(other => servesIn(other, slot));
+  }
+  if (generation.state !== "serving") return false;
+  if (duty === "serving") return actorsOn(generation, "serving").some(other => replaces(other, process));
+  // What would replace one that serves is left to the candidate.
+  return duty === "starting" && candidate(state) !== undefined && isServed(state, slot);
+}
+
+function isDraining({ state }: Generation): boolean {
+  return state === "draining";
+}
+
+function replaces(other: Actor, { slot, number }: Process): boolean {
+  return other.process.slot === slot && other.process.number > number;
+}
+
+/** As many workers serve as are wanted, and no others. */
+function isWhole({ state }: Move): boolean {
+  const current = serving(state);
+  if (!current || candidate(state)) return false;
+  const on = actorsOn(current, "starting", "settling", "serving");
+  return on.length === state.workers && on.every(({ process }) => process.duty === "serving");
+}
