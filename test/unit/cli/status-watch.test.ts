@@ -46,6 +46,7 @@ test("each event is told of once, and nothing else makes it write", async () => 
   await eventually(() => expect(told).not.toEqual([]));
   await supervisor.reload();
   await command.output.next(/"number":2,"state":"serving".*"number":1,"state":"ended"/);
+  await eventually(() => expect(states(told).at(-1)).toBe("2 serving, 1 ended"));
   supervisor.signal("SIGKILL");
   await Promise.all([following, command.ended]);
   const written = states(command.output.lines.map(line => JSON.parse(line) as StatusFacts));

@@ -89,6 +89,11 @@ readme_block() {
 
 # Of the package that is tried: npm, deb or standalone.
 
+# is_installable: whether this Debian has what the package depends on. (Debian 12 has Node 18.)
+is_installable() {
+  [ "$PACKAGE" != deb ] || dpkg --status nodejs >/dev/null 2>&1
+}
+
 package_file() {
   case $PACKAGE in
     npm) echo "$PWD/$1/zerodown.tgz" ;;
