@@ -80,7 +80,8 @@ build/.stamp: node_modules/.package-lock.json tsconfig.json $(SOURCES)
 
 # `zerodown` is one bundle with all that `run` needs, and begins as a shell script: src/launcher/launcher.sh. The
 # other commands, which main.ts imports when they are called, are modules beside it, so that what they load costs only them;
-# and so is what apps import.
+# and so is what apps import. A supervisor has the bundle's text in memory as long as it lives: it is without comments and
+# indentation, and all of it is ASCII, or V8 would take two bytes for each character. Names and lines stay, for stack traces.
 COMMANDS := $(shell sed -n 's|.*import("\./\(.*\)\.js").*|\1|p' src/cli/main.ts)
 ESBUILD := $(BIN)/esbuild --bundle --platform=node --target=node20 --log-level=warning \
   --define:VERSION='"$(shell node -p 'require("./package.json").version')"'
@@ -88,6 +89,7 @@ ESBUILD := $(BIN)/esbuild --bundle --platform=node --target=node20 --log-level=w
 dist/zerodown.cjs: build/.stamp src/launcher/launcher.sh $(VARLINK)
 	mkdir -p dist build/src/control
 	$(ESBUILD) src/cli/main.ts --format=cjs --outfile=$@ --define:import.meta.url=__filename \
+	  --minify-whitespace --line-limit=120 \
 	  --banner:js="$$(cat src/launcher/launcher.sh)" $(COMMANDS:%=--external:./%.js)
 	chmod +x $@
 	rm -f dist/*.js

@@ -41,4 +41,4 @@
 ':' //; start_far() { exec "$(readlink -f -- "$0" | sed 's|/lib/node_modules/.*|/bin/node|; t; s|.*|node|')" "$@"; }
 ':' //; # Node 20 warns of --jitless without --no-expose-wasm; 24 knows no such option.
 ':' //; is_known() { (start "$1" --version) >/dev/null 2>&1 && echo "$1"; }
-':' //; start --expose-gc --max-semi-space-size=1 --jitless $(is_known --no-expose-wasm) -- "$0" "$@"
+':' //; start --expose-gc --max-semi-space-size=1 --single-threaded --v8-pool-size=1 --jitless $(is_known --no-expose-wasm) -- "$0" "$@"
