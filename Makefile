@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 ARCH := $(shell node -p process.arch)
 ADDON := dist/zerodown-$(ARCH).node
+RELOAD_CLIENT := dist/zerodown-reload-$(ARCH)
 SOURCES := $(shell find src test -name node_modules -prune -o -name '*.ts' -print)
 VARLINK := docs/tech.fornaxian.zerodown.varlink src/control/org.varlink.service.varlink
 BIN := node_modules/.bin
@@ -21,7 +22,7 @@ DEBIAN_demo := $(COMPILER)
 DEBIAN_test += uvicorn python3-hypercorn unicorn haproxy lighttpd php8.2-fpm
 DEBIAN = $(sort $(foreach goal,$(MAKECMDGOALS),$(DEBIAN_$(goal))))
 
-build: dist/zerodown.cjs dist/zerodown-varlink.7 build/types.stamp $(ADDON) build/.stamp build/test/apps/describe-self build/test/apps/uring build/test/apps/shim.so ## the command, the library, the addon and the tests
+build: dist/zerodown.cjs dist/zerodown-varlink.7 build/types.stamp $(ADDON) $(RELOAD_CLIENT) build/.stamp build/test/apps/describe-self build/test/apps/uring build/test/apps/shim.so ## the command, the library, the addon and the tests
 
 help: ## this list
 	@sed -sn 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,15 +44,24 @@ NODE_HOME := $(shell node -p 'require("path").resolve(process.execPath, "../..")
 NODE_HEADERS := $(if $(wildcard $(NODE_HOME)/include/node/node_api.h),$(NODE_HOME),build/node/20-$(ARCH))/include/node
 TRIPLET_x64 := x86_64-linux-gnu
 TRIPLET_arm64 := aarch64-linux-gnu
+CC_FOR = $(if $(filter $(1),$(ARCH)),$(CC),$(TRIPLET_$(1))-gcc)
 ADDON_SOURCES := $(wildcard src/native/*.c)
 ADDON_FLAGS := -std=c11 -D_GNU_SOURCE -DNAPI_VERSION=8 -fPIC -Wall -Wextra -Wno-unused-parameter -I$(NODE_HEADERS)
 
 dist/zerodown-%.node: $(ADDON_SOURCES) $(wildcard src/native/*.h) \
     $(if $(filter build/%,$(NODE_HEADERS)),build/node/20-$(ARCH)/bin/node) | debian
 	mkdir -p dist build/src/native
-	$(if $(filter $*,$(ARCH)),$(CC),$(TRIPLET_$*)-gcc) $(ADDON_FLAGS) -include src/native/glibc-2.28.h -O2 \
+	$(call CC_FOR,$*) $(ADDON_FLAGS) -include src/native/glibc-2.28.h -O2 \
 	  -fvisibility=hidden -shared -s -Wl,-z,now -Wl,--build-id=sha1 -o $@ $(ADDON_SOURCES)
 	cp $@ build/src/native/
+
+# `zerodown reload` in ExecReload= without Node: see docs/decisions/reload-client.md.
+CLIENT_SOURCES := $(wildcard src/reload-client/*.c)
+CLIENT_FLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter
+
+dist/zerodown-reload-%: $(CLIENT_SOURCES) $(wildcard src/reload-client/*.h) | debian
+	mkdir -p dist
+	$(call CC_FOR,$*) $(CLIENT_FLAGS) -O2 -fPIE -pie -nostartfiles -s -Wl,-z,now -Wl,--build-id=sha1 -o $@ $(CLIENT_SOURCES)
 
 # Programs of the tests, made here because the machine that they run on may have no compiler (see test-systemd).
 build/test/apps/%: test/apps/%.c | debian
@@ -70,7 +80,8 @@ build/.stamp: node_modules/.package-lock.json tsconfig.json $(SOURCES)
 
 # `zerodown` is one bundle with all that `run` needs, and begins as a shell script: src/launcher/launcher.sh. The
 # other commands, which main.ts imports when they are called, are modules beside it, so that what they load costs only them;
-# and so is what apps import.
+# and so is what apps import. A supervisor has the bundle's text in memory as long as it lives: it is without comments and
+# indentation, and all of it is ASCII, or V8 would take two bytes for each character. Names and lines stay, for stack traces.
 COMMANDS := $(shell sed -n 's|.*import("\./\(.*\)\.js").*|\1|p' src/cli/main.ts)
 ESBUILD := $(BIN)/esbuild --bundle --platform=node --target=node20 --log-level=warning \
   --define:VERSION='"$(shell node -p 'require("./package.json").version')"'
@@ -78,6 +89,7 @@ ESBUILD := $(BIN)/esbuild --bundle --platform=node --target=node20 --log-level=w
 dist/zerodown.cjs: build/.stamp src/launcher/launcher.sh $(VARLINK)
 	mkdir -p dist build/src/control
 	$(ESBUILD) src/cli/main.ts --format=cjs --outfile=$@ --define:import.meta.url=__filename \
+	  --minify-whitespace --line-limit=120 \
 	  --banner:js="$$(cat src/launcher/launcher.sh)" $(COMMANDS:%=--external:./%.js)
 	chmod +x $@
 	rm -f dist/*.js

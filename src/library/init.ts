@@ -191,7 +191,8 @@ function becomeSupervisor(
   const passed = [...inherited, ...extraFds];
   const zerodown = fileURLToPath(new URL("./zerodown.cjs", import.meta.url));
   const ours = [
-    ...["node", "--expose-gc", "--max-semi-space-size=1", "--jitless", ...NO_WASM, "--"],
+    ...["node", "--expose-gc", "--max-semi-space-size=1", "--single-threaded", "--v8-pool-size=1"],
+    ...["--jitless", ...NO_WASM, "--"],
     ...[zerodown, "run", ...args, "--"],
   ];
   return native.become({

@@ -1,4 +1,4 @@
-# What is published, in build/packages: one package for npm with the addons of both architectures, and for each architecture
+# What is published, in build/packages: one package for npm with the binaries of both architectures, and for each architecture
 # two for Debian and an RPM. What they are made from lies in build/packaging.
 
 .PHONY: packages deb rpm npm test-packages
@@ -26,7 +26,7 @@ DEBIAN_test-packages := $(DEBIAN_packages) mandoc man-db groff-base qemu-user-st
 NPM_PACKAGE := $(PACKAGES)/zerodown-$(VERSION).tgz
 DEBS := $(foreach arch,$(ARCHES),$(PACKAGES)/zerodown_$(VERSION)_$(DEB_ARCH_$(arch)).deb)
 RPMS := $(foreach arch,$(ARCHES),$(PACKAGES)/zerodown-$(VERSION)-1.$(RPM_ARCH_$(arch)).rpm)
-ADDONS := $(ARCHES:%=dist/zerodown-%.node)
+BINARIES := $(ARCHES:%=dist/zerodown-%.node) $(ARCHES:%=dist/zerodown-reload-%)
 PACKAGING := $(shell find src/packaging -type f) $(shell find docs units -type f) README.md LICENSE CHANGELOG.md package.json
 
 packages: $(NPM_PACKAGE) $(DEBS) $(RPMS) ## all packages, for both architectures, with their sizes and checksums
@@ -43,7 +43,7 @@ dist/zerodown-varlink.7: docs/tech.fornaxian.zerodown.varlink src/packaging/varl
 	mkdir -p dist
 	node src/packaging/varlink-man.mjs $< $$(sed -n 's/^\.TH ZERODOWN 1 "\([^"]*\)".*/\1/p' docs/zerodown.1) $(VERSION) >$@
 
-BUILT := dist/zerodown.cjs dist/zerodown-varlink.7 build/types.stamp $(ADDONS)
+BUILT := dist/zerodown.cjs dist/zerodown-varlink.7 build/types.stamp $(BINARIES)
 
 $(NPM_PACKAGE): $(BUILT) $(PACKAGING)
 	mkdir -p $(PACKAGES)

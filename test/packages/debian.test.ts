@@ -28,8 +28,9 @@ test.each(debs)(
   180_000,
 );
 
-test.each(debs.filter(deb => !deb.includes("standalone")))("%s brings the addon of its architecture alone", deb => {
+test.each(debs.filter(deb => !deb.includes("standalone")))("%s brings the binaries of its architecture alone", deb => {
   execFileSync("dpkg-deb", ["--extract", `${PACKAGES}/${deb}`, `${directory}/${deb}`]);
-  const addons = readdirSync(`${directory}/${deb}/usr/lib/zerodown/dist`).filter(file => file.endsWith(".node"));
-  expect(addons).toEqual([deb.includes("arm64") ? "zerodown-arm64.node" : "zerodown-x64.node"]);
+  const arch = deb.includes("arm64") ? "arm64" : "x64";
+  const binaries = readdirSync(`${directory}/${deb}/usr/lib/zerodown/dist`).filter(file => /(?:arm64|x64)/.test(file));
+  expect(binaries).toEqual([`zerodown-${arch}.node`, `zerodown-reload-${arch}`]);
 });

@@ -1,7 +1,7 @@
 // The package for npm, as a machine without compiler and network gets it.
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { accessSync, constants, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterAll, expect, test } from "@jest/globals";
 import { ROOT } from "../support/supervisor.js";
@@ -18,10 +18,13 @@ test("is installed without a network in seconds, runs, and has its man pages", (
   const { version } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8")) as { version: string };
   expect(run(`${directory}/bin/zerodown`, "--version")).toBe(`zerodown ${version}\n`);
   const installed = `${directory}/lib/node_modules/zerodown`;
-  expect(readdirSync(`${installed}/dist`).filter(file => file.endsWith(".node"))).toEqual([
+  expect(readdirSync(`${installed}/dist`).filter(file => /(?:arm64|x64)/.test(file))).toEqual([
     "zerodown-arm64.node",
+    "zerodown-reload-arm64",
+    "zerodown-reload-x64",
     "zerodown-x64.node",
   ]);
+  accessSync(`${installed}/dist/zerodown-reload-${process.arch}`, constants.X_OK);
   const program = `import { listenFds } from "${installed}/dist/index.js"; console.log(listenFds());`;
   expect(run("node", "--input-type=module", "--eval", program)).toBe("[]\n");
   expect(readdirSync(`${directory}/share/man`)).toEqual(["man1", "man5", "man7"]);

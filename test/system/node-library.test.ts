@@ -54,8 +54,8 @@ describe("a unit that starts the app itself", () => {
     const { unit, address, deploy } = start();
     await unit.start();
     const main = await unit.mainPid();
-    expect(readFileSync(`/proc/${main}/cmdline`, "utf8").split("\0").slice(0, 8).join(" ")).toMatch(
-      /^node --expose-gc --max-semi-space-size=1 --jitless --no-expose-wasm -- \S+\/zerodown\.cjs run$/,
+    expect(readFileSync(`/proc/${main}/cmdline`, "utf8").split("\0").slice(0, 10).join(" ")).toMatch(
+      /^node --expose-gc --max-semi-space-size=1 --single-threaded --v8-pool-size=1 --jitless --no-expose-wasm -- \S+\/zerodown\.cjs run$/,
     );
     expect(await ask(address)).toBe("v1 of 1");
     deploy("v2", program);

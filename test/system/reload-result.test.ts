@@ -72,6 +72,19 @@ describe.each(WAYS)("$way", ({ service, canFail }) => {
   });
 });
 
+test("ExecReload= starts no Node", async () => {
+  const unit = install(0, 0);
+  writeFileSync(`${unit.directory}/node`, "#!/bin/sh\nexit 9\n", { mode: 0o755 });
+  const reload = `ExecReload=env PATH=${unit.directory}:/usr/bin:/bin ${ZERODOWN} reload`;
+  unit.install(`${unit.service}.d/no-node.conf`, ["[Service]", "ExecReload=", reload]);
+  await unit.start();
+  await unit.reload();
+  await unit.serving(2);
+  deploy(unit, "0 0 7");
+  expect((await unit.systemctl("reload", unit.service)).status).toBe(1);
+  await unit.log.next(/generation 3 .* exited with status 7 before it was ready/);
+});
+
 describe("a generation slower than the unit's own timeouts, but within ours,", () => {
   test("doesn't make systemd give up: not at the start, not at a reload, not at a stop", async () => {
     const unit = install(2.5, 2.5, ["TimeoutStartSec=1", "TimeoutStopSec=1"]);

@@ -31,7 +31,8 @@ export function parseTimeSpan(text: string): number {
   let rest = trimmed;
   while (rest !== "") {
     // Without a unit, a blank or the end must follow: "1.2.3" is nothing.
-    const [part, number, unit = "s"] = /^(\d+(?:\.\d+)?|\.\d+)(?:\s*([a-zA-Zµμ]+)|(?=\s|$))\s*/.exec(rest) ?? [];
+    const [part, number, unit = "s"] =
+      /^(\d+(?:\.\d+)?|\.\d+)(?:\s*([a-zA-Z\u00b5\u03bc]+)|(?=\s|$))\s*/.exec(rest) ?? [];
     const factor = MICROSECONDS.get(unit);
     if (part === undefined || factor === undefined) break;
     total += Number(number) * factor;

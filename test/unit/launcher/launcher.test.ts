@@ -25,10 +25,9 @@ test("works where SIGPIPE is blocked, too", () => {
 });
 
 test("gives a Node only the options that it knows", () => {
-  expect(options(true)).toBe(
-    `--expose-gc --max-semi-space-size=1 --jitless --no-expose-wasm -- ${ROOT}dist/zerodown.cjs a b\n`,
-  );
-  expect(options(false)).toBe(`--expose-gc --max-semi-space-size=1 --jitless -- ${ROOT}dist/zerodown.cjs a b\n`);
+  const known = "--expose-gc --max-semi-space-size=1 --single-threaded --v8-pool-size=1 --jitless";
+  expect(options(true)).toBe(`${known} --no-expose-wasm -- ${ROOT}dist/zerodown.cjs a b\n`);
+  expect(options(false)).toBe(`${known} -- ${ROOT}dist/zerodown.cjs a b\n`);
 });
 
 /** npm and nvm install it so: PREFIX/bin/node, and PREFIX/bin/zerodown, a link into PREFIX/lib/node_modules. */

@@ -3,8 +3,13 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 
+const text = readFileSync("dist/zerodown.cjs", "latin1");
+
 test("the command imports few of Node's modules before it knows that it needs them", () => {
-  const text = readFileSync("dist/zerodown.cjs", "utf8");
   const imported = [...text.matchAll(/\brequire\("(?:node:)?([a-z_/]+)"\)/g)].map(([, name]) => name);
   expect([...new Set(imported)].sort()).toEqual(["fs", "module", "net", "os", "path", "util"]);
+});
+
+test("the command's text is ASCII, or V8 would keep it with two bytes for each character", () => {
+  expect(text.match(/^.*[^\x00-\x7f].*$/m)).toBeNull();
 });
