@@ -28,6 +28,8 @@ const CONFIG: Config = {
   workers: 1,
   queues: 1,
   surge: Number.POSITIVE_INFINITY,
+  bootWeight: 100,
+  bootParallel: Number.POSITIVE_INFINITY,
   maxAge: Number.POSITIVE_INFINITY,
   watchdog: 0,
   seesAccepting: false,

@@ -41,6 +41,7 @@ const FIRST = {
   slot: 0,
   workers: 1,
   isTrial: false,
+  weight: 100,
   release: () => ({ variables: {}, directory: null, executable: null, locations: [] }),
 };
 
