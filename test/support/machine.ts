@@ -43,7 +43,7 @@ export class Machine {
   readonly remembered: number[] = [];
   lastEffects: readonly Effect[] = [];
   private readonly armed = new Map<string, SetTimer>();
-  private readonly config: Config;
+  readonly config: Config;
 
   constructor(config: Partial<Config> = {}) {
     this.config = { ...CONFIG, ...config };
@@ -207,6 +207,8 @@ export class Machine {
         // SIGCONT comes with every signal that is to end a generation.
         if (effect.signal === "SIGCONT") return [];
         return [`signal ${this.who(effect)} ${effect.signal}`];
+      case "weigh":
+        return [`weigh ${this.who(effect)} ${effect.weight}`];
       case "result":
         return [
           `result for [${effect.askers}]: ${effect.problem ? refusalText(effect.problem) : `generation ${effect.generation!.number}`}`,

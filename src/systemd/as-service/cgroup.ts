@@ -1,19 +1,9 @@
 // The cgroup of one process of a generation: cgroups(7).
 
-import {
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  rmdirSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, rmdirSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { watchAlarm } from "../../native/alarm.js";
+import { read, write } from "./cgroup-file.js";
 import { addUpWeights, setWeight } from "./cpu-weight.js";
 
 export const ROOT = "/sys/fs/cgroup";
@@ -196,18 +186,4 @@ function below(directory: string): string[] {
   if (!existsSync(directory)) return [];
   const children = readdirSync(directory, { withFileTypes: true }).filter(entry => entry.isDirectory());
   return children.flatMap(({ name }) => [`${directory}/${name}`, ...below(`${directory}/${name}`)]);
-}
-
-export function read(file: string): string {
-  return readFileSync(file, "utf8");
-}
-
-/** Never makes a file: what isn't there is ENOENT. */
-export function write(file: string, text: string): void {
-  const fd = openSync(file, constants.O_WRONLY);
-  try {
-    writeSync(fd, text);
-  } finally {
-    closeSync(fd);
-  }
 }

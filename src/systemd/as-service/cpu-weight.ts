@@ -1,6 +1,7 @@
 // How a unit's CPU time, and its disk's, is shared out among the cgroups below it: cpu.weight and io.weight of cgroups(7).
 
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
+import { read, write } from "./cgroup-file.js";
 
 /** What the kernel allows. */
 const MOST = 10_000;
@@ -9,10 +10,10 @@ const USUAL = 100;
 
 /** @throws {NodeJS.ErrnoException} ENOENT: the cpu controller is missing */
 export function setWeight(directory: string, weight: number): void {
-  write(`${directory}/cpu.weight`, weight);
+  write(`${directory}/cpu.weight`, String(weight));
   // Not every kernel shares out disks.
   const disk = `${directory}/io.weight`;
-  if (existsSync(disk)) write(disk, weight);
+  if (existsSync(disk)) write(disk, String(weight));
 }
 
 /**
@@ -30,13 +31,8 @@ export function addUpWeights(around: string): void {
 
 function weightIn(directory: string): number {
   try {
-    return Number(readFileSync(`${directory}/cpu.weight`, "utf8")) || USUAL;
+    return Number(read(`${directory}/cpu.weight`)) || USUAL;
   } catch {
     return USUAL;
   }
-}
-
-/** Never makes a file. */
-function write(file: string, weight: number): void {
-  writeFileSync(file, String(weight), { flag: "r+" });
 }

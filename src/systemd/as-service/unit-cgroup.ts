@@ -3,7 +3,8 @@
 
 import { existsSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { Cgroup, cgroupOf, makeFree, ROOT, read, WORKER_PREFIX, write } from "./cgroup.js";
+import { Cgroup, cgroupOf, makeFree, ROOT, WORKER_PREFIX } from "./cgroup.js";
+import { read, write } from "./cgroup-file.js";
 import { addUpWeights } from "./cpu-weight.js";
 import { isDelegated, isUnit } from "./delegation.js";
 
