@@ -2,13 +2,13 @@
 // has one that does.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
 import type { StatusFacts } from "../../src/cli/status/facts.js";
 import { eventually } from "../support/eventually.js";
 import { Puppet } from "../support/puppet.js";
 import { ZERODOWN } from "../support/supervisor.js";
-import { removeUnits, type TestUnit } from "../support/unit.js";
+import { installApp, removeUnits, type TestUnit } from "../support/unit.js";
 
 afterEach(removeUnits);
 
@@ -61,19 +61,25 @@ test("without the cpu controller the log says so where it is asked for, and relo
 });
 
 test("four workers boot two at a time, and all take over at once", async () => {
-  const puppet = new Puppet({ options: "--workers 4 --boot-parallel 2" });
-  const { unit } = puppet;
+  const unit = installApp({
+    command: directory => `sh ${directory}/app`,
+    options: "--workers 4 --boot-parallel 2",
+  });
+  const gate = (generation: number) => writeFileSync(`${unit.directory}/gate-${generation}`, "");
+  const script = `until [ -e ${unit.directory}/gate-$ZERODOWN_GENERATION ]; do sleep 0.05; done\nsystemd-notify --ready\nexec sleep 1000\n`;
+  writeFileSync(`${unit.directory}/app`, script);
+  gate(1);
   await unit.start();
-  const from = unit.log.count;
-  await unit.reload();
-  await unit.log.next(/generation 2 \(4 workers\) serving/, from);
-  const lines = unit.log.lines
-    .slice(from)
-    .flatMap(line => /worker \d of generation 2 .*(started|ready)/.exec(line)?.[1] ?? []);
-  let [booting, most] = [0, 0];
-  for (const line of lines) {
-    booting += line === "started" ? 1 : -1;
-    most = Math.max(most, booting);
-  }
-  expect([most, lines.filter(line => line === "started").length]).toEqual([2, 4]);
+  const reload = unit.reload();
+  for (const slot of [0, 1]) await unit.log.next(new RegExp(`worker ${slot} of generation 2 .* started$`));
+  const [booting, serving] = status(unit).generations;
+  expect(booting!.workers!.map(({ slot, state }) => [slot, state])).toEqual([
+    [0, "starting"],
+    [1, "starting"],
+  ]);
+  expect(serving!.workers!.map(({ state }) => state)).toEqual(Array(4).fill("serving"));
+  gate(2);
+  await reload;
+  expect(status(unit).generations[0]!.workers!.map(({ state }) => state)).toEqual(Array(4).fill("serving"));
+  expect(unit.log.matching(/of generation 2 .* serving/)).toEqual([]);
 });
