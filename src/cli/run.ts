@@ -16,6 +16,7 @@ import { groupQueues, isSameAddress, type Queues, socketsOf } from "../linux/soc
 import { removeSocketFile } from "../linux/sockets/remove.js";
 import { leaveStderrAlone } from "../linux/stderr.js";
 import { awaitsAccepting } from "../machine/accepting.js";
+import { USUAL_WEIGHT } from "../machine/boot.js";
 import { upgraded } from "../machine/news.js";
 import type { State } from "../machine/state.js";
 import { type NativeError, native } from "../native/index.js";
@@ -26,7 +27,6 @@ import { watchMemory } from "../supervisor/memory.js";
 import { outside } from "../supervisor/outside.js";
 import { Supervisor } from "../supervisor/supervisor.js";
 import { FdStore, type Owner } from "../systemd/as-manager/fd-store.js";
-import { UnitCgroup } from "../systemd/as-service/cgroup.js";
 import {
   ListenFdsError,
   listenFds,
@@ -44,6 +44,7 @@ import {
 import { watchdogTimeout } from "../systemd/as-service/watchdog.js";
 import { CommandError, UsageError } from "./errors.js";
 import { helpText } from "./options/help.js";
+import { adoptCgroup, takeCgroup } from "./run/cgroup.js";
 import type { Document } from "./run/document.js";
 import { asGiven } from "./run/given.js";
 import { checkProbeName, checkSignals, parseRunOptions, type RunOptions } from "./run/options.js";
@@ -120,7 +121,7 @@ export function run(args: readonly string[], document?: Document): void {
     throw new CommandError(`--ready ${options.ready}: what accepts can't be seen: ${unseen}`, EX_CONFIG);
   }
 
-  const cgroup = document ? adoptCgroup(document) : takeCgroup(environment, log);
+  const cgroup = document ? adoptCgroup(document) : takeCgroup(environment, options, log);
   const asReceived = document?.received ?? receivedState();
   const launch = {
     ...options,
@@ -141,6 +142,7 @@ export function run(args: readonly string[], document?: Document): void {
       seesAccepting: unseen === undefined,
       queues: Math.max(1, ...addresses.map(({ length }) => length)),
       ...options,
+      bootWeight: cgroup?.weighs ? options.bootWeight : USUAL_WEIGHT,
     },
     launch,
     lastGood: new LastGood(stateDirectory(environment), launch, log),
@@ -200,10 +202,6 @@ function tellGoingOn({ version, notifier: saved }: Document, state: State, notif
   notifier.send([`STATUS=${state.told}`]);
 }
 
-function adoptCgroup({ cgroup }: Document): UnitCgroup | undefined {
-  return cgroup ? UnitCgroup.adopt(cgroup) : undefined;
-}
-
 const NO_SOCKETS =
   "no sockets, neither from systemd nor by --listen: what the app binds itself, its next generation can't bind";
 
@@ -236,16 +234,6 @@ function watchdogOf(environment: NodeJS.ProcessEnv, log: Log): number {
   } catch (error) {
     log("warning", (error as Error).message);
     return 0;
-  }
-}
-
-function takeCgroup(environment: NodeJS.ProcessEnv, log: Log): UnitCgroup | undefined {
-  try {
-    return UnitCgroup.take(environment, what => log("notice", what));
-  } catch (error) {
-    const why = (error as Error).message;
-    log("warning", `the unit's cgroup can't be used (${why}): generations have process groups only`);
-    return undefined;
   }
 }
 

@@ -61,6 +61,7 @@ const isWorker = isObject({
   restarts: isNumber,
   last: isOptional(isString),
   cgroup: isOptional(isCgroup),
+  weight: isOptional(isNumber),
 } satisfies Record<keyof WorkerReport, Check>);
 
 const isRelease = isObject({
@@ -83,6 +84,7 @@ const isGeneration = isObject({
   end: isOptional(isString),
   outcome: isOptional(isOutcome),
   cgroup: isOptional(isCgroup),
+  weight: isOptional(isNumber),
   release: isOptional(isRelease),
   workers: isOptional(isArray(isWorker)),
 } satisfies Record<keyof GenerationReport, Check>);

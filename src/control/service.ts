@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { describeFd } from "../linux/sockets/describe.js";
 import { type Queues, queueOf } from "../linux/sockets/queues.js";
+import { bootsGently, USUAL_WEIGHT } from "../machine/boot.js";
 import type { Ended, Generation, Process } from "../machine/state.js";
 import { hasWorkers, isTrial, pidsOf, statusOf } from "../machine/state.js";
 import { outcomeText } from "../machine/words.js";
@@ -261,9 +262,17 @@ function reportWorker(
   };
 }
 
-function cgroupOf(supervisor: Supervisor, generation: Generation, process: Process | undefined): { cgroup?: string } {
-  const known = process && supervisor.processOf({ generation: generation.number, process: process.number });
-  return known?.cgroup ? { cgroup: known.cgroup.path } : {};
+function cgroupOf(
+  supervisor: Supervisor,
+  generation: Generation,
+  process: Process | undefined,
+): { cgroup?: string; weight?: number } {
+  if (!process) return {};
+  const known = supervisor.processOf({ generation: generation.number, process: process.number });
+  if (!known?.cgroup) return {};
+  const weight = Number(known.cgroup.read("cpu.weight") ?? USUAL_WEIGHT);
+  const isBoot = weight !== USUAL_WEIGHT && bootsGently(supervisor.state, { generation, process });
+  return { cgroup: known.cgroup.path, ...(isBoot ? { weight } : {}) };
 }
 
 function reportSockets(addresses: readonly Queues<PassedFd>[]): SocketReport[] {

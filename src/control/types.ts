@@ -17,6 +17,8 @@ export interface GenerationReport {
   readonly outcome?: OutcomeReport;
   /** Its own, as in /proc/PID/cgroup. */
   readonly cgroup?: string;
+  /** The cpu.weight of its cgroup, where that is a boot's. */
+  readonly weight?: number;
   /** What it was started from; of those that have not ended. */
   readonly release?: ReleaseReport;
   /** Where it has several processes. */
@@ -52,6 +54,8 @@ export interface WorkerReport {
   /** How that ended. */
   readonly last?: string;
   readonly cgroup?: string;
+  /** The cpu.weight of its cgroup, where that is a boot's. */
+  readonly weight?: number;
 }
 
 /** How a process ended, and why, as values: Outcome of src/machine/outcome.ts with what there is to say. */

@@ -1,9 +1,10 @@
 // After every step: what is there is compared with what is wanted, slot by slot.
 
-import type { Move } from "./move.js";
+import { extension, startLimit } from "./limits.js";
+import { type Move, tell } from "./move.js";
 import { advance, canAdvance } from "./ready.js";
 import { recycle } from "./recycle.js";
-import { emptySlots, fill, startWorker } from "./start.js";
+import { emptySlots, fill, startIn } from "./start.js";
 import {
   type Actor,
   actorsOf,
@@ -28,10 +29,12 @@ export function arrange(move: Move): void {
   if (ready && canAdvance(move, ready)) advance(move, ready);
   const starting = candidate(move.state);
   const current = serving(move.state);
-  if (starting?.state === "starting") fill(move, starting);
+  // systemd waits for those that had to wait for their turn, too.
+  if (starting?.state === "starting" && fill(move, starting) > 0 && move.state.reload)
+    tell(move, extension(startLimit(move.config)));
   // Beside a candidate nothing is started for its own sake: if that fails, it is made up for.
   if (!starting && current) {
-    for (const slot of emptySlots(move.state, current)) startWorker(move, current, slot);
+    startIn(move, current, emptySlots(move.state, current));
     recycle(move, serving(move.state)!);
   }
   if (move.state.scaling && isWhole(move)) answerScaling(move, null);

@@ -26,6 +26,10 @@ export interface Config {
   readonly queues: number;
   /** How many more than that a reload may start before those that they replace are gone; `Infinity` for all at once. */
   readonly surge: number;
+  /** The cpu.weight of a process that boots while another one serves in its slot; USUAL_WEIGHT for no difference. */
+  readonly bootWeight: number;
+  /** How many workers may boot at a time while others serve in their slots. */
+  readonly bootParallel: number;
   /** When a worker that serves is replaced by another one; `Infinity` for never. */
   readonly maxAge: number;
   /**

@@ -15,6 +15,8 @@ export type Effect =
   | ({ readonly type: "signal"; readonly signal: string } & Address)
   /** SIGKILL to it and all that it has started. */
   | ({ readonly type: "kill" } & Address)
+  /** The cpu.weight of its cgroup from now on. That with which it starts is weightOf(). */
+  | ({ readonly type: "weigh"; readonly weight: number } & Address)
   /** It is gone with all that it has started, and what was opened for it can be closed. */
   | ({ readonly type: "release" } & Address)
   /**

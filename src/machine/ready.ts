@@ -11,7 +11,7 @@ import { beginProbe, beginProbes, mustBeProbed } from "./probing.js";
 import { limitAge } from "./recycle.js";
 import { hasFallenBack, succeed } from "./releases.js";
 import { startPending } from "./reloads.js";
-import { emptySlots } from "./start.js";
+import { emptySlots, slotsToFill } from "./start.js";
 import {
   type Actor,
   actorsOn,
@@ -113,10 +113,13 @@ function becomeReady(move: Move, actor: Actor): void {
 }
 
 /** Whether those of a candidate that have been started are ready. */
-export function canAdvance({ state }: Move, generation: Generation): boolean {
+export function canAdvance(move: Move, generation: Generation): boolean {
+  const { state } = move;
   // Without a timer those that settled aren't wanted any more, or one of them isn't that was doomed.
   const isWaiting = generation.state === "settling" && generation.deadlines.settle === undefined;
   if (!(generation.state === "starting" || isWaiting) || actorsOn(generation, "starting").length > 0) return false;
+  // Others have yet to get their turn to boot.
+  if (generation.state === "starting" && slotsToFill(move, generation).length > 0) return false;
   const settling = actorsOn(generation, "settling");
   // The end of one that is doomed is the candidate's.
   if (settling.some(({ process }) => isDoomed(process))) return false;

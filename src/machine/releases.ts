@@ -25,6 +25,12 @@ export function hasFallenBack({ cause, release, fromDisk }: Generation): boolean
   return cause === "start" && release === REMEMBERED && !fromDisk;
 }
 
+/** Whether a generation is of no use from anything but its release: what is on disk is taken back, or has just failed. */
+export function isIrreplaceable({ generations }: State, number: number): boolean {
+  const { cause, fromDisk } = generations.find(generation => generation.number === number)!;
+  return cause === "rollback" || (cause === "start" && !fromDisk);
+}
+
 /** The releases that something may yet be started from, or compared with. */
 export function keptReleases({ generations, release, before, disk }: State): number[] {
   return [...generations.map(generation => generation.release), release ?? disk, before ?? disk, disk];

@@ -1,5 +1,6 @@
 // Starts: of a generation, and of its processes, as many at a time as may be.
 
+import { startable } from "./boot.js";
 import { begin, enterProcess, hire } from "./enter.js";
 import { extension, startLimit } from "./limits.js";
 import { addressOf, type Move, tell, update } from "./move.js";
@@ -19,14 +20,27 @@ export function startGeneration(move: Move, cause: Generation["cause"], release:
   fill(move, begin(move, cause, release));
 }
 
-/** Starts workers in a candidate's empty slots, as long as there is room beside those that they are to replace. */
-export function fill(move: Move, generation: Generation): void {
-  const { state, config } = move;
+/**
+ * Starts workers in a candidate's empty slots, as long as there is room beside those that they are to replace.
+ *
+ * @returns how many
+ */
+export function fill(move: Move, generation: Generation): number {
+  return startIn(move, generation, slotsToFill(move, generation));
+}
+
+/** The empty slots of a candidate that there is room for. */
+export function slotsToFill({ state, config }: Move, generation: Generation): number[] {
   const isAtOnce = config.surge >= state.workers || !serving(state);
-  let room = isAtOnce ? state.workers : state.workers + config.surge - countBeside(state, generation);
-  for (const slot of emptySlots(state, generation)) {
-    if (room-- > 0) startWorker(move, generation, slot);
-  }
+  const room = isAtOnce ? state.workers : state.workers + config.surge - countBeside(state, generation);
+  return emptySlots(state, generation).slice(0, Math.max(0, room));
+}
+
+/** Starts workers in those of these slots in which one may start now. @returns how many */
+export function startIn(move: Move, generation: Generation, slots: readonly number[]): number {
+  const now = startable(move, generation, slots);
+  for (const slot of now) startWorker(move, generation, slot);
+  return now.length;
 }
 
 /** The slots in which no process is, nor is to be. */

@@ -3,6 +3,7 @@
 
 import { unseen } from "./accepting.js";
 import { arrange } from "./arrange.js";
+import { weigh } from "./boot.js";
 import type { Config } from "./config.js";
 import type { Effect } from "./effects.js";
 import { cancel, dying, exited, spawnFailed } from "./end.js";
@@ -28,6 +29,7 @@ export function step(state: State, event: Event, config: Config): [State, readon
   const move: Move = { state, effects: [], config, now: event.now };
   handle(move, event);
   arrange(move);
+  weigh(move, state);
   if (statusText(move.state) !== move.state.told) tell(move);
   return [move.state, move.effects];
 }

@@ -21,6 +21,7 @@ import {
   removeCgroup,
   type SavedParts,
   saveParts,
+  weigh,
 } from "./parts.js";
 import type { ProbeSocket } from "./probe-socket.js";
 import { callAt } from "./timers.js";
@@ -143,6 +144,11 @@ export class GenerationProcess {
   /** Signals the main process. */
   signal(signal: NodeJS.Signals): void {
     if (!this.reaped) this.send(this.pid, signal);
+  }
+
+  /** The weight of its cgroup from now on. */
+  weigh(weight: number): void {
+    weigh(this.cgroup, weight, this.listener);
   }
 
   /** Kills every process. */

@@ -9,8 +9,8 @@ import type { Address } from "../machine/events.js";
 import type { NativeError } from "../native/index.js";
 import { childEnvironment } from "../systemd/as-manager/child-environment.js";
 import type { Owner } from "../systemd/as-manager/fd-store.js";
-import type { UnitCgroup } from "../systemd/as-service/cgroup.js";
 import { LISTEN_FDS_START, type PassedFd } from "../systemd/as-service/listen-fds.js";
+import type { UnitCgroup } from "../systemd/as-service/unit-cgroup.js";
 import type { Outside } from "./outside.js";
 import { putIn, type Standing } from "./placeholders.js";
 import { PROBE_NAME } from "./probe-socket.js";
@@ -57,6 +57,8 @@ export interface Start extends Address {
   readonly workers: number;
   /** It gets no descriptor but that of its probes. */
   readonly isTrial: boolean;
+  /** The weight of its cgroup. */
+  readonly weight: number;
   /** @throws {NodeJS.ErrnoException} when it can't be read */
   readonly release: () => Release;
 }

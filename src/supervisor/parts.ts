@@ -4,6 +4,7 @@
 import { closeSync, mkdirSync } from "node:fs";
 import { removeTree } from "../linux/remove-tree.js";
 import { removeSocketFile } from "../linux/sockets/remove.js";
+import { USUAL_WEIGHT } from "../machine/boot.js";
 import type { NotifyMessage } from "../systemd/as-manager/notify-message.js";
 import { type NotifyListener, NotifySocket, type SavedNotifySocket } from "../systemd/as-manager/notify-socket.js";
 import { Cgroup } from "../systemd/as-service/cgroup.js";
@@ -134,17 +135,27 @@ function probePath({ generation, process }: Start, { runtimeDirectory }: Launch)
 }
 
 function createCgroup(
-  { generation, slot, workers }: Start,
+  { generation, slot, workers, weight }: Start,
   listener: PartsListener,
   { cgroup, workerLimits }: Launch,
 ): Cgroup | undefined {
   try {
     const created = cgroup?.create(generation, workers > 1 ? slot : null);
+    if (weight !== USUAL_WEIGHT) weigh(created, weight, listener);
     for (const [file, value] of workerLimits) limit(created, file, value, listener);
     return created;
   } catch (error) {
     listener.onProblem(`it gets no cgroup, and has a process group only: ${(error as Error).message}`);
     return undefined;
+  }
+}
+
+/** Gives it its share of the CPU beside others; without a cgroup it has what all have. */
+export function weigh(cgroup: Cgroup | undefined, weight: number, listener: Pick<PartsListener, "onProblem">): void {
+  try {
+    cgroup?.weigh(weight);
+  } catch (error) {
+    listener.onProblem(`its cgroup doesn't get the weight ${weight}: ${(error as Error).message}`);
   }
 }
 

@@ -1,19 +1,11 @@
 // The machine's shell: carries out its effects and feeds it what happens.
 
 import { type Blocking, noteBlocking, restoreBlocking } from "../linux/sockets/blocking.js";
+import { howToStart } from "../machine/boot.js";
 import type { Effect } from "../machine/effects.js";
 import type { Address, Event, Happening, ReloadRequest } from "../machine/events.js";
-import { keptReleases, rollbackRelease } from "../machine/releases.js";
-import {
-  abortable,
-  causeOf,
-  findActor,
-  initialState,
-  isIdle,
-  type State,
-  serving,
-  timersOf,
-} from "../machine/state.js";
+import { isIrreplaceable, keptReleases, rollbackRelease } from "../machine/releases.js";
+import { abortable, findActor, initialState, isIdle, type State, serving, timersOf } from "../machine/state.js";
 import { step } from "../machine/step.js";
 import { nameAt } from "../machine/words.js";
 import type { NativeError } from "../native/index.js";
@@ -219,6 +211,8 @@ export class Supervisor {
         return this.processOf(effect)?.signal(effect.signal as NodeJS.Signals);
       case "kill":
         return this.processOf(effect)?.kill();
+      case "weigh":
+        return this.processOf(effect)?.weigh(effect.weight);
       case "release":
         return this.release(effect);
       case "look":
@@ -259,16 +253,16 @@ export class Supervisor {
 
   private spawn({ type: _, release, ...start }: Extract<Effect, { type: "spawn" }>): void {
     const about = { generation: start.generation, process: start.process };
-    const { sockets, files, launch, outside } = this.options;
+    const { config, sockets, files, launch, outside } = this.options;
     const listener = this.listenerOf(about);
     try {
       if (!serving(this.current)) restoreBlocking(this.blockingAsReceived);
       // Changed by whoever isn't a generation: one that drains may just now spoil it.
       if (this.processes.size <= 1) files.note();
       const blockingBefore = noteBlocking(sockets);
-      const isTrial = causeOf(this.current, start.generation) === "trial";
+      const how = howToStart(this.current, about, config.bootWeight);
       const find = () => this.findRelease(start.generation, release, listener.onProblem);
-      const process = GenerationProcess.start({ ...start, isTrial, release: find }, listener, launch, outside);
+      const process = GenerationProcess.start({ ...start, ...how, release: find }, listener, launch, outside);
       this.keep(about, process, blockingBefore);
       this.happened({ type: "spawned", ...about, pid: process.pid });
     } catch (caught) {
@@ -278,10 +272,7 @@ export class Supervisor {
   }
 
   private findRelease(generation: number, number: number, onProblem: (what: string) => void): Release {
-    const { cause, fromDisk } = this.current.generations.find(it => it.number === generation)!;
-    // What is on disk instead would be what the operator takes back, or what has just failed.
-    const isOnlyThis = cause === "rollback" || (cause === "start" && !fromDisk);
-    const release = this.releases.find(number, onProblem, isOnlyThis);
+    const release = this.releases.find(number, onProblem, isIrreplaceable(this.current, generation));
     const known = this.releases.recognize(number);
     if (known !== number) this.happened({ type: "recognized", generation, release: known });
     return release;

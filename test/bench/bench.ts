@@ -5,6 +5,7 @@ import { ROOT } from "../support/supervisor.js";
 import { PACKAGES } from "./candidate.js";
 import { measureAll } from "./compare.js";
 import { measureCost } from "./cost.js";
+import { benchFelt } from "./felt.js";
 import { describeHost } from "./host.js";
 import { drainTimes, printLibrary, throughputRatios } from "./library.js";
 import { draw } from "./picture.js";
@@ -34,6 +35,8 @@ console.log(
 const all = await measureAll();
 const candidates = summarize(all);
 printResults(candidates);
+
+await benchFelt();
 
 writeFileSync(`${ROOT}build/bench.json`, `${JSON.stringify({ machine, library, candidates }, null, 2)}\n`);
 console.log("All of it is in build/bench.json.");

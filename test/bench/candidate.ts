@@ -34,12 +34,21 @@ export const DRAINS: Readonly<Record<Drain, string>> = { close: "server.close()"
 export const BENCH_APPS = `${ROOT}test/bench/apps/`;
 /** Arguments for Node that make the app boot for 300 ms. */
 export const BOOTING = ["--import", `${BENCH_APPS}boot.mjs`] as const;
+/** A Node app, and what it is told by its environment. */
+export interface Program {
+  /** Arguments for Node. */
+  readonly args: readonly string[];
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+export const PEERS_APP: Program = { args: [...BOOTING, `${BENCH_APPS}app.mjs`], variables: {} };
+
 /** The packages of test/bench/packages/package.json are installed here. */
 export const PACKAGES = `${ROOT}build/bench/`;
 
-/** Runs a command without blocking; rejects when it fails, and after 20 s. */
+/** Runs a command without blocking; rejects when it fails, and after 60 s. */
 export async function run(file: string, args: readonly string[], env = process.env): Promise<string> {
-  const { stdout } = await promisify(execFile)(file, args, { env, timeout: 20_000 });
+  const { stdout } = await promisify(execFile)(file, args, { env, timeout: 60_000 });
   return stdout;
 }
 

@@ -17,9 +17,11 @@ export interface Observed {
   readonly samples: readonly LoadSample[];
   /** Why each lost request was lost. */
   readonly failures: readonly string[];
+  /** How often clients that keep their connections had to open another one. */
+  readonly reconnected: number;
 }
 
-type Message = { serving: number } | Observed;
+type Message = { serving: number; pid: number } | Observed;
 
 /** A new generation that hasn't answered by then never will, ms. */
 const LIMIT = 20_000;
@@ -27,16 +29,21 @@ const LIMIT = 20_000;
 export class LoadProcess {
   /** When each generation first answered. */
   private readonly answered: number[] = [];
+  /** Which processes have answered, in the order of their first answers. */
+  readonly pids: number[] = [];
   private readonly child: ChildProcess;
   private readonly observed: Promise<Observed>;
   private wake = () => {};
 
-  constructor({ host, port }: Address) {
-    this.child = fork(fileURLToPath(new URL("load.js", import.meta.url)), [host, String(port)]);
+  /** @param every how often each client asks, ms */
+  constructor({ host, port }: Address, every = 10) {
+    const args = [host, String(port), String(every)];
+    this.child = fork(fileURLToPath(new URL("load.js", import.meta.url)), args);
     this.observed = new Promise((resolve, reject) => {
       this.child.on("message", (message: Message) => {
         if ("samples" in message) return resolve(message);
         this.answered.push(message.serving);
+        this.pids.push(message.pid);
         this.wake();
       });
       this.child.on("exit", () => reject(new Error("the load has ended")));
@@ -50,10 +57,10 @@ export class LoadProcess {
     return this.answered.length;
   }
 
-  /** Resolves with when that generation first answered, ms since 1970; generations are counted from 0. */
-  async serving(generation: number): Promise<number> {
+  /** Resolves with when that generation first answered, ms since 1970; generations are counted from 0, and have `limit` ms. */
+  async serving(generation: number, limit = LIMIT): Promise<number> {
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no new generation answered within ${LIMIT / 1000} s`)), LIMIT);
+      const timer = setTimeout(() => reject(new Error(`no new generation answered within ${limit / 1000} s`)), limit);
       this.wake = () => {
         if (generation >= this.answered.length) return;
         clearTimeout(timer);

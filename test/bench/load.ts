@@ -1,4 +1,5 @@
-// The load runs in a process of its own, so that the measuring isn't in its way. Its arguments are host and port.
+// The load runs in a process of its own, so that the measuring isn't in its way. Its arguments are host, port, and how often each client
+// asks, ms; 10 by default.
 //
 // The usual clients won't do. wrk prints totals, which don't tell what happened during reloads, nor when anything was lost;
 // and it asks as fast as it can, so a server that stalls is asked less. autocannon (9.0) connects again and counts nothing
@@ -9,12 +10,10 @@ import { now, sinceEpoch } from "./clock.js";
 import type { LoadSample } from "./load-process.js";
 
 const CLIENTS = 8;
-/** How often each client asks, ms: a hundred times a second. */
-const EVERY = 10;
 /** A request that hangs for this long is lost, ms. */
 const PATIENCE = 5000;
 
-const [host, port] = process.argv.slice(2);
+const [host, port, every = "10"] = process.argv.slice(2);
 const target = { host: host!, port: Number(port) };
 const samples: LoadSample[] = [];
 const pids = new Set<string>();
@@ -25,7 +24,7 @@ function record(kept: boolean, { start, duration, body }: Sample): void {
   const pid = /pid (\d+)/.exec(body ?? "")?.[1];
   if (pid === undefined || pids.has(pid)) return;
   pids.add(pid);
-  process.send!({ serving: now() });
+  process.send!({ serving: now(), pid: Number(pid) });
 }
 
 const loads = [false, true].map(
@@ -33,7 +32,7 @@ const loads = [false, true].map(
     new HttpLoad(target, {
       clients: CLIENTS,
       keepAlive,
-      every: EVERY,
+      every: Number(every),
       patience: PATIENCE,
       record: sample => record(keepAlive, sample),
     }),
@@ -42,5 +41,7 @@ const loads = [false, true].map(
 process.once("message", async () => {
   await Promise.all(loads.map(load => load.stop()));
   samples.sort((a, b) => a.start - b.start);
-  process.send!({ samples, failures: loads.flatMap(({ failures }) => failures) }, () => process.disconnect());
+  const reconnected = loads[1]!.opened - CLIENTS;
+  const failures = loads.flatMap(({ failures }) => failures);
+  process.send!({ samples, failures, reconnected }, () => process.disconnect());
 });

@@ -25,6 +25,8 @@ const options = (...modes: ReadyMode[]) => ({
   workers: fc.constant(1),
   queues: fc.constant(1),
   surge: fc.constant(Number.POSITIVE_INFINITY),
+  bootWeight: fc.constantFrom(10, 10, 100),
+  bootParallel: fc.constant(1),
   maxAge: fc.constant(Number.POSITIVE_INFINITY),
   watchdog: time(0, 0, 50e3, 400e3, 3e6),
   seesAccepting: fc.constant(modes.length > 0),
@@ -46,6 +48,7 @@ const workersConfigs: fc.Arbitrary<Config> = fc
     workers: fc.constantFrom(2, 3, 4),
     queues: fc.constantFrom(1, 1, 2),
     surge: fc.constantFrom(1, 2, Number.POSITIVE_INFINITY),
+    bootParallel: fc.constantFrom(1, 2, 4),
     maxAge: time(1.3e6, 20.7e6, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY),
   })
   // The command line doesn't allow both: a reload that waits for those that it replaces might never end.

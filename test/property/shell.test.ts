@@ -118,6 +118,8 @@ test("a timer does what it is for, even when what a generation has said in time 
     workers: 1,
     queues: 1,
     surge: 1,
+    bootWeight: 10,
+    bootParallel: 1,
     maxAge: Number.POSITIVE_INFINITY,
     readyDelay: 0,
     startTimeout: 2e6,

@@ -3,6 +3,7 @@
 import type { Config } from "../../src/machine/config.js";
 import { candidate, findActor } from "../../src/machine/state.js";
 import type { Crew, Worker } from "./crew.js";
+import { bootsAreFew, bootsAreGentle } from "./gentle-boots.js";
 import { check } from "./invariants.js";
 import { says } from "./lives.js";
 import { aCrashIsNoDeploy } from "./releases.js";
@@ -22,6 +23,8 @@ export interface WorkerScene {
   };
   /** The timers that are set after it: "feed", "settle/2", "again/2/0". */
   readonly timers: readonly string[];
+  /** The cpu.weight of each one's cgroup, by generation and process: "2/0". */
+  readonly weights: ReadonlyMap<string, number>;
 }
 
 export type WorkerRule = (scene: WorkerScene) => void;
@@ -192,6 +195,8 @@ export const WORKER_RULES: Readonly<Record<string, () => WorkerRule>> = {
   "never fewer": () => noneIsMissing,
   "told to stop": () => noneIsToldTooEarly,
   "--surge": surgeHolds,
+  "--boot-weight": () => bootsAreGentle,
+  "--boot-parallel": () => bootsAreFew,
   "RELOADING=1": everyReloadEnds,
   askers: askersAreAnswered,
   crashes: () => crashesAreMended,

@@ -38,7 +38,7 @@ function play(sequence: Sequence, calm: boolean, observe: (step: Step, crew: Cre
     const before = { served, announced, stopping, untold };
     for (const [name, rule] of rules) {
       try {
-        rule({ step, config, crew, before, timers: [...world.timers.keys()] });
+        rule({ step, config, crew, before, timers: [...world.timers.keys()], weights: world.weights });
       } catch (error) {
         const { event, before, effects, after } = step;
         const states = [before, after].map(describe).join("\n→ ");
@@ -88,6 +88,9 @@ test(`the rules of contracts.md hold for several workers in ${RUNS} random seque
         count("crashes of the last", after.crashes.length > before.crashes.length && crew.serving.length === 0);
         count("probes", event.type === "probed" && after !== before);
         count("trials", before.trying !== null && after.trying === null);
+        const weighs = effects.flatMap(effect => (effect.type === "weigh" ? [effect.weight] : []));
+        count("boots that get their weight back", weighs.includes(100));
+        count("boots that become gentle in the middle", weighs.includes(10));
         count("more workers", event.type === "scale" && after.workers > before.workers);
         count("fewer workers", event.type === "scale" && after.workers < before.workers);
         count("another number during a reload", event.type === "scale" && before.reload !== null);

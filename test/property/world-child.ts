@@ -17,6 +17,8 @@ export interface Child {
   probe: number | undefined;
   /** --before-drain runs for it. */
   isLeaving: boolean;
+  /** That of its cgroup. */
+  weight: number;
   /** How it ends, soon, because it was told to. */
   ending: End | undefined;
 }

@@ -3,6 +3,7 @@
 
 import { constants } from "node:os";
 import { isDeepStrictEqual } from "node:util";
+import { howToStart } from "../../src/machine/boot.js";
 import type { Config } from "../../src/machine/config.js";
 import type { Effect } from "../../src/machine/effects.js";
 import type { Event, Happening } from "../../src/machine/events.js";
@@ -45,6 +46,11 @@ export class World {
     readonly lateness: number,
     private readonly observe: (step: Step) => void,
   ) {}
+
+  /** The weights of the cgroups of all children. */
+  get weights(): ReadonlyMap<string, number> {
+    return new Map([...this.children].map(([key, { weight }]) => [key, weight]));
+  }
 
   /** What was last found on disk. */
   private disk: number | undefined;
@@ -201,6 +207,9 @@ export class World {
       case "leave":
         this.children.get(keyOf(effect))!.isLeaving = true;
         return;
+      case "weigh":
+        this.children.get(keyOf(effect))!.weight = effect.weight;
+        return;
       case "exit":
         this.exited = true;
         return;
@@ -218,6 +227,7 @@ export class World {
       isLookedAt: false,
       probe: undefined,
       isLeaving: false,
+      weight: howToStart(this.state, address, this.config.bootWeight).weight,
       ending: undefined,
     };
     if (this.children.has(keyOf(address))) throw new Error(`process ${keyOf(address)} is started twice`);

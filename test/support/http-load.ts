@@ -58,6 +58,8 @@ export async function ask(target: NetConnectOpts, path = "/"): Promise<string> {
 /** Clients that ask from the start until `stop`. */
 export class HttpLoad {
   requests = 0;
+  /** How many connections were opened. */
+  opened = 0;
   /** Why each failed request failed. */
   readonly failures: string[] = [];
   private readonly stopping = new AbortController();
@@ -127,6 +129,7 @@ export class HttpLoad {
       version === 2
         ? new Http2Connection(this.target as TcpNetConnectOpts, tls)
         : new Http1Connection(this.target, tls, patience);
+    this.opened++;
     this.connections.add(connection);
     return connection;
   }

@@ -28,6 +28,8 @@ const CONFIG: Config = {
   workers: 1,
   queues: 1,
   surge: Number.POSITIVE_INFINITY,
+  bootWeight: 100,
+  bootParallel: Number.POSITIVE_INFINITY,
   maxAge: Number.POSITIVE_INFINITY,
   watchdog: 0,
   seesAccepting: false,
@@ -41,7 +43,7 @@ export class Machine {
   readonly remembered: number[] = [];
   lastEffects: readonly Effect[] = [];
   private readonly armed = new Map<string, SetTimer>();
-  private readonly config: Config;
+  readonly config: Config;
 
   constructor(config: Partial<Config> = {}) {
     this.config = { ...CONFIG, ...config };
@@ -205,6 +207,8 @@ export class Machine {
         // SIGCONT comes with every signal that is to end a generation.
         if (effect.signal === "SIGCONT") return [];
         return [`signal ${this.who(effect)} ${effect.signal}`];
+      case "weigh":
+        return [`weigh ${this.who(effect)} ${effect.weight}`];
       case "result":
         return [
           `result for [${effect.askers}]: ${effect.problem ? refusalText(effect.problem) : `generation ${effect.generation!.number}`}`,

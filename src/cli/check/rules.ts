@@ -1,13 +1,14 @@
 // The rules on a unit that runs zerodown: each is a small function.
 
 import { constants } from "node:os";
+import { USUAL_WEIGHT } from "../../machine/boot.js";
 import { STOP_SIGNALS } from "../../machine/events.js";
 import { drainLimit, SHORTEST_WATCHDOG, startLimit } from "../../machine/limits.js";
 import type { UnitProperties } from "../../systemd/dbus.js";
 import { formatTimeSpan } from "../../systemd/formats/time-span.js";
 import { commandLine, timeoutBeyond } from "../../systemd/formats/unit-files.js";
 import { COMMAND } from "./command.js";
-import { findZerodown, isDirect } from "./command-line.js";
+import { findZerodown, isDirect, list } from "./command-line.js";
 import { CONTAINERS } from "./containers.js";
 import type { Facts } from "./facts.js";
 import { execStartFix, type Finding, type Rule, serviceFix, shown } from "./finding.js";
@@ -225,6 +226,17 @@ export const RULES = {
     // Since systemd 254: it spares zerodown the move out of the unit's own cgroup.
     const lines = ["Delegate=yes", ...("DelegateSubgroup" in service ? ["DelegateSubgroup=supervisor"] : [])];
     return [{ severity: "note", setting: "Delegate", value: "no", why, fix: serviceFix(unit, ...lines) }];
+  },
+
+  bootWeight({ unit, service, run }) {
+    const controllers = service.Delegate ? list(service.DelegateControllers ?? ["cpu"]) : [];
+    if (!run || run.bootWeight === USUAL_WEIGHT || controllers.includes("cpu")) return [];
+    // Without any cgroup there is a note already.
+    if (!service.Delegate && !run.asksForWeight) return [];
+    const why = "what starts gets as much CPU as what serves, for the cpu controller isn't delegated to zerodown";
+    const value = service.Delegate ? controllers.join(" ") : "no";
+    const severity = run.asksForWeight ? "warning" : "note";
+    return [{ severity, setting: "Delegate", value, why, fix: serviceFix(unit, "Delegate=yes") }];
   },
 
   fdStore({ unit, service, run }) {

@@ -27,10 +27,10 @@ import type { SavedOutput } from "../../supervisor/probe-output.js";
 import type { ProbeSocket } from "../../supervisor/probe-socket.js";
 import type { SavedProbes } from "../../supervisor/probes.js";
 import type { Release } from "../../supervisor/release.js";
-import type { SavedUnitCgroup } from "../../systemd/as-service/cgroup.js";
 import type { PassedFd } from "../../systemd/as-service/listen-fds.js";
 import type { SavedNotifier } from "../../systemd/as-service/notify.js";
 import type { RuntimeDirectory } from "../../systemd/as-service/runtime-directory.js";
+import type { SavedUnitCgroup } from "../../systemd/as-service/unit-cgroup.js";
 import { CommandError } from "../errors.js";
 
 /**

@@ -36,6 +36,12 @@ export interface RunOptions {
   readonly sharesQueues: boolean;
   /** `Infinity` for as many as there are. */
   readonly surge: number;
+  /** The cpu.weight of what boots while another process serves in its slot. */
+  readonly bootWeight: number;
+  /** `--boot-weight` is given. */
+  readonly asksForWeight: boolean;
+  /** How many workers may boot at a time then. */
+  readonly bootParallel: number;
   readonly maxAge: number;
   /** Bytes; `Infinity` for none. */
   readonly maxMemory: number;
@@ -113,6 +119,10 @@ export function parseRunOptions(args: readonly string[]): RunOptions | null {
     workers: workersOption(values.workers),
     sharesQueues: given.some(({ name }) => name === "workers"),
     surge: values.surge === undefined ? Number.POSITIVE_INFINITY : positiveOption("surge", values.surge),
+    bootWeight: weightOption(values["boot-weight"]),
+    asksForWeight: given.some(({ name }) => name === "boot-weight"),
+    bootParallel:
+      values["boot-parallel"] === undefined ? usableCpus() : positiveOption("boot-parallel", values["boot-parallel"]),
     maxAge: timeOption("max-age", values["max-age"]),
     maxMemory: values["max-memory"] === undefined ? Number.POSITIVE_INFINITY : sizeOption(values["max-memory"]),
     workerLimits: (values["worker-limit"] ?? []).map(limitOption),
@@ -198,6 +208,13 @@ function sizeOption(value: string): number {
   const [, digits = "", unit = ""] = /^(\d+)([KMGT]?)$/.exec(value) ?? [];
   if (Number(digits) > 0) return Number(digits) * 1024 ** " KMGT".indexOf(unit || " ");
   throw new UsageError(`--max-memory: "${value}" is not a size (512M, 2G)`);
+}
+
+/** As CPUWeight= has it. */
+function weightOption(value: string): number {
+  const weight = positiveOption("boot-weight", value);
+  if (weight <= 10_000) return weight;
+  throw new UsageError(`--boot-weight: ${value} is more than a cgroup can have (1 to 10000)`);
 }
 
 /** A file of a cgroup and its value: memory.max=512M. */

@@ -153,6 +153,26 @@ export const RUN = {
         over, and when those that they replace are gone the next ones start. When one of the new generation fails on the way, its
         slots go back to the old one.`,
     },
+    "boot-weight": {
+      group: "life",
+      value: "N",
+      default: "10",
+      help: "the share of CPU of what starts while another process serves, which has 100",
+      more: `
+        What starts while another process serves in its place gets the *cpu.weight*, and the *io.weight*, N of 1 to 10000 until it
+        is ready; all others have 100. So a boot takes what is left over rather than what serves needs, and takes longer where
+        little is. Not at a first start, nor where what it is to replace has crashed: once nothing serves in its place it has 100 at
+        once. With 100 nothing is shared out. This takes a *cpu* controller that systemd delegates (*Delegate=yes*).`,
+    },
+    "boot-parallel": {
+      group: "life",
+      value: "N",
+      defaultText: "the CPUs that the unit may use",
+      help: "how many workers may start at a time while others serve in their slots",
+      more: `
+        How many workers may start at a time while others serve in their slots. The next one starts when one is ready. In other
+        slots they start at once: at a first start, after a crash, and when *zerodown scale* asks for more.`,
+    },
     "max-age": {
       group: "life",
       value: "TIME",

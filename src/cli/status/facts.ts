@@ -42,6 +42,8 @@ export interface GenerationFacts {
   readonly outcome: OutcomeReport | null;
   /** The cgroup of its own, where it has one, as in /proc/PID/cgroup. */
   readonly cgroup: string | null;
+  /** The cpu.weight of that, where it is a boot's. */
+  readonly weight?: number;
   /** What it was started from; null when it has ended, or its supervisor doesn't say. */
   readonly release: ReleaseReport | null;
   /** Where it has several processes; what they use is then in sum what the generation uses. */
@@ -66,6 +68,7 @@ export interface WorkerFacts extends Pick<GenerationFacts, keyof Use> {
   /** How the one before it ended, if that crashed. */
   readonly last: string | null;
   readonly cgroup: string | null;
+  readonly weight?: number;
 }
 
 /** By the names that systemd gives them: org.freedesktop.systemd1(5). */
@@ -131,7 +134,7 @@ export function unitFacts(properties: UnitProperties): UnitView {
 }
 
 function generationFacts(generation: GenerationReport, use: ReadonlyMap<number, Use>): GenerationFacts {
-  const { number, state, pid, startedAt, endedAt, trial, status, end, outcome, cgroup, release } = generation;
+  const { number, state, pid, startedAt, endedAt, trial, status, end, outcome, cgroup, weight, release } = generation;
   const workers = generation.workers?.map(worker => workerFacts(worker, use.get(worker.pid ?? 0)));
   return {
     number,
@@ -144,6 +147,7 @@ function generationFacts(generation: GenerationReport, use: ReadonlyMap<number, 
     end: end ?? null,
     outcome: outcome ?? null,
     cgroup: cgroup ?? null,
+    ...(weight ? { weight } : {}),
     release: release ?? null,
     ...(workers ? { workers } : {}),
     ...useFacts(workers ? sumOf(workers) : use.get(pid ?? 0)),
@@ -151,13 +155,14 @@ function generationFacts(generation: GenerationReport, use: ReadonlyMap<number, 
 }
 
 function workerFacts(worker: WorkerReport, use: Use | undefined): WorkerFacts {
-  const { slot, state, pid, queues, startedAt, status, restarts, last, cgroup } = worker;
+  const { slot, state, pid, queues, startedAt, status, restarts, last, cgroup, weight } = worker;
   return {
     ...{ slot, state, startedAt, status, restarts },
     pid: pid ?? null,
     queues: queues ?? [],
     last: last ?? null,
     cgroup: cgroup ?? null,
+    ...(weight ? { weight } : {}),
     ...useFacts(use),
   };
 }

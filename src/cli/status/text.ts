@@ -187,17 +187,23 @@ function generationCells(generation: GenerationFacts, now: number): string[] {
     const last = status && !isTold ? `; its last status: ${status}` : "";
     return [...who, `${formatAge(now - endedAt)} ago, after ${formatAge(endedAt - startedAt)}: ${end ?? ""}${last}`];
   }
-  return [...who, formatAge(now - startedAt), ...useCells(generation), workers ? "" : status];
+  return [...who, formatAge(now - startedAt), ...useCells(generation), workers ? "" : saidBy(generation)];
+}
+
+/** Its own STATUS=, and what there is to say of it beside that. */
+function saidBy({ status, weight }: Pick<GenerationFacts, "status" | "weight">, ...more: string[]): string {
+  const share = weight ? `cpu.weight ${weight} until it is ready` : "";
+  return [status, share, ...more].filter(Boolean).join("; ");
 }
 
 function workerCells({ number }: GenerationFacts, worker: WorkerFacts, now: number): string[] {
-  const { slot, state, pid, startedAt, status, restarts, last } = worker;
+  const { slot, state, pid, startedAt, restarts, last } = worker;
   const times = restarts === 1 ? "once" : `${restarts} times`;
   const crashes = restarts > 0 ? `started again ${times}, the last one ${last}` : "";
   return [
     ...[`${number}/${slot}`, state, pid === null ? "-" : String(pid), formatAge(now - startedAt)],
     ...useCells(worker),
-    [status, crashes].filter(Boolean).join("; "),
+    saidBy(worker, crashes),
   ];
 }
 

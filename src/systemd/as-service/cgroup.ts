@@ -1,140 +1,14 @@
-// Cgroups of our own, below the unit's, where systemd delegates that to us: Delegate= in systemd.resource-control(5),
-// cgroups(7).
+// The cgroup of one process of a generation: cgroups(7).
 
-import {
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  rmdirSync,
-  statfsSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, rmdirSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { watchAlarm } from "../../native/alarm.js";
-import { isDelegated, isUnit } from "./delegation.js";
+import { read, write } from "./cgroup-file.js";
+import { addUpWeights, setWeight } from "./cpu-weight.js";
 
-const ROOT = "/sys/fs/cgroup";
-/** statfs(2) says so of it where cgroup v2 is all there is. */
-const CGROUP2_MAGIC = 0x63677270;
-/** Where this process goes: beside processes, a cgroup can't share out its controllers among cgroups below it. */
-const OWN_LEAF = "supervisor";
-const PREFIX = "generation-";
-const WORKER_PREFIX = "worker-";
-/** What `zerodown status` reads of. */
-const CONTROLLERS = ["memory", "pids"];
-
-/** What it takes to go on with a unit's cgroup: plain data, which JSON can hold. */
-export interface SavedUnitCgroup {
-  readonly directory: string;
-  readonly groups: readonly (readonly [number, string])[];
-  readonly controllers: readonly string[];
-}
-
-/** The cgroup of this process's unit. */
-export class UnitCgroup {
-  /** The cgroups around those of workers, by generation. */
-  private groups = new Map<number, string>();
-  /** What is turned on for the cgroups below. */
-  private controllers: readonly string[] = [];
-
-  private constructor(private readonly directory: string) {}
-
-  /**
-   * Takes possession of the unit's cgroup: this process moves into a leaf of it, unless systemd started it in one
-   * (DelegateSubgroup=), and what it takes to see what each generation uses is turned on.
-   *
-   * @param onMissing called with a line for people when that can't be turned on
-   * @returns undefined when it isn't delegated to us
-   * @throws {NodeJS.ErrnoException} when it is, but can't be used
-   */
-  static take(environment: NodeJS.ProcessEnv, onMissing: (what: string) => void): UnitCgroup | undefined {
-    // Only the process that systemd started may go on: who inherited this variable shares the cgroup with others.
-    if (environment.SYSTEMD_EXEC_PID !== String(process.pid)) return undefined;
-    const own = ownCgroup();
-    // Another supervisor's generation: it ends with all that is in it.
-    if (own === undefined || isOfGeneration(own)) return undefined;
-    // With DelegateSubgroup= systemd starts a unit's main process below the unit's cgroup; else in it.
-    const isLeaf = !isUnit(own) && isUnit(dirname(own));
-    const directory = isLeaf ? dirname(own) : own;
-    if (!isDelegated(directory, environment)) return undefined;
-    const unit = new UnitCgroup(directory);
-    if (!isLeaf) unit.enterLeaf();
-    unit.removeLeftovers();
-    unit.enableControllers(onMissing);
-    return unit;
-  }
-
-  /** Goes on with one that was taken before. */
-  static adopt({ directory, groups, controllers }: SavedUnitCgroup): UnitCgroup {
-    const unit = new UnitCgroup(directory);
-    unit.groups = new Map(groups);
-    unit.controllers = controllers;
-    return unit;
-  }
-
-  save(): SavedUnitCgroup {
-    return { directory: this.directory, groups: [...this.groups], controllers: this.controllers };
-  }
-
-  /**
-   * @param worker the slot of one of several processes of the generation; null: it is one process
-   * @throws {NodeJS.ErrnoException}
-   */
-  create(generation: number, worker: number | null): Cgroup {
-    const place = `${this.directory}/${PREFIX}${generation}`;
-    if (worker === null) return new Cgroup(makeFree(place));
-    return new Cgroup(makeFree(`${this.groupOf(generation, place)}/${WORKER_PREFIX}${worker}`));
-  }
-
-  /** The cgroup around those of a generation's workers. It is removed with the last of them. */
-  private groupOf(generation: number, place: string): string {
-    const known = this.groups.get(generation);
-    if (known !== undefined && existsSync(known)) return known;
-    const group = makeFree(place);
-    this.groups.set(generation, group);
-    this.share(group);
-    return group;
-  }
-
-  private enterLeaf(): void {
-    const leaf = `${this.directory}/${OWN_LEAF}`;
-    if (!existsSync(leaf)) mkdirSync(leaf);
-    write(`${leaf}/cgroup.procs`, "0");
-  }
-
-  private removeLeftovers(): void {
-    for (const name of readdirSync(this.directory)) {
-      if (name.startsWith(PREFIX)) removeEmpty(`${this.directory}/${name}`);
-    }
-  }
-
-  private enableControllers(onMissing: (what: string) => void): void {
-    const available = read(`${this.directory}/cgroup.controllers`).split(/\s+/);
-    const missing = CONTROLLERS.filter(controller => !available.includes(controller));
-    const others = CONTROLLERS.filter(controller => available.includes(controller));
-    const without = (controllers: readonly string[]) =>
-      `generations' cgroups lack the ${controllers.join(" and ")} controller`;
-    if (missing.length > 0) onMissing(`${without(missing)}: systemd doesn't delegate it`);
-    this.controllers = others;
-    try {
-      this.share(this.directory);
-    } catch (error) {
-      this.controllers = [];
-      onMissing(`${without(others)}: ${(error as Error).message}`);
-    }
-  }
-
-  /** Turns the controllers on for what is below a cgroup. */
-  private share(directory: string): void {
-    if (this.controllers.length === 0) return;
-    write(`${directory}/cgroup.subtree_control`, this.controllers.map(name => `+${name}`).join(" "));
-  }
-}
+export const ROOT = "/sys/fs/cgroup";
+/** Of the cgroups of workers, which are in one of their generation. */
+export const WORKER_PREFIX = "worker-";
 
 /** The cgroup of one process of a generation, and of all that it starts. */
 export class Cgroup {
@@ -187,6 +61,12 @@ export class Cgroup {
     write(`${this.directory}/${file}`, value);
   }
 
+  /** Gives it, and all below, such a share of what is there. @throws {NodeJS.ErrnoException} */
+  weigh(weight: number): void {
+    setWeight(this.directory, weight);
+    if (this.isWorkers) addUpWeights(dirname(this.directory));
+  }
+
   /** Whether the process is in it or below; undefined when it is gone. */
   contains(pid: number): boolean | undefined {
     const path = cgroupOf(pid);
@@ -236,7 +116,13 @@ export class Cgroup {
   remove(): void {
     for (const directory of [...below(this.directory).reverse(), this.directory]) rmdirSync(directory);
     const around = dirname(this.directory);
-    if (basename(this.directory).startsWith(WORKER_PREFIX) && below(around).length === 0) rmdirSync(around);
+    if (!this.isWorkers) return;
+    if (below(around).length === 0) rmdirSync(around);
+    else addUpWeights(around);
+  }
+
+  private get isWorkers(): boolean {
+    return basename(this.directory).startsWith(WORKER_PREFIX);
   }
 
   /** Kills again until none is left, because each process may have started another one meanwhile. */
@@ -250,16 +136,6 @@ export class Cgroup {
         }
       }
     }
-  }
-}
-
-/** This process's cgroup, as a directory; undefined where there is no cgroup v2, or v1 beside it. */
-function ownCgroup(): string | undefined {
-  try {
-    const path = cgroupOf("self");
-    return statfsSync(ROOT).type === CGROUP2_MAGIC && path ? `${ROOT}${path}`.replace(/\/$/, "") : undefined;
-  } catch {
-    return undefined;
   }
 }
 
@@ -284,7 +160,7 @@ function readStart(fd: number): string | undefined {
 }
 
 /** Returns the path in the hierarchy of v2; undefined when there is no such process. */
-function cgroupOf(pid: number | "self"): string | undefined {
+export function cgroupOf(pid: number | "self"): string | undefined {
   try {
     return /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1];
   } catch {
@@ -292,12 +168,8 @@ function cgroupOf(pid: number | "self"): string | undefined {
   }
 }
 
-function isOfGeneration(directory: string): boolean {
-  return [directory, dirname(directory)].some(place => basename(place).startsWith(PREFIX));
-}
-
 /** Makes a cgroup that nothing is in: one of that name may be busy still, an earlier supervisor's or an earlier worker's. */
-function makeFree(place: string): string {
+export function makeFree(place: string): string {
   for (let attempt = 0; ; attempt++) {
     const directory = `${place}${attempt ? `.${attempt}` : ""}`;
     try {
@@ -314,26 +186,4 @@ function below(directory: string): string[] {
   if (!existsSync(directory)) return [];
   const children = readdirSync(directory, { withFileTypes: true }).filter(entry => entry.isDirectory());
   return children.flatMap(({ name }) => [`${directory}/${name}`, ...below(`${directory}/${name}`)]);
-}
-
-function removeEmpty(directory: string): void {
-  try {
-    new Cgroup(directory).remove();
-  } catch {
-    // Processes that still run there go on.
-  }
-}
-
-function read(file: string): string {
-  return readFileSync(file, "utf8");
-}
-
-/** Never makes a file: what isn't there is ENOENT. */
-function write(file: string, text: string): void {
-  const fd = openSync(file, constants.O_WRONLY);
-  try {
-    writeSync(fd, text);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -2,11 +2,11 @@
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { temporaryDirectory } from "../../support/supervisor.js";
-import { BENCH_APPS, BOOTING, type Candidate, DRAINS, type Drain, PACKAGES, run } from "../candidate.js";
+import { type Candidate, DRAINS, type Drain, PACKAGES, PEERS_APP, run } from "../candidate.js";
 
 const PM2 = `${PACKAGES}node_modules/pm2/bin/pm2`;
 
-export function pm2(drain: Drain, instances = 1): Candidate {
+export function pm2(drain: Drain, instances = 1, { args, variables } = PEERS_APP): Candidate {
   return {
     name: instances === 1 ? `pm2 reload, ${DRAINS[drain]}` : `pm2 -i ${instances}`,
     missing: () => (existsSync(PM2) ? undefined : "the package pm2 isn't installed"),
@@ -16,15 +16,15 @@ export function pm2(drain: Drain, instances = 1): Candidate {
       const command = (...args: string[]) => run(process.execPath, [PM2, ...args], env);
       const app = {
         name: "app",
-        script: `${BENCH_APPS}app.mjs`,
-        node_args: BOOTING,
+        script: args.at(-1),
+        node_args: args.slice(0, -1),
         exec_mode: "cluster",
         instances,
         wait_ready: true,
-        listen_timeout: 10_000,
+        listen_timeout: 20_000,
         // Either drain takes less.
         kill_timeout: 5000,
-        env: { HOST: host, PORT: port, DRAIN: drain },
+        env: { HOST: host, PORT: port, DRAIN: drain, ...variables },
       };
       writeFileSync(`${home}/app.json`, JSON.stringify({ apps: [app] }));
       const stop = async () => {

@@ -4,17 +4,17 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { temporaryDirectory } from "../../support/supervisor.js";
-import { BENCH_APPS, BOOTING, type Candidate, DRAINS, type Drain, isInstalled, run } from "../candidate.js";
+import { type Candidate, DRAINS, type Drain, isInstalled, PEERS_APP, run } from "../candidate.js";
 
-export function serverStarter(drain: Drain): Candidate {
+export function serverStarter(drain: Drain, { args, variables } = PEERS_APP): Candidate {
   return {
     name: `Server::Starter, ${DRAINS[drain]}`,
     missing: () => (isInstalled("start_server") ? undefined : "the package libserver-starter-perl isn't installed"),
     async start({ host, port }) {
       const { path, remove } = temporaryDirectory();
       const files = [`--pid-file=${path}/pid`, `--status-file=${path}/status`];
-      const app = [process.execPath, ...BOOTING, `${BENCH_APPS}app.mjs`];
-      const env = { ...process.env, DRAIN: drain };
+      const app = [process.execPath, ...args];
+      const env = { ...process.env, DRAIN: drain, ...variables };
       const starter = spawn("start_server", [`--port=${host}:${port}`, ...files, "--", ...app], {
         env,
         stdio: "ignore",

@@ -1,9 +1,9 @@
 // Plain systemd: a .socket unit, so that no connection is refused, and `systemctl restart`.
 
 import { installUnits, removeUnits, systemctl } from "../../support/user-manager.js";
-import { BENCH_APPS, BOOTING, type Candidate, DRAINS, type Drain, run } from "../candidate.js";
+import { type Candidate, DRAINS, type Drain, PEERS_APP, run } from "../candidate.js";
 
-export function systemdRestart(drain: Drain): Candidate {
+export function systemdRestart(drain: Drain, { args, variables } = PEERS_APP): Candidate {
   return {
     name: `.socket + systemctl restart, ${DRAINS[drain]}`,
     // test/bench/run says so; it starts a manager where it can.
@@ -16,8 +16,8 @@ StartLimitIntervalSec=0
 [Service]
 Type=notify
 NotifyAccess=all
-Environment=DRAIN=${drain}
-ExecStart=${[process.execPath, ...BOOTING, `${BENCH_APPS}app.mjs`].join(" ")}
+Environment=DRAIN=${drain} ${assignments(variables)}
+ExecStart=${[process.execPath, ...args].join(" ")}
 `,
       });
       systemctl("start", "bench.socket", "bench.service");
@@ -27,4 +27,11 @@ ExecStart=${[process.execPath, ...BOOTING, `${BENCH_APPS}app.mjs`].join(" ")}
       };
     },
   };
+}
+
+/** As Environment= has them. */
+export function assignments(variables: Readonly<Record<string, string>>): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
 }

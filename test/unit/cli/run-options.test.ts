@@ -4,6 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { CommandError, UsageError } from "../../../src/cli/errors.js";
 import { parseRunOptions } from "../../../src/cli/run/options.js";
+import { usableCpus } from "../../../src/linux/cpus.js";
 
 const COMMAND = ["--", "node", "server.js"];
 
@@ -36,6 +37,9 @@ test("without options the defaults hold", () => {
     workers: 1,
     sharesQueues: false,
     surge: Number.POSITIVE_INFINITY,
+    bootWeight: 10,
+    asksForWeight: false,
+    bootParallel: usableCpus(),
     maxAge: Number.POSITIVE_INFINITY,
     maxMemory: Number.POSITIVE_INFINITY,
     workerLimits: [],
@@ -65,6 +69,8 @@ test.each([
   [["--pass-signal", "USR2", "--pass-signal", "WINCH"], { passSignals: ["SIGUSR2", "SIGWINCH"] }],
   [["--on-crash", "exit"], { onCrash: "exit" }],
   [["--workers", "8", "--surge", "2"], { workers: 8, sharesQueues: true, surge: 2 }],
+  [["--boot-weight", "1"], { bootWeight: 1, asksForWeight: true }],
+  [["--boot-weight", "10000", "--boot-parallel", "3"], { bootWeight: 10_000, bootParallel: 3 }],
   [["--workers", "1"], { workers: 1, sharesQueues: true }],
   [["--max-age", "1h"], { maxAge: 3600e6 }],
   [["--max-memory", "512M"], { maxMemory: 512 * 2 ** 20 }],
@@ -191,6 +197,9 @@ describe("what is wrong with an option is one line that names it and the value, 
     [["--ready", "never"], '--ready: "never" is none of notify, exec, delay, fd, accept, notify+accept'],
     [["--kill-strays", "no"], '--kill-strays: "no" is none of own, all, none'],
     [["--workers", "0"], `--workers: "0" isn't a count (1, 2, 3 …)`],
+    [["--boot-weight", "0"], `--boot-weight: "0" isn't a count (1, 2, 3 …)`],
+    [["--boot-weight", "10001"], "--boot-weight: 10001 is more than a cgroup can have (1 to 10000)"],
+    [["--boot-parallel", "auto"], `--boot-parallel: "auto" isn't a count (1, 2, 3 …)`],
     [["--surge", "all"], `--surge: "all" isn't a count (1, 2, 3 …)`],
     [
       ["--surge", "1", "--stop-timeout", "infinity"],

@@ -23,6 +23,8 @@ const config: Config = {
   workers: 2,
   queues: 1,
   surge: Number.POSITIVE_INFINITY,
+  bootWeight: 100,
+  bootParallel: Number.POSITIVE_INFINITY,
   maxAge: Number.POSITIVE_INFINITY,
   watchdog: 5 * SECOND,
   seesAccepting: false,

@@ -1,7 +1,7 @@
 // One process of a generation, with a real child: where the kernel denies what it needs, and where another one goes on.
 
 import { existsSync } from "node:fs";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { GenerationProcess } from "../../../src/supervisor/generation.js";
 import type { Launch } from "../../../src/supervisor/launch.js";
 import { type Outside, outside } from "../../../src/supervisor/outside.js";
@@ -9,6 +9,7 @@ import { Cgroup } from "../../../src/systemd/as-service/cgroup.js";
 import { doorThatCloses } from "../../support/door.js";
 import { eventually } from "../../support/eventually.js";
 import { leftovers, PYTHON, readable, thrown } from "../../support/native.js";
+import { isAlive } from "../../support/processes.js";
 import { temporaryDirectory } from "../../support/supervisor.js";
 
 let directory: ReturnType<typeof temporaryDirectory>;
@@ -41,6 +42,7 @@ const FIRST = {
   slot: 0,
   workers: 1,
   isTrial: false,
+  weight: 100,
   release: () => ({ variables: {}, directory: null, executable: null, locations: [] }),
 };
 
@@ -181,4 +183,31 @@ test("one that ended while nobody looked is collected by who adopts it", async (
   await eventually(() => expect(heard).toEqual([{ signal: 2, name: "SIGINT" }]));
   second.release();
   expect(left()).toEqual({ fds: [], children: [] });
+});
+
+describe("its weight", () => {
+  /** A process in a cgroup that has no files. */
+  function start(weight: number): { process: GenerationProcess; problems: string[] } {
+    const problems: string[] = [];
+    const onProblem = (what: string) => void problems.push(what);
+    const listener = { onMessage() {}, onReady() {}, onDying() {}, onExit: () => process.release(), onProblem };
+    const cgroup = new NoCgroup("/sys/fs/cgroup/none");
+    const process = GenerationProcess.start({ ...FIRST, weight }, listener, launch(cgroup), outside);
+    return { process, problems };
+  }
+
+  test("where its weight can't be written it runs with the usual one, and the log says so", () => {
+    const { process, problems } = start(10);
+    expect(problems).toEqual([expect.stringMatching(/^its cgroup doesn't get the weight 10: ENOENT: /)]);
+    expect(isAlive(process.pid)).toBe(true);
+    process.kill();
+  });
+
+  test("a weight that can't be given back is told of", () => {
+    const { process, problems } = start(100);
+    expect(problems).toEqual([]);
+    process.weigh(100);
+    expect(problems).toEqual([expect.stringMatching(/^its cgroup doesn't get the weight 100: ENOENT: /)]);
+    process.kill();
+  });
 });

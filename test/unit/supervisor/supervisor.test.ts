@@ -44,6 +44,8 @@ test("a reload under way fails as it would have, and the socket blocks again for
     workers: 1,
     queues: 1,
     surge: 1,
+    bootWeight: 100,
+    bootParallel: 1,
     maxAge: Number.POSITIVE_INFINITY,
     readyDelay: 0,
     startTimeout: 60e6,
