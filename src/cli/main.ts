@@ -29,7 +29,7 @@ Example
 async function main([command, ...args]: readonly string[]): Promise<number | undefined> {
   switch (command) {
     case "run":
-      if (process.env[ADOPT] === undefined) run(args);
+      if (process.env[ADOPT] === undefined) await run(args);
       else await goOn(args);
       return;
     case "upgrade-check":

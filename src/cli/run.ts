@@ -60,7 +60,7 @@ export async function goOn(args: readonly string[]): Promise<void> {
   delete env.LD_PRELOAD;
   native.closeOnExec();
   const { receiveDocument } = await import("./run/document.js");
-  run(args, receiveDocument(descriptor));
+  await run(args, receiveDocument(descriptor));
 }
 
 /** Asked by a supervisor that may be replaced by this program: whether it would understand all that it would take over. */
@@ -73,7 +73,7 @@ export async function checkUpgrade(args: readonly string[]): Promise<void> {
 }
 
 /** @param document what another supervisor hands over, where this one goes on from that */
-export function run(args: readonly string[], document?: Document): void {
+export async function run(args: readonly string[], document?: Document): Promise<void> {
   const options = parseRunOptions(args);
   if (options === null) {
     process.stdout.write(helpText(RUN));
@@ -176,6 +176,10 @@ export function run(args: readonly string[], document?: Document): void {
   };
   const about = { supervisor, addresses, store, beforeStored };
   const served = { ...about, version: VERSION, before: document?.version, upgrade };
+  if (given.watch.length > 0) {
+    const { startWatching } = await import("./run/watch.js");
+    startWatching(given.watch, { supervisor, log, outside, environment, goesOn: document !== undefined });
+  }
   if (document) supervisor.adopt(document.supervisor);
   if (document?.hook) hook?.adopt(document.hook);
   const control = openControl(options.control, runtimeDirectory.path, served, log, document?.control);

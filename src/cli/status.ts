@@ -8,6 +8,7 @@ import { helpText } from "./options/help.js";
 import { parseCommandLine } from "./options/parse.js";
 import type { Values } from "./options/table.js";
 import { type StatusFacts, statusFacts, stoppedFacts, unitFacts } from "./status/facts.js";
+import { LiveView } from "./status/live.js";
 import { STATUS } from "./status/table.js";
 import { formatStatus } from "./status/text.js";
 import { watchStatus } from "./status/watch.js";
@@ -21,7 +22,7 @@ import {
   type UnitTarget,
   unitTarget,
 } from "./target.js";
-import { paint, Screen, width } from "./terminal.js";
+import { paint, width } from "./terminal.js";
 
 declare const VERSION: string;
 
@@ -122,17 +123,10 @@ async function look({ control, unit }: Target): Promise<StatusFacts> {
 /** On a terminal it is drawn over what was there before; what was last seen stays to be read. */
 async function watchLines(target: Target, end: AbortController): Promise<void> {
   if (!process.stdout.isTTY) return watchStatus(target, end, facts => print([...toLines(facts), ""]));
-  let last: StatusFacts | undefined;
-  let screen: Screen | undefined;
-  const draw = (facts: StatusFacts | undefined) => {
-    last = facts;
-    screen ??= new Screen(() => draw(last));
-    if (facts) screen.draw(toLines(facts));
-  };
+  const view = new LiveView();
   try {
-    await watchStatus(target, end, draw);
+    await watchStatus(target, end, (facts, look) => view.show(facts, look));
   } finally {
-    screen?.end();
-    if (last) print(toLines(last));
+    print(view.end());
   }
 }

@@ -19,6 +19,11 @@ export function width(): number {
   return stdout.isTTY ? stdout.columns || 80 : Number.POSITIVE_INFINITY;
 }
 
+/** The lines of that terminal. */
+export function rows(): number {
+  return stdout.rows || 25;
+}
+
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
 /** A line on stderr that tells, ten times a second, how long something takes; on a terminal only. */
@@ -62,7 +67,7 @@ export class Screen {
 
   /** Draws lines that are no wider than the terminal; what doesn't fit below is left out. */
   draw(lines: readonly string[]): void {
-    const visible = lines.slice(0, (stdout.rows || 25) - 1);
+    const visible = lines.slice(0, rows() - 1);
     // Each line is erased before it is written: after it, that would take the last column's character.
     stdout.write(`\x1b[H${visible.map(line => `\x1b[K${line}\n`).join("")}\x1b[J`);
   }

@@ -2,12 +2,14 @@
 // what the pages show.
 
 import { readFileSync } from "node:fs";
+import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "@jest/globals";
 import { breakDeploy } from "../support/broken-deploy.js";
 import { blocksOf, blockWith } from "../support/doc-blocks.js";
 import { comparable, INSTALL_SERVICE, SERVICE_INSTALLED, typed } from "../support/readme-session.js";
 import { ROOT } from "../support/supervisor.js";
 import { textOf } from "../support/terminal-picture.js";
+import { watchReload } from "../support/watched-reload.js";
 
 /** Returns what each command printed, the last time that it was typed. */
 function outputs(lines: readonly string[]): Map<string, string> {
@@ -34,6 +36,15 @@ test("README's service is installed, answers, and is reloaded", () => {
 test("the picture of a broken deploy shows what a terminal shows", () => {
   const picture = readFileSync(`${ROOT}docs/broken-deploy.svg`, "utf8");
   expect(comparable(textOf(picture))).toBe(comparable(breakDeploy().join("\n")));
+});
+
+test("the picture of a reload shows what status --watch draws", () => {
+  const picture = readFileSync(`${ROOT}docs/watched-reload.svg`, "utf8");
+  /** How long each part of a line took isn't the same twice. */
+  const drawn = (text: string) => comparable(text).replaceAll(/([┄━─])\1+/g, "$1");
+  const lines = stripVTControlCharacters(watchReload().join("\n"));
+  expect(drawn(textOf(picture))).toBe(drawn(lines));
+  expect(drawn(lines)).toContain("#/# serving ┄●━ #/# ended ━─┤");
 });
 
 test("upgrading.md: an older supervisor is marked, until its unit is restarted", () => {

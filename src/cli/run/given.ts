@@ -17,12 +17,13 @@ export interface Given {
   readonly probes: readonly string[];
   readonly onEvent: string | undefined;
   readonly beforeDrainCommand: string | undefined;
+  readonly watch: readonly string[];
   /** An absolute path, so that a deployment can put another directory there. */
   readonly directory: string;
 }
 
 /**
- * The command, its environment file, its probes, the commands for events, and its working directory.
+ * The command, its environment file, its probes, the commands for events, what is watched, and its working directory.
  *
  * @param args those of `zerodown run`, as Node has them
  * @param directory the working directory, where another supervisor has found it
@@ -36,6 +37,7 @@ export function asGiven(args: readonly string[], { PWD }: Variables, directory?:
     probes: values.probe ?? [],
     onEvent: values["on-event"],
     beforeDrainCommand: values["before-drain"],
+    watch: values.watch ?? [],
     directory: directory ?? chooseDirectory(values["working-directory"], PWD),
   };
 }

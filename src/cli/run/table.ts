@@ -323,6 +323,23 @@ export const RUN = {
       help: "until it must have ended; then it is killed, and the process told to stop",
       more: "It is killed after that time, and the process told to stop. *--stop-timeout* begins then.",
     },
+    watch: {
+      group: "again",
+      value: "DIR",
+      repeatable: true,
+      completes: "directory",
+      help: "reload when something below DIR has changed: for writing code",
+      more: `
+        Reload when files below DIR have changed and then stayed for 100 ms: for whoever writes the code, at a terminal. A
+        change that doesn't start leaves the old code serving, and the log says why; the next change is tried again. A
+        candidate that isn't ready when more changes is given up.
+
+        What is below node_modules, __pycache__, .git, .hg and .svn doesn't count, nor do the temporary files of editors. DIR
+        may be removed and made again, and may lead through symbolic links, whose switch counts as a change; links below it
+        aren't followed. An app that writes into DIR reloads itself: name the directory of its code alone.
+
+        It is refused in a unit: there systemd watches, see --watch of *zerodown unit*.`,
+    },
     control: {
       group: "control",
       value: "PATH|none",

@@ -64,8 +64,11 @@ const UNIT_COLOURS: Record<string, "green" | "red" | "yellow"> = {
   reloading: "yellow",
 };
 
-/** @returns lines without line feeds */
-export function formatStatus(facts: StatusFacts, look: Look): string[] {
+/**
+ * @param timeline the lines of one, where there is one
+ * @returns lines without line feeds
+ */
+export function formatStatus(facts: StatusFacts, look: Look, timeline: readonly string[] = []): string[] {
   const { unit, supervisor, now, sockets, foreignSockets, generations } = facts;
   const { width, paint } = look;
   const lines = unit ? unitLines(unit, look) : [];
@@ -90,6 +93,7 @@ export function formatStatus(facts: StatusFacts, look: Look): string[] {
     ...more,
     ...lines,
     "",
+    ...(timeline.length > 0 ? [...timeline, ""] : []),
     ...(sockets.length > 0 ? dimTitle(socketTable, look) : ["no sockets"]),
     ...foreignSockets.flatMap(foreign => wrapWords(foreignLine(foreign), width)).map(line => paint(line, "red")),
     "",

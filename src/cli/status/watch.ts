@@ -12,22 +12,30 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 /**
  * Shows how it is, and again after each change, until it is ended: by `end`, SIGINT or SIGTERM.
  *
+ * @param show called with how it is, and with what looks again at how it is then: the same report, later
  * @throws {CommandError} when the supervisor, or the bus, goes away
  */
 export async function watchStatus(
   { control, unit }: Target,
   end: AbortController,
-  show: (facts: StatusFacts) => void,
+  show: (facts: StatusFacts, look: () => StatusFacts) => void,
 ): Promise<void> {
   const stop = () => end.abort();
   for (const signal of SIGNALS) process.on(signal, stop);
   let report: StatusReport | undefined;
+  let heardAt = 0;
   let unitView = unit ? unitFacts(unit.properties) : null;
+  const look = () => {
+    // The clocks run alike, but in a container need not show the same.
+    const now = report!.now + Math.round((performance.now() - heardAt) * 1e3);
+    return statusFacts({ ...report!, now }, unitView);
+  };
   const update = () => {
-    if (report && !end.signal.aborted) show(statusFacts(report, unitView));
+    if (report && !end.signal.aborted) show(statusFacts(report, unitView), look);
   };
   const onReport = (latest: StatusReport) => {
     report = latest;
+    heardAt = performance.now();
     update();
   };
   const onView = (latest: UnitView) => {

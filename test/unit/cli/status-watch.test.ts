@@ -9,6 +9,7 @@ import { callSupervisor } from "../../../src/control/client.js";
 import { locateControl } from "../../../src/control/locate.js";
 import { killCommands, onTerminal, TestCommand } from "../../support/command.js";
 import { eventually } from "../../support/eventually.js";
+import { idle } from "../../support/processes.js";
 import { killSupervisors, TestSupervisor, ZERODOWN } from "../../support/supervisor.js";
 
 afterEach(async () => {
@@ -142,6 +143,30 @@ test("when the supervisor goes away the terminal is given back before it says so
   const { status, stdout } = await command.ended;
   expect(status).toBe(69);
   expect(stdout.split(LEAVE)[1]).toMatch(/ 1 +\S*serving[\s\S]*zerodown: the supervisor \(pid \d+\) went away\r\n$/);
+});
+
+test("on a terminal it draws a timeline, which goes on while nothing changes without waking the supervisor", async () => {
+  const supervisor = await startSupervisor();
+  const { command } = await watchOnTerminal(supervisor);
+  await supervisor.reload();
+  await command.output.next(/^\S*2 +\S*serving\S* .*●/);
+  await command.output.next(/^\S*1 +\S*ended\S* .*━.*┤/);
+  await idle(supervisor.pid);
+  const switches = () =>
+    readFileSync(`/proc/${supervisor.pid}/status`, "utf8").match(/^voluntary_ctxt_switches:.*$/m)![0];
+  // Memory is given back a while after a reload.
+  let before = "";
+  await eventually(() => {
+    const isSame = before === switches();
+    before = switches();
+    expect(isSame).toBe(true);
+  });
+  const from = command.output.count;
+  const drawn = () => command.output.next(/┄ starting/, command.output.count);
+  await drawn();
+  await drawn();
+  expect(command.output.count).toBeGreaterThan(from);
+  expect(switches()).toBe(before);
 });
 
 test("it is drawn again, as wide and as high as it is then, when the terminal is resized", async () => {

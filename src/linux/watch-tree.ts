@@ -1,0 +1,201 @@
+// Tells of changes below directories by inotify(7): one watch for each directory, and none below those that are ignored.
+
+import { type FSWatcher, lstatSync, readdirSync, readlinkSync, type Stats, statSync, watch } from "node:fs";
+import { basename, dirname } from "node:path";
+import { toPath } from "./bytes.js";
+
+/** What others keep there changes with every command of theirs, and is no code of the app. */
+const IGNORED_DIRECTORIES = new Set(["node_modules", "__pycache__", ".git", ".hg", ".svn"]);
+
+/** What editors put beside a file while it is open, or while they save it: Emacs, Vim, GNOME's, KDE's, JetBrains'. NFS's, too. */
+const TEMPORARY =
+  /^\.#|^#.*#$|~$|^\..*\.sw[a-z]$|^\.sw[a-z]$|^4913$|^\.goutputstream-|\.kate-swp$|___jb_(?:tmp|old)___$|^\.nfs[0-9a-f]+$/;
+
+/** As many as the kernel follows in one path. */
+const MOST_LINKS = 40;
+
+interface Watched {
+  readonly watcher: FSWatcher;
+  /** Something else may be at this path now. */
+  isStale: boolean;
+}
+
+/** All paths are absolute, and strings of bytes (linux/bytes.ts). */
+export class TreeWatch {
+  /** By path. */
+  private readonly watched = new Map<string, Watched>();
+  /** Directories that are watched as a whole. */
+  private whole = new Set<string>();
+  /** In other directories the entries that lead to a root: a symbolic link that may be switched, or what isn't there yet. */
+  private steps = new Map<string, Set<string>>();
+  private scanning: NodeJS.Immediate | undefined;
+
+  /**
+   * @param roots directories, which may be removed and made again; a path may lead through symbolic links that are switched
+   * @param onChange called with the path of each file or directory that was changed, made or removed
+   * @param onProblem called where a directory that was made since can't be watched
+   * @throws what watch() of node:fs does: ENOSPC and EMFILE where the limits of inotify(7) are reached
+   */
+  constructor(
+    private readonly roots: readonly string[],
+    private readonly onChange: (path: string) => void,
+    private readonly onProblem: (error: NodeJS.ErrnoException) => void,
+  ) {
+    this.look();
+  }
+
+  /** How many directories are watched as a whole. */
+  get count(): number {
+    return this.whole.size;
+  }
+
+  /** Looks for directories again. Every event that asks for it does; and one may be lost where very many come at once. */
+  scan(): void {
+    clearImmediate(this.scanning);
+    this.scanning = undefined;
+    try {
+      this.look();
+    } catch (error) {
+      this.onProblem(error as NodeJS.ErrnoException);
+    }
+  }
+
+  close(): void {
+    clearImmediate(this.scanning);
+    for (const path of [...this.watched.keys()]) this.drop(path);
+  }
+
+  private look(): void {
+    for (const [path, { isStale }] of [...this.watched]) if (isStale) this.drop(path);
+    this.whole = new Set();
+    this.steps = new Map();
+    for (const root of this.roots) this.enter(root);
+    for (const path of [...this.watched.keys()]) if (!this.whole.has(path) && !this.steps.has(path)) this.drop(path);
+  }
+
+  private enter(root: string): void {
+    const { real, steps } = resolveLinks(root);
+    for (const [directory, name] of steps) {
+      const names = this.steps.get(directory) ?? new Set();
+      this.steps.set(directory, names.add(name));
+      this.open(directory);
+    }
+    if (real !== undefined) this.walk(real);
+  }
+
+  private walk(directory: string): void {
+    if (this.whole.has(directory)) return;
+    // It is watched before it is read, so that nothing is made in between unseen.
+    if (!this.open(directory)) return;
+    this.whole.add(directory);
+    for (const entry of read(directory)) {
+      if (entry.isDirectory() && !isIgnored(entry.name)) this.walk(join(directory, entry.name));
+    }
+  }
+
+  /** @returns whether it is watched: not where it is gone, or may not be read */
+  private open(directory: string): boolean {
+    if (this.watched.has(directory)) return true;
+    try {
+      const watcher = watch(toPath(directory), { encoding: "latin1", persistent: false } as never);
+      watcher.on("change", (kind, name) => this.happened(directory, kind, name as string | null));
+      watcher.on("error", () => this.drop(directory));
+      this.watched.set(directory, { watcher, isStale: false });
+      return true;
+    } catch (error) {
+      if (isOutOfReach(error)) return false;
+      throw error;
+    }
+  }
+
+  private drop(directory: string): void {
+    this.watched.get(directory)?.watcher.close();
+    this.watched.delete(directory);
+  }
+
+  private happened(directory: string, kind: string, name: string | null): void {
+    const isOfRoot = name === null || this.steps.get(directory)?.has(name);
+    if (!isOfRoot && (!this.whole.has(directory) || isIgnored(name))) return;
+    const entry = name === null ? directory : join(directory, name);
+    this.onChange(kind === "rename" ? this.lookAt(directory, entry) : entry);
+  }
+
+  /**
+   * Something was made, removed, or has another name: directories among it are watched, or no longer.
+   *
+   * @returns what it was
+   */
+  private lookAt(directory: string, entry: string): string {
+    const stats = statOf(entry);
+    // A directory tells its own end by its own name.
+    const what = !stats && basename(entry) === basename(directory) ? directory : entry;
+    const below = [...this.watched].filter(([path]) => path === what || path.startsWith(`${what}/`));
+    for (const [, watched] of below) watched.isStale = true;
+    const leads = this.steps.get(directory)?.has(basename(entry));
+    if (below.length > 0 || leads || stats?.isDirectory()) this.scanning ??= setImmediate(() => this.scan());
+    return what;
+  }
+}
+
+/** The real path, undefined where there is no directory, and the entries on the way there whose change leads elsewhere. */
+function resolveLinks(path: string): { real: string | undefined; steps: [directory: string, name: string][] } {
+  const steps: [string, string][] = [];
+  let left = namesIn(path);
+  let at = "/";
+  for (let name = left.shift(); name !== undefined; name = left.shift()) {
+    const next = name === ".." ? dirname(at) : join(at, name);
+    const stats = statOf(next);
+    if (stats?.isDirectory()) {
+      at = next;
+      continue;
+    }
+    steps.push([at, name]);
+    if (!stats?.isSymbolicLink() || steps.length > MOST_LINKS) return { real: undefined, steps };
+    const target = readlinkSync(toPath(next), "latin1");
+    left = [...namesIn(target), ...left];
+    if (target.startsWith("/")) at = "/";
+  }
+  return { real: at, steps };
+}
+
+function namesIn(path: string): string[] {
+  return path.split("/").filter(name => name !== "" && name !== ".");
+}
+
+function join(directory: string, name: string): string {
+  return directory === "/" ? `/${name}` : `${directory}/${name}`;
+}
+
+function isIgnored(name: string): boolean {
+  return IGNORED_DIRECTORIES.has(name) || TEMPORARY.test(name);
+}
+
+function read(directory: string) {
+  try {
+    return readdirSync(toPath(directory), { withFileTypes: true, encoding: "latin1" });
+  } catch (error) {
+    if (isOutOfReach(error)) return [];
+    throw error;
+  }
+}
+
+/** Of a symbolic link its own; undefined for what isn't there. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(toPath(path));
+  } catch (error) {
+    if (isOutOfReach(error)) return undefined;
+    throw error;
+  }
+}
+
+/** It is gone, or isn't what it was, or is nothing that we may look at. */
+function isOutOfReach(error: unknown): boolean {
+  return /^(?:ENOENT|ENOTDIR|EACCES|ELOOP|ENAMETOOLONG)$/.test((error as NodeJS.ErrnoException).code ?? "");
+}
+
+/** @throws {Error} in words where there is no such directory, or it may not be read */
+export function checkDirectory(path: string): void {
+  if (!statSync(toPath(path)).isDirectory()) throw new Error("it isn't a directory");
+  readdirSync(toPath(path));
+}
