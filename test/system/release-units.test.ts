@@ -1,6 +1,7 @@
 // zerodown unit --watch beside a real systemd: the switch of a symbolic link is the deployment.
 
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, expect, test } from "@jest/globals";
 import type { StatusFacts } from "../../src/cli/status/facts.js";
 import { eventually } from "../support/eventually.js";
@@ -52,7 +53,7 @@ test("a switched link is a reload, several at once are one, a broken release cha
   expect(status).toBe(0);
   const files = stdout.split(/^(?=# ~\/\S+$)/m);
   installUnits(Object.fromEntries(files.map(text => [/^# \S+\/(\S+)/.exec(text)![1]!, text])));
-  expect(files).toHaveLength(4);
+  expect(files).toHaveLength(5);
   expect(systemctl("start", `${NAME}.service`, `${NAME}-release.path`)).toMatchObject({ status: 0 });
   expect(serving()).toBe("1 of 1");
 
@@ -75,3 +76,20 @@ test("a switched link is a reload, several at once are one, a broken release cha
   await hasEnded("success");
   expect(serving()).toBe("4 of 6");
 });
+
+test("a switch that comes as systemd doesn't watch, just after another change in the directory, is seen all the same", async () => {
+  let release = 10;
+  deploy(release);
+  const link = `${directory.path}/current`;
+  const options = ["--user", "--listen", `@${NAME}`, "--working-directory", link, "--watch", link];
+  const { stdout } = zerodown("unit", ...options, NAME, "--", "/bin/sh", "app");
+  const files = stdout.split(/^(?=# ~\/\S+$)/m);
+  installUnits(Object.fromEntries(files.map(text => [/^# \S+\/(\S+)/.exec(text)![1]!, text])));
+  expect(systemctl("start", `${NAME}.service`, `${NAME}-release.path`)).toMatchObject({ status: 0 });
+  for (const pause of [0, 4, 8, 12, 16, 20, 24, 28]) {
+    writeFileSync(`${directory.path}/notes`, String(pause));
+    await sleep(pause);
+    deploy(++release);
+    await eventually(() => expect(serving()).toMatch(` of ${release}`));
+  }
+}, 60_000);
