@@ -1,7 +1,7 @@
 // After every step: what is there is compared with what is wanted, slot by slot.
 
 import type { Move } from "./move.js";
-import { advance, canAdvance } from "./ready.js";
+import { advance, awaitRoom, canAdvance } from "./ready.js";
 import { recycle } from "./recycle.js";
 import { emptySlots, fill, startWorker } from "./start.js";
 import {
@@ -22,7 +22,9 @@ import { answerScaling } from "./workers.js";
 export function arrange(move: Move): void {
   if (move.state.phase !== "running") return;
   const spare = move.state.generations.flatMap(actorsOf).filter(actor => isSpare(move, actor));
-  for (const actor of discharge(move, spare)) drain(move, actor);
+  const draining = discharge(move, spare);
+  for (const actor of draining) drain(move, actor);
+  if (draining.length > 0) awaitRoom(move);
   const ready = candidate(move.state);
   // Those that it waited for may be wanted no more.
   if (ready && canAdvance(move, ready)) advance(move, ready);
