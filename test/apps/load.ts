@@ -6,7 +6,7 @@ const loads = process.argv.slice(2).map(address => {
   const [host, port] = address.split(":");
   return {
     address,
-    load: new HttpLoad({ host: host!, port: Number(port) }, { clients: 4, keepAlive: true, pause: 20 }),
+    load: new HttpLoad({ host: host!, port: Number(port) }, { clients: 2, keepAlive: true, pause: 20 }),
   };
 });
 console.log("asks");
