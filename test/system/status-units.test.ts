@@ -69,7 +69,7 @@ test("--json has the same as values", () => {
 
 test("completion knows these units, and their generations", () => {
   expect(zerodown("completion", "--user", "--units").split("\n").filter(ours)).toEqual(
-    ["broken", "example.com", "good", "stopped"].map(name => `${NAME}-${name}.service`),
+    ["broken", "example.com", "good", "stopped", "to-a-file"].map(name => `${NAME}-${name}.service`),
   );
   expect(zerodown("completion", "--user", "--generations", `${NAME}-good`)).toBe("1\n2\n");
 });
