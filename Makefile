@@ -16,6 +16,8 @@ BIN := node_modules/.bin
 COMPILER := build-essential python3
 DEBIAN_test := $(COMPILER) python3-systemd libsystemd-dev systemd dbus dbus-user-session curl procps util-linux polkitd \
   mandoc man-db groff-base zsh fish gunicorn puma nginx-light prometheus prometheus-node-exporter
+# What test/system/fleet.test.ts deploys with.
+DEBIAN_test += ansible-core openssh-server openssh-client iproute2
 DEBIAN_bench := $(COMPILER)
 DEBIAN_demo := $(COMPILER)
 # What test/system/servers.test.ts runs beside gunicorn, puma and nginx; Java where it is.

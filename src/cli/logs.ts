@@ -2,10 +2,13 @@
 
 import { spawnSync } from "node:child_process";
 import { EX_UNAVAILABLE } from "../linux/exit-codes.js";
+import { openStderr } from "../linux/stderr.js";
 import { MESSAGE_IDS } from "../machine/news.js";
 import type { Manager } from "../systemd/dbus.js";
+import { printable } from "../systemd/formats/printable.js";
 import { askStatus } from "./ask-status.js";
 import { CommandError, UsageError } from "./errors.js";
+import { logElsewhere } from "./logs/elsewhere.js";
 import { LOGS } from "./logs/table.js";
 import { helpText } from "./options/help.js";
 import { parseCommandLine } from "./options/parse.js";
@@ -24,6 +27,10 @@ export async function logs(args: readonly string[]): Promise<number> {
   if (generation !== undefined && unit === undefined) throw new UsageError("--generation: of which unit?");
   const events = (values.event ?? []).map(event => `ZERODOWN_EVENT=${choiceOption("event", event, MESSAGE_IDS)}`);
   const units = unit === undefined ? await allUnits(scope) : [await loadUnit(unit, scope)];
+  for (const { name, properties } of units) {
+    const where = logElsewhere(properties);
+    if (where) openStderr()(`${printable(`zerodown: ${name}: its log isn't in the journal: ${where}`)}\n`);
+  }
   try {
     const matches = await matchesOf(generation, events, units[0]!);
     return journal([...units.flatMap(selection), ...matches, ...rest]);

@@ -209,8 +209,8 @@ function tellGoingOn({ version, notifier: saved }: Document, state: State, notif
 const NO_SOCKETS =
   "no sockets, neither from systemd nor by --listen: what the app binds itself, its next generation can't bind";
 
-function checkRoom({ workers, ready, surge, probes }: RunOptions): void {
-  const lack = workers > 1 ? outside.whatLacks({ workers, ready, surge, probes, pids: [] }) : undefined;
+function checkRoom({ workers, ready, surge, probes, beforeDrain }: RunOptions): void {
+  const lack = workers > 1 ? outside.whatLacks({ workers, ready, surge, probes, beforeDrain, pids: [] }) : undefined;
   if (lack !== undefined) throw new CommandError(`--workers ${workers}: ${lack}`, EX_OSERR);
 }
 

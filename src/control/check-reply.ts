@@ -120,6 +120,7 @@ const isStatus = isObject({
   generations: isArray(isGeneration),
   sockets: isArray(isSocket),
   counts: isOptional(isCounts),
+  releasePaths: isOptional(isArray(isString)),
 } satisfies Record<keyof StatusReport, Check>);
 
 const isReload = isObject({

@@ -59,6 +59,7 @@ export function controlMethods(served: Served): ReadonlyMap<string, Method> {
     generations: generations(),
     sockets: [...reportSockets(addresses), ...reportStored(store, supervisor.state.workers, beforeStored)],
     counts: supervisor.state.counts,
+    releasePaths: supervisor.releases.paths(supervisor.state.release === null),
   });
   const progress = (): Record<string, unknown> & ReloadReport => ({ generations: generations() });
   const reloaded = ({ error, outcome, pid, generation }: ReloadResult): Record<string, unknown> => {

@@ -124,6 +124,8 @@ export interface StatusReport {
   readonly sockets: readonly SocketReport[];
   /** None of a supervisor that doesn't count yet. */
   readonly counts?: CountsReport;
+  /** The real paths of all releases that may be started again; none of a supervisor that doesn't tell yet. */
+  readonly releasePaths?: readonly string[];
 }
 
 export interface ReloadReport {

@@ -2,7 +2,7 @@
 
 import { extension, startLimit } from "./limits.js";
 import { type Move, tell } from "./move.js";
-import { advance, canAdvance } from "./ready.js";
+import { advance, awaitRoom, canAdvance } from "./ready.js";
 import { recycle } from "./recycle.js";
 import { emptySlots, fill, startIn } from "./start.js";
 import {
@@ -23,7 +23,9 @@ import { answerScaling } from "./workers.js";
 export function arrange(move: Move): void {
   if (move.state.phase !== "running") return;
   const spare = move.state.generations.flatMap(actorsOf).filter(actor => isSpare(move, actor));
-  for (const actor of discharge(move, spare)) drain(move, actor);
+  const draining = discharge(move, spare);
+  for (const actor of draining) drain(move, actor);
+  if (draining.length > 0) awaitRoom(move);
   const ready = candidate(move.state);
   // Those that it waited for may be wanted no more.
   if (ready && canAdvance(move, ready)) advance(move, ready);

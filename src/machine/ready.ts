@@ -212,6 +212,10 @@ function promoteSome(move: Move, generation: Generation, promoted: readonly Acto
     .flatMap(other => actorsOn(other, "starting", "settling", "serving"))
     .filter(({ process }) => slots.includes(process.slot));
   for (const actor of discharge(move, replaced)) drain(move, actor);
-  // The next ones start when those that drain make room for them.
+  awaitRoom(move);
+}
+
+/** Workers drain in a reload, and the next ones may start only when these make room for them: systemd is to wait for both. */
+export function awaitRoom(move: Move): void {
   if (move.state.reload) tell(move, extension(drainLimit(move.config) + startLimit(move.config)));
 }

@@ -2,7 +2,7 @@
 
 import { closeSync } from "node:fs";
 import { constants } from "node:os";
-import { removeTree } from "../linux/remove-tree.js";
+import { removeTreeInPieces } from "../linux/remove-tree.js";
 import { removeSocketFile } from "../linux/sockets/remove.js";
 import type { Address } from "../machine/events.js";
 import type { End } from "../machine/outcome.js";
@@ -15,6 +15,7 @@ import type { Outside } from "./outside.js";
 import {
   adoptParts,
   closeAll,
+  leftBehind,
   openParts,
   type Parts,
   type PartsListener,
@@ -81,7 +82,7 @@ export class GenerationProcess {
     this.resources = [
       () => cgroup && removeCgroup(cgroup, listener),
       () => closeSync(pidfd),
-      () => removeTree(this.ownDirectory),
+      () => removeTreeInPieces(this.ownDirectory, error => listener.onProblem(leftBehind(error))),
     ];
   }
 

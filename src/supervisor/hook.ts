@@ -11,9 +11,10 @@ import type { Log } from "./log.js";
 import { newsFields } from "./news-fields.js";
 import type { Outside } from "./outside.js";
 import { ProbeCommand, type ProbeStart, type SavedProbe } from "./probe-command.js";
+import { callAt } from "./timers.js";
 
-/** How long one may run, ms. */
-const PATIENCE = 30_000;
+/** How long one may run, µs. */
+const PATIENCE = 30e6;
 /** So many events wait at most; then the oldest is left out. */
 const MOST_WAITING = 32;
 
@@ -25,12 +26,13 @@ interface Told {
 
 /** What it takes to go on where another supervisor has stopped: plain data, which JSON can hold. */
 export interface SavedHook {
-  readonly running: SavedProbe | null;
+  /** `giveUpAt` is when it is killed, µs of the clock. */
+  readonly running: { readonly command: SavedProbe; readonly giveUpAt: number } | null;
   readonly waiting: readonly Told[];
 }
 
 export class Hook {
-  private running: ProbeCommand | undefined;
+  private running: { readonly command: ProbeCommand; readonly giveUpAt: number } | undefined;
   private waiting: Told[] = [];
 
   /** @param command a shell's, as bytes */
@@ -44,17 +46,22 @@ export class Hook {
   /** The one that another supervisor has started is ended by its limit, if not before. */
   adopt({ running, waiting }: SavedHook): void {
     this.waiting.push(...waiting);
-    if (running) this.follow(onGone => ProbeCommand.adopt(running, this.listener("an event"), this.outside, onGone));
+    if (running) {
+      const { command, giveUpAt } = running;
+      const listener = this.listener("an event");
+      this.follow(giveUpAt, onGone => ProbeCommand.adopt(command, listener, this.outside, onGone));
+    }
     this.next();
   }
 
   save(): SavedHook {
-    return { running: this.running?.save() ?? null, waiting: this.waiting };
+    const running = this.running && { command: this.running.command.save(), giveUpAt: this.running.giveUpAt };
+    return { running: running ?? null, waiting: this.waiting };
   }
 
   /** The pid of one that nobody has waited for. */
   get unreaped(): number[] {
-    return this.running ? [this.running.pid] : [];
+    return this.running ? [this.running.command.pid] : [];
   }
 
   tell(news: News, text: string): void {
@@ -74,25 +81,26 @@ export class Hook {
       const { news, text } = told;
       const start = hookStart(this.command, this.launch, { ...newsFields(news), ZERODOWN_MESSAGE: text });
       try {
-        this.follow(onGone => ProbeCommand.start(start, this.listener(nameOf(news)), this.outside, onGone));
+        const giveUpAt = this.outside.now() + PATIENCE;
+        this.follow(giveUpAt, onGone => ProbeCommand.start(start, this.listener(nameOf(news)), this.outside, onGone));
       } catch (error) {
         this.log("warning", `--on-event of ${nameOf(news)} could not be started: ${(error as Error).message}`);
       }
     }
   }
 
-  private follow(begin: (onGone: () => void) => ProbeCommand): void {
+  private follow(giveUpAt: number, begin: (onGone: () => void) => ProbeCommand): void {
     const command = begin(() => {
       clear();
       this.running = undefined;
       // What it has written last is logged first.
       setImmediate(() => this.next());
     });
-    const clear = this.outside.after(PATIENCE, () => {
-      this.log("warning", `--on-event has run for ${PATIENCE / 1e3}s and is killed`);
+    const clear = callAt(this.outside, giveUpAt, () => {
+      this.log("warning", `--on-event has run for ${PATIENCE / 1e6}s and is killed`);
       command.end();
     });
-    this.running = command;
+    this.running = { command, giveUpAt };
   }
 
   private listener(name: string) {

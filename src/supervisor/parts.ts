@@ -112,9 +112,13 @@ export function closeAll(closers: readonly (() => void)[], listener: Pick<PartsL
     try {
       close();
     } catch (error) {
-      listener.onProblem(`it leaves something behind: ${(error as Error).message}`);
+      listener.onProblem(leftBehind(error as Error));
     }
   }
+}
+
+export function leftBehind({ message }: Error): string {
+  return `it leaves something behind: ${message}`;
 }
 
 export function removeCgroup(cgroup: Cgroup, listener: Pick<PartsListener, "onProblem">): void {

@@ -121,6 +121,21 @@ export class Releases {
     };
   }
 
+  /**
+   * The paths that those need which are known, each once, as text.
+   *
+   * @param isFirst whether nothing serves yet: what is remembered may be needed then
+   */
+  paths(isFirst: boolean): string[] {
+    const releases: Remembered[] = [...this.known.values()];
+    if (isFirst && this.remembered) releases.push(this.remembered);
+    const needed = releases.flatMap(({ directory, executable, locations }) => [
+      directory,
+      ...[executable, ...locations].flatMap(location => (location ? [location.path, location.real] : [])),
+    ]);
+    return [...new Set(needed.filter(path => path !== null).map(toText))];
+  }
+
   keep(numbers: readonly number[]): void {
     for (const number of this.known.keys()) if (!numbers.includes(number)) this.known.delete(number);
   }

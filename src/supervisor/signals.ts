@@ -13,7 +13,7 @@ export interface SignalOptions {
   readonly passSignals: readonly NodeJS.Signals[];
   readonly log: Log;
   readonly outside: Pick<Outside, "onSignal" | "whatLacks">;
-  readonly config: Pick<Config, "ready" | "surge" | "probes">;
+  readonly config: Pick<Config, "ready" | "surge" | "probes" | "beforeDrain">;
 }
 
 /** They ask for one more worker, and for one less, as with other servers that have workers. */

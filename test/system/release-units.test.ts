@@ -52,7 +52,7 @@ test("a switched link is a reload, several at once are one, a broken release cha
   expect(status).toBe(0);
   const files = stdout.split(/^(?=# ~\/\S+$)/m);
   installUnits(Object.fromEntries(files.map(text => [/^# \S+\/(\S+)/.exec(text)![1]!, text])));
-  expect(files).toHaveLength(4);
+  expect(files).toHaveLength(5);
   expect(systemctl("start", `${NAME}.service`, `${NAME}-release.path`)).toMatchObject({ status: 0 });
   expect(serving()).toBe("1 of 1");
 
@@ -75,3 +75,27 @@ test("a switched link is a reload, several at once are one, a broken release cha
   await hasEnded("success");
   expect(serving()).toBe("4 of 6");
 });
+
+test("a switch after the last look, when systemd doesn't watch yet, is seen all the same", async () => {
+  deploy(10);
+  const link = `${directory.path}/current`;
+  const options = ["--user", "--listen", `@${NAME}`, "--working-directory", link, "--watch", link];
+  const { stdout } = zerodown("unit", ...options, NAME, "--", "/bin/sh", "app");
+  const files = stdout.split(/^(?=# ~\/\S+$)/m);
+  installUnits(Object.fromEntries(files.map(text => [/^# \S+\/(\S+)/.exec(text)![1]!, text])));
+  // ExecStopPost= runs in that time.
+  writeFileSync(
+    `${directory.path}/switch`,
+    `cd ${directory.path}\n[ -e once ] || exit 0\nrm once\nln -s releases/11 next\nmv -T next current\n`,
+  );
+  installUnits({ [`${RELEASE}.d/late.conf`]: `[Service]\nExecStopPost=/bin/sh ${directory.path}/switch\n` });
+  expect(systemctl("start", `${NAME}.service`, `${NAME}-release.path`)).toMatchObject({ status: 0 });
+  // What leads to a reload in any case, after the installation.
+  writeFileSync(`${directory.path}/notes`, "");
+  await eventually(() => expect(serving()).toBe("2 of 10"));
+  await hasEnded("success");
+  mkdirSync(`${directory.path}/releases/11`);
+  writeFileSync(`${directory.path}/releases/11/app`, SERVES);
+  writeFileSync(`${directory.path}/once`, "");
+  await eventually(() => expect(serving()).toBe("3 of 11"));
+}, 60_000);

@@ -28,6 +28,7 @@ beforeAll(() => {
     ...service("stopped", `${run} sleep infinity`),
     // A name with a dot, like that of a host; another unit is an alias of it.
     ...service("example.com", `${run} sleep infinity`, "[Install]", `Alias=${NAME}-alias.service`),
+    ...service("to-a-file", `${run} sleep infinity`, `StandardError=append:${directory.path}/log`),
     [`${NAME}-other.service`]: "[Service]\nExecStart=sleep infinity",
   });
   systemctl("enable", `${NAME}-example.com.service`);
@@ -55,6 +56,7 @@ test("one row a unit: what serves, and what came of the last reload", () => {
     "example.com.service inactive (dead) - - - -",
     expect.stringMatching(/^good\.service active \(running\) 2 \S+ succeeded \d+\.\d+\.\d+$/),
     "stopped.service inactive (dead) - - - -",
+    "to-a-file.service inactive (dead) - - - -",
   ]);
 });
 
@@ -67,7 +69,7 @@ test("--json has the same as values", () => {
 
 test("completion knows these units, and their generations", () => {
   expect(zerodown("completion", "--user", "--units").split("\n").filter(ours)).toEqual(
-    ["broken", "example.com", "good", "stopped"].map(name => `${NAME}-${name}.service`),
+    ["broken", "example.com", "good", "stopped", "to-a-file"].map(name => `${NAME}-${name}.service`),
   );
   expect(zerodown("completion", "--user", "--generations", `${NAME}-good`)).toBe("1\n2\n");
 });
@@ -104,4 +106,13 @@ test("--watch wants one unit, and logs a generation that there is", () => {
     `zerodown: ${NAME}-good.service: generation 0 isn't known (any more)\n`,
   ]);
   expect(fail("logs", "--generation", "1")).toEqual([64, "zerodown: --generation: of which unit?\n"]);
+});
+
+test("logs says where to look for the log of a unit that doesn't write it to the journal", () => {
+  const said = (name: string) =>
+    spawnSync(ZERODOWN, ["logs", "--user", `${NAME}-${name}`, "--", "--no-pager"], { encoding: "utf8" }).stderr;
+  expect(said("to-a-file")).toContain(
+    `zerodown: ${NAME}-to-a-file.service: its log isn't in the journal: StandardError=append:${directory.path}/log\n`,
+  );
+  expect(said("good")).not.toContain("its log");
 });

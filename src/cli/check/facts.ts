@@ -7,6 +7,7 @@ import type { Manager, Scope, UnitProperties } from "../../systemd/dbus.js";
 import { parseTimeSpan } from "../../systemd/formats/time-span.js";
 import { isCommandError } from "../errors.js";
 import { parseRunOptions, type RunOptions } from "../run/options.js";
+import { fileSetting } from "../unit-settings.js";
 import { findZerodown, list } from "./command-line.js";
 import { lookUp, type Programs } from "./look-up.js";
 
@@ -139,12 +140,11 @@ function commandOf(pid: number): string[] | undefined {
 }
 
 /** D-Bus tells it of a service that runs only; of another its files do. */
-function watchdogOf({ WatchdogUSec, MainPID, FragmentPath, DropInPaths }: UnitProperties): number {
+function watchdogOf(properties: UnitProperties): number {
+  const { WatchdogUSec, MainPID } = properties;
   if (MainPID) return Number(WatchdogUSec) >= 2 ** 64 ? Number.POSITIVE_INFINITY : Number(WatchdogUSec);
-  const text = [String(FragmentPath ?? ""), ...list(DropInPaths)].map(readText).join("\n");
-  const [, value = "0"] = [...text.matchAll(/^\s*WatchdogSec\s*=(.*)$/gm)].at(-1) ?? [];
   try {
-    return parseTimeSpan(value);
+    return parseTimeSpan(fileSetting(properties, "WatchdogSec") ?? "0");
   } catch {
     return 0;
   }

@@ -21,7 +21,8 @@ export const LOGS = {
   about: [
     `
       Shows what UNIT has written since it was started last: the supervisor and its generations. Without UNIT it shows
-      that of all units that run zerodown. All that follows -- goes to journalctl.`,
+      that of all units that run zerodown. All that follows -- goes to journalctl. Of a unit whose StandardError= is a
+      file, or anything else but the journal, it says so: there its log is.`,
   ],
   options: {
     ...SCOPE,

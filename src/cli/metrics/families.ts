@@ -124,8 +124,8 @@ export const FAMILIES: readonly Family[] = [
   {
     name: "zerodown_generation_cpu_seconds_total",
     type: "counter",
-    help: "CPU time of a generation.",
-    rows: ofGenerations(({ cpu }) => cpu && seconds(cpu)),
+    help: "CPU time of a generation; where it has several workers, of each process.",
+    rows: supervised(({ generations }) => generations.flatMap(cpuRows)),
   },
 ];
 
@@ -145,6 +145,15 @@ function ofGenerations(value: (generation: GenerationFacts) => number | null): F
       const known = value(generation);
       return known === null ? [] : [{ labels: { generation: generation.number }, value: known }];
     }),
+  );
+}
+
+/** A sum over workers would fall when one of them ends, which no counter may. */
+function cpuRows({ number, workers, cpu }: GenerationFacts): Row[] {
+  const generation = { generation: number };
+  const parts = workers?.map(({ slot, pid, cpu }) => ({ labels: { ...generation, worker: slot, pid: pid ?? 0 }, cpu }));
+  return (parts ?? [{ labels: generation, cpu }]).flatMap(({ labels, cpu }) =>
+    cpu === null ? [] : [{ labels, value: seconds(cpu) }],
   );
 }
 

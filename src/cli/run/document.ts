@@ -235,7 +235,7 @@ const isDocument = isObject({
   supervisor: isSupervisor,
   hook: isNullOr(
     isObject({
-      running: isNullOr(isCommand),
+      running: isNullOr(isObject({ command: isCommand, giveUpAt: isNumber })),
       waiting: isArray(isObject({ news: isNews, text: isString })),
     } satisfies Record<keyof SavedHook, Check>),
   ),

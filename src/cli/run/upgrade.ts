@@ -5,6 +5,7 @@ import { closeSync, statSync } from "node:fs";
 import type { ControlListener } from "../../control/listener.js";
 import { ADOPT, executedArguments, formatEnvironment, setAside, type Variables } from "../../launcher/received.js";
 import { toBytes } from "../../linux/bytes.js";
+import { finishRemovals } from "../../linux/remove-tree.js";
 import { native } from "../../native/index.js";
 import type { Log } from "../../supervisor/log.js";
 import type { Supervisor } from "../../supervisor/supervisor.js";
@@ -66,6 +67,7 @@ async function replace(ours: Upgradable): Promise<never> {
     await nextTurn();
     refuseEnd(supervisor);
     if (identify(program()) !== before) throw new Error(`${program()} has changed meanwhile`);
+    finishRemovals();
     const saved = save();
     document = writeDocument(saved, saved.runtimeDirectory.path);
     return native.replace({

@@ -25,6 +25,8 @@ export interface StatusFacts {
   readonly foreignSockets: readonly ForeignSocket[];
   /** The newest first. */
   readonly generations: readonly GenerationFacts[];
+  /** Real paths of what may be started again, and so must not be removed; null when the supervisor doesn't say. */
+  readonly releasePaths: readonly string[] | null;
 }
 
 export interface GenerationFacts {
@@ -91,7 +93,7 @@ const USEC_INFINITY = 2n ** 64n - 1n;
 
 /** Looks /proc up for the processes of a report's generations. */
 export function statusFacts(report: StatusReport, unit: UnitView | null): StatusFacts {
-  const { now, pid, version, status, sockets, generations } = report;
+  const { now, pid, version, status, sockets, generations, releasePaths = null } = report;
   const alive = generations.filter(({ state }) => state !== "ended");
   const running = alive
     .flatMap((generation): readonly Pick<WorkerReport, "pid" | "cgroup">[] => generation.workers ?? [generation])
@@ -106,12 +108,13 @@ export function statusFacts(report: StatusReport, unit: UnitView | null): Status
     generations: generations
       .map(generation => generationFacts(generation, generation.state === "ended" ? new Map() : use))
       .sort((a, b) => b.number - a.number),
+    releasePaths,
   };
 }
 
 /** There is no more to tell of a unit that isn't running. */
 export function stoppedFacts(unit: UnitView): StatusFacts {
-  return { unit, supervisor: null, now: null, sockets: [], foreignSockets: [], generations: [] };
+  return { unit, supervisor: null, now: null, sockets: [], foreignSockets: [], generations: [], releasePaths: null };
 }
 
 export function unitFacts(properties: UnitProperties): UnitView {

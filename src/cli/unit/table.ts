@@ -32,11 +32,11 @@ const OWN = {
   watch: {
     value: "LINK",
     completes: "file",
-    help: "two more units, which reload the service when this symbolic link is switched",
+    help: "three more units, which reload the service when this symbolic link is switched",
     more: `
-      Two more units, *NAME-release.path* and *NAME-release.service*: systemd watches the directory that the symbolic
-      link LINK is in, and when LINK leads elsewhere, and has done so for a second, the service is reloaded, if it
-      runs. A release that doesn't start makes *NAME-release.service* fail, and the old one serves on. Give it the
+      Three more units, *NAME-release.path*, *NAME-release.service* and *NAME-release-again.service*: systemd watches the
+      directory that the symbolic link LINK is in, and when LINK leads elsewhere, and has done so for a second, the service
+      is reloaded, if it runs. The first change in that directory after the installation reloads it once in any case. A release that doesn't start makes *NAME-release.service* fail, and the old one serves on. Give it the
       link that the deployment switches in one step (ln -sfn), as --working-directory mostly does, too.`,
   },
   install: {
@@ -66,7 +66,7 @@ export const UNIT = {
   usage: "[options] NAME -- COMMAND [ARG…]",
   about: [
     `
-      Prints NAME.service and NAME.socket for COMMAND (with --watch two more), each below a comment with the path it belongs to; or installs
+      Prints NAME.service and NAME.socket for COMMAND (with --watch three more), each below a comment with the path it belongs to; or installs
       them. COMMAND is looked up and started as in the service, so give full paths, or --working-directory.`,
   ],
   options: {

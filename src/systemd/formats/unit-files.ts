@@ -217,11 +217,11 @@ export function socketFile(plan: UnitPlan): UnitFile {
 }
 
 /**
- * $1 is the link, $2 the service. While this runs systemd doesn't watch, so that it looks again itself; and it waits for what a
- * deployment does next.
+ * $1 is the link, $2 the service, $3 what looks again. While this runs systemd doesn't watch, so that it looks again itself; and
+ * it waits for what a deployment does next. Between its last look and its end nobody looks: $3 does that, when systemd watches.
  */
 const RELEASE_SCRIPT = [
-  "seen=$RUNTIME_DIRECTORY/seen",
+  "seen=$STATE_DIRECTORY/seen",
   "failed=0",
   'while now=$(readlink -f "$1") && [ "$now" != "$(cat "$seen" 2>/dev/null)" ]',
   'do echo "$now" >"$seen" || exit',
@@ -231,14 +231,28 @@ const RELEASE_SCRIPT = [
   'SYSTEMCTL try-reload-or-restart "$2"',
   "failed=$?",
   "done",
+  // Not where the file can't be written: it would find a difference for ever.
+  'SYSTEMCTL restart --no-block "$3"',
   "exit $failed",
 ].join("; ");
 
-/** A pair of units that reloads the service when the link is switched. @throws {RangeError} when that can't be written */
+/** $1 is the link, $2 what reloads. */
+const AGAIN_SCRIPT = [
+  "sleep 1",
+  'now=$(readlink -f "$1") || exit 0',
+  '[ "$now" = "$(cat "$STATE_DIRECTORY/seen")" ] || SYSTEMCTL start --no-block "$2"',
+].join("; ");
+
+/** Three units that reload the service when the link is switched. @throws {RangeError} when that can't be written */
 export function releaseFiles(plan: UnitPlan, link: string): UnitFile[] {
   const { name, scope } = plan;
   const release = { name: `${name}-release`, scope };
-  const script = RELEASE_SCRIPT.replace("SYSTEMCTL", scope === "user" ? "systemctl --user" : "systemctl");
+  const again = { name: `${name}-release-again`, scope };
+  const shell = (script: string, ...args: readonly string[]) => {
+    const text = script.replaceAll("SYSTEMCTL", scope === "user" ? "systemctl --user" : "systemctl");
+    return `ExecStart=${commandLine(["/bin/sh", "-c", text, "sh", link, ...args])}`;
+  };
+  const state = ["# Where the link has led before.", `StateDirectory=${release.name}`];
   return [
     file(release, "path", [
       "[Unit]",
@@ -259,10 +273,19 @@ export function releaseFiles(plan: UnitPlan, link: string): UnitFile[] {
       "",
       "[Service]",
       "Type=oneshot",
-      "# Where the link has led before.",
-      `RuntimeDirectory=${release.name}`,
-      "RuntimeDirectoryPreserve=yes",
-      `ExecStart=${commandLine(["/bin/sh", "-c", script, "sh", link, `${name}.service`])}`,
+      ...state,
+      shell(RELEASE_SCRIPT, `${name}.service`, `${again.name}.service`),
+    ]),
+    file(again, "service", [
+      "[Unit]",
+      `Description=One more look at the release of ${name}`,
+      "# systemd doesn't see a switch that comes just as the service above ends.",
+      "StartLimitIntervalSec=0",
+      "",
+      "[Service]",
+      "Type=oneshot",
+      ...state,
+      shell(AGAIN_SCRIPT, `${release.name}.service`),
     ]),
   ];
 }

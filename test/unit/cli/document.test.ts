@@ -53,7 +53,10 @@ const document = (): Document => ({
     ],
   },
   hook: {
-    running: { pid: 42, pidfd: 30, reader: 31, cgroup: null, output: { line: "", lines: 0, isCut: false, last: "" } },
+    running: {
+      command: { pid: 42, pidfd: 30, reader: 31, cgroup: null, output: { line: "", lines: 0, isCut: false, last: "" } },
+      giveUpAt: 7e6,
+    },
     waiting: [{ news: upgraded(Machine.draining().state), text: "a line" }],
   },
   sockets: [{ fd: 3, name: "web" }],

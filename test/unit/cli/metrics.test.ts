@@ -81,6 +81,17 @@ test("numbers, times in seconds, and processes by what they do", () => {
   ]);
 });
 
+test("the CPU time of workers is told of each process: when one has ended, none of the others falls", () => {
+  const worker = (slot: number, pid: number | null, cpu: number | null) => ({ slot, pid, cpu });
+  const generations = [
+    { number: 5, memory: null, cpu: 3e6, workers: [worker(0, 70, 1e6), worker(1, 71, 2e6), worker(1, null, null)] },
+  ] as unknown as GenerationFacts[];
+  expect(values([sample({ generations })]).filter(line => line.includes("cpu"))).toEqual([
+    'generation_cpu_seconds_total{generation="5",worker="0",pid="70"} 1',
+    'generation_cpu_seconds_total{generation="5",worker="1",pid="71"} 2',
+  ]);
+});
+
 test("every kind of end is there from the start, so that its first increase is seen", () => {
   const kinds = values([sample()]).flatMap(line => /_ends_total\{kind="(.*)"\} 0$/.exec(line)?.[1] ?? []);
   expect(kinds).toEqual(Object.keys(NO_COUNTS.ends));

@@ -71,6 +71,7 @@ const FACTS: StatusFacts = {
   now: NOW,
   sockets: [{ fd: 3, name: "web", address: "stream [::]:8080" }],
   foreignSockets: [],
+  releasePaths: null,
   generations: [SERVING],
 };
 

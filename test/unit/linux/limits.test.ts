@@ -29,10 +29,10 @@ test("a process has threads, and one that is gone has none", () => {
   expect(threadsOf(2 ** 22 + 1)).toBe(0);
 });
 
-test("what lacks for too many workers names the limit, its value and what they take; --surge and probes count", () => {
+test("what lacks for too many workers names the limit, its value and what they take; --surge, probes and --before-drain count", () => {
   const max = maxOpenFiles()!;
   const whatFor = (workers: number, surge: number, ready: "notify" | "fd" = "notify", ...probes: string[]) =>
-    whatLacks({ workers, surge, ready, probes, pids: [] });
+    whatLacks({ workers, surge, ready, probes, beforeDrain: 0, pids: [] });
   const half = Math.ceil(max / 2);
   expect(whatFor(half, 1)).toMatch(
     new RegExp(
@@ -44,4 +44,6 @@ test("what lacks for too many workers names the limit, its value and what they t
   expect(whatFor(quarter, 1)).toBeUndefined();
   expect(whatFor(Math.ceil(max / 3), 1, "fd")).toMatch(/descriptors/);
   expect(whatFor(quarter, 1, "notify", "true")).toMatch(/descriptors/);
+  const draining = { workers: quarter, surge: 1, ready: "notify", probes: [], beforeDrain: 10e6, pids: [] } as const;
+  expect(whatLacks(draining)).toMatch(/descriptors/);
 });

@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { removeTree } from "../../../src/linux/remove-tree.js";
+import { finishRemovals, removeTree, removeTreeInPieces } from "../../../src/linux/remove-tree.js";
 import { temporaryDirectory } from "../../support/supervisor.js";
 
 let base: string;
@@ -14,6 +14,10 @@ beforeEach(() => {
 });
 afterEach(() => remove());
 
+const fail = (error: Error) => {
+  throw error;
+};
+
 test("files, directories and names that aren't UTF-8 go; what a link leads to stays", () => {
   mkdirSync(`${base}/tree/a/b`, { recursive: true });
   writeFileSync(`${base}/tree/a/b/file`, "");
@@ -23,6 +27,36 @@ test("files, directories and names that aren't UTF-8 go; what a link leads to st
   symlinkSync("/no/such/file", `${base}/tree/dangling`);
   removeTree(`${base}/tree`);
   expect([existsSync(`${base}/tree`), existsSync(`${base}/kept`)]).toEqual([false, true]);
+});
+
+function fill(files: number): void {
+  mkdirSync(`${base}/tree/a/b`, { recursive: true });
+  for (let count = 0; count < files; count++) writeFileSync(`${base}/tree/a/b/${count}`, "");
+}
+
+test("in pieces a small one is gone at once; of a large one the loop goes on meanwhile", async () => {
+  fill(3);
+  removeTreeInPieces(`${base}/tree`, fail);
+  expect(existsSync(`${base}/tree`)).toBe(false);
+  fill(2000);
+  removeTreeInPieces(`${base}/tree`, fail);
+  let turns = 0;
+  while (existsSync(`${base}/tree`)) {
+    await new Promise(resolve => setImmediate(resolve));
+    turns++;
+  }
+  expect(turns).toBeGreaterThan(5);
+});
+
+test("what is removed in pieces can be finished at once, and what can't be removed is told of", async () => {
+  fill(2000);
+  removeTreeInPieces(`${base}/tree`, fail);
+  finishRemovals();
+  expect(existsSync(`${base}/tree`)).toBe(false);
+  await new Promise(resolve => setImmediate(resolve));
+  const problems: Error[] = [];
+  removeTreeInPieces("/proc/self/fdinfo", error => problems.push(error));
+  expect(problems).toHaveLength(1);
 });
 
 test("one that isn't there is no error", () => {

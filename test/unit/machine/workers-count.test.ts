@@ -179,6 +179,16 @@ describe("another number of workers", () => {
     expect(machine.scale(1)).toContain("result for [1]: generation 2");
   });
 
+  test("in the middle of a rolling reload, fewer: systemd waits for these drains, too", () => {
+    const machine = Machine.ofWorkers(4, { surge: 1 });
+    machine.reload(1);
+    machine.arrive(2, 0);
+    // 90 s for the drain, 10 min for the start after it, and 5 s.
+    expect(machine.scale(3)).toContainEqual(expect.stringMatching(/^systemd: EXTEND_TIMEOUT_USEC=695000000 /));
+    machine.exits(1, 0);
+    expect(machine.exits(1, 0, 3)).not.toContainEqual(expect.stringContaining("EXTEND_TIMEOUT"));
+  });
+
   test("fewer, while the last of the new ones settles: it isn't waited for", () => {
     const machine = Machine.ofWorkers(2, { surge: 1, settle: 3 * SECOND });
     machine.reload(1);

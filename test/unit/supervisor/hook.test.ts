@@ -126,7 +126,7 @@ test("one that takes more than 30 s is killed, with all that it has started, and
   await eventually(() => expect(lines()).toHaveLength(1));
   const [[time, fires]] = limits as [[number, () => void]];
   expect(time).toBe(30_000);
-  expect(hook.unreaped).toEqual([hook.save().running!.pid]);
+  expect(hook.unreaped).toEqual([hook.save().running!.command.pid]);
   fires();
   await hasEnded(hook);
   expect(hook.unreaped).toEqual([]);
@@ -144,10 +144,22 @@ test("another supervisor goes on with the one that runs, and with those that wai
   await eventually(() => expect(lines()).toEqual(["begin 1"]));
   const saved = JSON.parse(JSON.stringify(first.save()));
   close();
-  const second = newHook(command);
+  const limits: number[] = [];
+  const second = newHook(command, {
+    ...outside,
+    // 20 s later.
+    now: () => outside.now() + 20e6,
+    after: (time, callback) => {
+      limits.push(time);
+      return outside.after(time, callback);
+    },
+  });
   second.adopt(saved);
   writeFileSync(file("go"), "");
   await hasEnded(second);
+  // The first has what is left of its time.
+  expect(limits[0]).toBeGreaterThan(5_000);
+  expect(limits[0]).toBeLessThanOrEqual(10_000);
   expect(lines()).toEqual(["begin 1", "begin 2"]);
   expect(said).toEqual([
     "info: --on-event of an event says: end",
