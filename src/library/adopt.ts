@@ -25,7 +25,7 @@ let isWaiting = false;
  * console.log((await served).address);
  * ```
  */
-export async function adopt(options: Omit<ServeOptions, "listen"> = {}): Promise<Served> {
+export async function adopt(options: Omit<ServeOptions, "listen" | "reusePort"> = {}): Promise<Served> {
   if (isWaiting) throw new Error("adopt() was called before, and its server doesn't listen yet: wait for that first");
   isWaiting = true;
   const { listen } = Server.prototype;

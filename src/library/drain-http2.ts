@@ -5,9 +5,10 @@
 // be on its way: the drain holds new requests until a PING has been to the client and back and no stream has come or ended
 // meanwhile. A client that waits for a held request has sent all it can.
 
-import { constants, type Http2Session, type ServerHttp2Stream } from "node:http2";
+import { constants, type Http2Session, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Server } from "node:net";
-import type { Track } from "./track.js";
+import type { Tell } from "./goodbye.js";
+import { isTunnel, type Track } from "./track.js";
 
 /** How long requests may be held, ms: a client that sends on and on never waits for an answer. */
 const HOLD_LIMIT = 500;
@@ -16,8 +17,11 @@ const ANNOUNCED_LIMIT = 500;
 /** A GOAWAY that names this stream as the last one refuses none. */
 const ANY_STREAM = 2 ** 31 - 1;
 
-/** @returns a function that ends the drain */
-export function drainHttp2(server: Server, track: Track, grace: number): () => void {
+/**
+ * @param tell called with each stream that is left to the app from now on
+ * @returns a function that ends the drain
+ */
+export function drainHttp2(server: Server, track: Track, grace: number, tell: Tell): () => void {
   if (!("updateSettings" in server)) return () => {};
   const drains = new Map<Http2Session, SessionDrain>();
   const drainOf = (session: Http2Session) => {
@@ -27,9 +31,10 @@ export function drainHttp2(server: Server, track: Track, grace: number): () => v
   };
   const listeners = server.listeners("stream");
   server.removeAllListeners("stream");
-  server.on("stream", (stream: ServerHttp2Stream, ...rest: unknown[]) => {
+  server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: unknown[]) => {
     drainOf(stream.session!).hold(() => {
-      for (const listener of listeners) Reflect.apply(listener, server, [stream, ...rest]);
+      for (const listener of listeners) Reflect.apply(listener, server, [stream, headers, ...rest]);
+      if (isTunnel(headers)) tell(stream);
     });
   });
   // A session without a new request begins its drain after the grace.

@@ -1,12 +1,11 @@
 // The drain of a server: it accepts no more connections, and is done when its last one has ended.
 
-import type { IncomingMessage } from "node:http";
 import net, { type Server } from "node:net";
 import type { Duplex } from "node:stream";
 import { drainHttp1 } from "./drain-http1.js";
 import { drainHttp2 } from "./drain-http2.js";
+import { makeTell, sayGoodbye } from "./goodbye.js";
 import { whenRead } from "./late-data.js";
-import { say } from "./logger.js";
 import type { Track } from "./track.js";
 
 export interface DrainOptions {
@@ -14,6 +13,8 @@ export interface DrainOptions {
   readonly idleGrace: number;
   readonly stopTimeout: number;
   readonly goodbye: ((socket: Duplex) => void) | undefined;
+  /** ms */
+  readonly goodbyeSpread: number;
 }
 
 /** @returns how many connections had to be cut off */
@@ -27,8 +28,12 @@ export async function drain(server: Server, track: Track, options: DrainOptions)
     for (const socket of track.handshaking) socket.destroy();
   };
   const handshakeTimer = setTimeout(() => whenRead(giveUpHandshakes), options.idleGrace);
-  const ends = [drainHttp1(server, track, options.idleGrace), drainHttp2(server, track, options.idleGrace)];
-  if (options.goodbye) sayGoodbye(server, track, options.goodbye);
+  const tell = makeTell(options.goodbye);
+  const ends = [
+    drainHttp1(server, track, options.idleGrace),
+    drainHttp2(server, track, options.idleGrace, tell),
+    sayGoodbye(server, track, tell, options.goodbyeSpread),
+  ];
 
   let cutOff = 0;
   const timer = setTimeout(() => {
@@ -41,20 +46,4 @@ export async function drain(server: Server, track: Track, options: DrainOptions)
   clearTimeout(handshakeTimer);
   for (const end of ends) end();
   return cutOff;
-}
-
-function sayGoodbye(server: Server, track: Track, goodbye: (socket: Duplex) => void): void {
-  const tell = (socket: Duplex) => {
-    try {
-      goodbye(socket);
-    } catch (error) {
-      // An error for one connection must not stop the others, or the requests under way.
-      say("err", `goodbye: ${(error as Error)?.stack ?? error}`);
-    }
-  };
-  for (const socket of track.upgraded) tell(socket);
-  // An accepted connection may still be upgraded during the drain. The app's own listener comes first.
-  for (const event of ["upgrade", "connect"]) {
-    if (server.listenerCount(event) > 0) server.on(event, (_: IncomingMessage, socket: Duplex) => tell(socket));
-  }
 }

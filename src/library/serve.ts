@@ -2,11 +2,11 @@
 
 import { once } from "node:events";
 import type { ListenOptions, Server } from "node:net";
-import { parseAddress } from "../linux/sockets/address.js";
 import { drain } from "./drain.js";
 import { takeSocket } from "./inherited.js";
 import { sayLastWords } from "./last-words.js";
 import { readBeforeTimeout } from "./late-data.js";
+import { listenItself, sharedPortLoss } from "./listen-itself.js";
 import { say } from "./logger.js";
 import { answerProbes, listenTried } from "./probe.js";
 import { sayReady } from "./ready.js";
@@ -24,11 +24,20 @@ export interface ServeOptions {
   socket?: string | number | undefined;
   /**
    * Where to listen when no sockets were passed: a port, an address as `init()` takes it (`"127.0.0.1:8080"`,
-   * `"/run/app.sock"`), or what `server.listen()` takes.
+   * `"/run/app.sock"`), a name and a port (`"localhost:8080"`: the first address that it has), or what `server.listen()`
+   * takes.
    *
    * @default the port in $PORT
    */
   listen?: number | string | ListenOptions | undefined;
+  /**
+   * Whether other processes may listen on the same port (SO_REUSEPORT) when no sockets were passed: the next generation
+   * binds it again, beside this one. It takes Node 22.12, 23.1 or later. A reload loses the clients that wait in the
+   * accept queue of the old one, unless net.ipv4.tcp_migrate_req is 1; sockets that the supervisor binds lose none.
+   *
+   * @default false
+   */
+  reusePort?: boolean | undefined;
   /**
    * Whether serve() says that this process is ready, once this server, and all others that it was called with by then,
    * listen. With false it leaves that to `startupFinished()`.
@@ -53,12 +62,20 @@ export interface ServeOptions {
    */
   stopTimeout?: number | undefined;
   /**
-   * Called with each connection that HTTP has left to others (`upgrade`, `connect`), such as a WebSocket, when this process
-   * is told to stop, or later: its client should connect again. The connection may stay open until `stopTimeout`.
+   * Called with each connection that HTTP has left to others (`upgrade`, `connect`, and in HTTP/2 a stream of CONNECT), such
+   * as a WebSocket, when this process is told to stop, or later: its client should connect again. The connection may stay
+   * open until `stopTimeout`.
    *
    * @default nothing is done
    */
   goodbye?: ((socket: import("node:stream").Duplex) => void) | undefined;
+  /**
+   * Over which time the calls of `goodbye` are spread, at even distances, so that many clients don't connect again at once,
+   * ms. It must be shorter than `stopTimeout`.
+   *
+   * @default 0
+   */
+  goodbyeSpread?: number | undefined;
 }
 
 export interface Served {
@@ -88,7 +105,8 @@ let awaited = 0;
  *
  * @param server of node:net, node:tls, node:http, node:https or node:http2, that doesn't listen yet
  * @throws {RangeError | TypeError} when an option is wrong, or the socket can't be told from others
- * @throws {NodeJS.ErrnoException} when it can't listen: EADDRINUSE, EACCES …
+ * @throws {NodeJS.ErrnoException} when it can't listen: EADDRINUSE, EACCES, ENOTFOUND …
+ * @throws {Error} when Node is too old for `reusePort`
  * @example
  * ```ts
  * import { createServer } from "node:http";
@@ -99,24 +117,11 @@ let awaited = 0;
  * ```
  */
 export async function serve(server: Server, options: ServeOptions = {}): Promise<Served> {
-  return serveOr(server, options, () => {
-    const target = options.listen ?? (process.env.PORT || undefined);
-    if (target === undefined) {
-      throw new TypeError("serve(): no socket was passed, and neither { listen } nor $PORT is given");
-    }
-    try {
-      server.listen(toListenOptions(target));
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new RangeError(`serve(): ${options.listen === undefined ? "$PORT" : "listen"}: ${error.message}`, {
-        cause: error,
-      });
-    }
-  });
+  return serveOr(server, options, () => listenItself(server, options));
 }
 
-/** @param listenItself called when no sockets were passed */
-export async function serveOr(server: Server, options: ServeOptions, listenItself: () => void): Promise<Served> {
+/** @param listenElsewhere called when no sockets were passed */
+export async function serveOr(server: Server, options: ServeOptions, listenElsewhere: () => void): Promise<Served> {
   sayLastWords();
   check(server, options);
   const { ready = true } = options;
@@ -124,7 +129,7 @@ export async function serveOr(server: Server, options: ServeOptions, listenItsel
   if (ready) awaited++;
   let passed: boolean;
   try {
-    passed = await listen(server, options.socket, listenItself);
+    passed = await listen(server, options, listenElsewhere);
   } catch (error) {
     if (ready) awaited--;
     throw error;
@@ -152,35 +157,32 @@ function listens(): void {
 }
 
 /** @returns whether the socket was passed */
-async function listen(server: Server, socket: ServeOptions["socket"], listenItself: () => void): Promise<boolean> {
-  const passed = takeSocket(socket);
+async function listen(server: Server, options: ServeOptions, listenElsewhere: () => void): Promise<boolean> {
+  const passed = takeSocket(options.socket);
   if (passed) {
     // Node ignores the backlog among the options of a descriptor.
     server.listen({ fd: passed.fd, exclusive: true }, BACKLOG);
   }
   const isPassed = passed !== undefined || listenTried(server);
-  if (!isPassed) listenItself();
+  if (!isPassed) listenElsewhere();
   // Node emits "listening" or "error" only after listen() has returned.
   await once(server, "listening");
-  if (!isPassed) say("notice", isChild() ? BINDS_ITSELF : UNSUPERVISED);
+  if (!isPassed) tellBound(options.reusePort === true);
   await answerProbes(server);
   return isPassed;
+}
+
+/** Says what becomes of a socket that nobody passed, at a reload. */
+function tellBound(isShared: boolean): void {
+  const [isSupervised, loss] = [isChild(), isShared ? sharedPortLoss() : BINDS_ITSELF];
+  if (!isSupervised) say("notice", UNSUPERVISED);
+  else if (loss !== undefined) say("notice", loss);
 }
 
 const UNSUPERVISED =
   "no supervisor started this process, so it can't be reloaded: call init() first, or start it by `zerodown run -- node …`";
 const BINDS_ITSELF =
   "no socket was passed to this generation, so it bound one, and the next can't: give zerodown run --listen, or a .socket unit";
-
-function toListenOptions(target: number | string | ListenOptions): ListenOptions {
-  if (typeof target === "object") return target;
-  // For a mere port Node itself finds out whether there is IPv6.
-  if (typeof target === "number" || /^\d+$/.test(target)) return { port: Number(target) };
-  const address = parseAddress(target);
-  if (address.family === "unix") return { path: address.name.replace(/^@/, "\0") };
-  const { host, port } = address;
-  return { port, host: address.interface ? `${host}%${address.interface}` : host };
-}
 
 function drainAtStop(server: Server, track: Track, options: ServeOptions): Promise<void> {
   const stopTimeout = Math.min(options.stopTimeout ?? STOP_TIMEOUT, LONGEST);
@@ -191,13 +193,14 @@ function drainAtStop(server: Server, track: Track, options: ServeOptions): Promi
       // The app may change keepAliveTimeout at any time, so we read it only now.
       const own = server as { keepAliveTimeout?: number; keepAliveTimeoutBuffer?: number };
       const patience = (own.keepAliveTimeout || KEEP_ALIVE) + (own.keepAliveTimeoutBuffer ?? 0);
-      const { goodbye } = options;
+      const { goodbye, goodbyeSpread = 0 } = options;
       // The grace ends before stopTimeout, because idle connections must not make the stop fail.
       const { idleGrace = Math.min(patience, Math.max(stopTimeout - 2 * GRACE_MARGIN, 0)) + GRACE_MARGIN } = options;
       const cutOff = await drain(server, track, {
         idleGrace: Math.min(idleGrace, LONGEST),
         stopTimeout,
         goodbye,
+        goodbyeSpread,
       });
       resolve();
       if (cutOff > 0) throw new Error(`${cutOff} connections were still open after ${stopTimeout} ms, and were closed`);
@@ -206,7 +209,7 @@ function drainAtStop(server: Server, track: Track, options: ServeOptions): Promi
 }
 
 const OPTIONS = Object.keys({
-  ...{ socket: 1, listen: 1, ready: 1, idleGrace: 1, stopTimeout: 1, goodbye: 1 },
+  ...{ socket: 1, listen: 1, reusePort: 1, ready: 1, idleGrace: 1, stopTimeout: 1, goodbye: 1, goodbyeSpread: 1 },
 } satisfies Record<keyof ServeOptions, 1>);
 
 function check(server: Server, options: ServeOptions): void {
@@ -218,14 +221,22 @@ function check(server: Server, options: ServeOptions): void {
   if (unknown !== undefined) {
     throw new TypeError(`serve(): there is no option "${unknown}", but ${OPTIONS.join(", ")}`);
   }
-  const { socket, idleGrace, stopTimeout, goodbye } = options;
+  const { socket, reusePort, idleGrace, stopTimeout = STOP_TIMEOUT, goodbye, goodbyeSpread = 0 } = options;
   if (socket !== undefined && typeof socket !== "string" && !Number.isInteger(socket)) {
     throw new TypeError(`serve(): { socket: ${String(socket)} } is neither a name nor an index`);
   }
-  for (const [name, value] of Object.entries({ idleGrace, stopTimeout })) {
+  if (reusePort !== undefined && typeof reusePort !== "boolean") {
+    throw new TypeError(`serve(): { reusePort: ${String(reusePort)} } is neither true nor false`);
+  }
+  for (const [name, value] of Object.entries({ idleGrace, stopTimeout, goodbyeSpread })) {
     if (value !== undefined && !(typeof value === "number" && value >= 0)) {
       throw new RangeError(`serve(): { ${name}: ${value} } isn't a time in ms`);
     }
   }
   if (goodbye !== undefined && typeof goodbye !== "function") throw new TypeError("serve(): goodbye isn't a function");
+  if (goodbyeSpread > 0 && !goodbye) throw new TypeError("serve(): goodbyeSpread is for goodbye, and that isn't given");
+  if (goodbyeSpread > 0 && goodbyeSpread >= stopTimeout) {
+    const limit = `${stopTimeout} ms of stopTimeout, when connections are cut off`;
+    throw new RangeError(`serve(): { goodbyeSpread: ${goodbyeSpread} } isn't shorter than the ${limit}`);
+  }
 }

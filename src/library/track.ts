@@ -2,7 +2,7 @@
 // nothing: for HTTP/1 one listener a request, which reads one property; for HTTP/2 two a stream, which count.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2Session, Http2Stream } from "node:http2";
+import type { Http2Session, Http2Stream, IncomingHttpHeaders } from "node:http2";
 import type { Server, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
@@ -15,7 +15,7 @@ export interface Track {
   readonly http: ReadonlySet<Socket>;
   /** The sessions of HTTP/2. */
   readonly sessions: ReadonlySet<Http2Session>;
-  /** The connections that HTTP/1 has left to the app, by `upgrade` or `connect`. */
+  /** What HTTP has left to the app: connections of HTTP/1, by `upgrade` or `connect`, and streams of HTTP/2, by CONNECT. */
   readonly upgraded: ReadonlySet<Duplex>;
   /** Responses that wait for the one before them on their connection; undefined: its client has never pipelined. */
   queued(socket: Socket): ReadonlySet<ServerResponse> | undefined;
@@ -45,9 +45,10 @@ export function trackConnections(server: Server): Track {
   if ("updateSettings" in server) {
     server.on("session", (session: Http2Session) => {
       const change = () => changes.set(session, (changes.get(session) ?? 0) + 1);
-      session.on("stream", (stream: Http2Stream) => {
+      session.on("stream", (stream: Http2Stream, headers: IncomingHttpHeaders) => {
         change();
         stream.once("close", change);
+        if (isTunnel(headers)) keep(stream, upgraded);
       });
     });
   }
@@ -79,16 +80,23 @@ export function trackConnections(server: Server): Track {
   };
 }
 
+interface Closing {
+  once(event: "close", listener: () => void): unknown;
+}
+
 /** Collects what an event brings, and keeps it until it closes. */
-function collect<T extends { once(event: "close", listener: () => void): unknown }>(
-  server: Server,
-  event: string,
-  into: Set<T>,
-): void {
-  server.on(event, (one: T) => {
-    into.add(one);
-    one.once("close", () => into.delete(one));
-  });
+function collect<T extends Closing>(server: Server, event: string, into: Set<T>): void {
+  server.on(event, (one: T) => keep(one, into));
+}
+
+function keep<T extends Closing>(one: T, into: Set<T>): void {
+  into.add(one);
+  one.once("close", () => into.delete(one));
+}
+
+/** Whether a request of HTTP/2 makes its stream a connection of its own: a tunnel, or a WebSocket (RFC 8441). */
+export function isTunnel(headers: IncomingHttpHeaders): boolean {
+  return headers[":method"] === "CONNECT";
 }
 
 const watching = new WeakMap<Server, Set<string>>();
@@ -98,9 +106,9 @@ function watchUpgrades(server: Server, event: string, upgraded: Set<Duplex>): vo
   watching.set(server, events);
   if (events.has(event)) return;
   events.add(event);
-  server.on(event, (_: IncomingMessage, socket: Duplex) => {
-    upgraded.add(socket);
-    socket.once("close", () => upgraded.delete(socket));
+  server.on(event, (request: IncomingMessage, socket: Duplex) => {
+    // In HTTP/2 it is a response, and its stream is known.
+    if (request.httpVersionMajor === 1) keep(socket, upgraded);
   });
 }
 

@@ -144,7 +144,9 @@ export class GenerationProcess {
 
   /** Signals the main process. */
   signal(signal: NodeJS.Signals): void {
-    if (!this.reaped) this.send(this.pid, signal);
+    if (this.reaped) return;
+    if (this.outside.isUnhandled(this.pid, signal)) this.listener.onProblem(unhandledText(signal));
+    this.send(this.pid, signal);
   }
 
   /** The weight of its cgroup from now on. */
@@ -260,4 +262,11 @@ export class GenerationProcess {
       // signal it.
     }
   }
+}
+
+function unhandledText(signal: NodeJS.Signals): string {
+  return (
+    `it has no handler for ${signal}, which ends it in the middle of its work, and its clients' requests with it. ` +
+    "Let it finish them at that signal, as the library's serve() does, or name another one by --stop-signal"
+  );
 }

@@ -2,6 +2,7 @@
 
 import { lookForWaiting } from "../linux/accepting/look.js";
 import { releaseMemory } from "../linux/memory.js";
+import { isUnhandled } from "../linux/signal-handlers.js";
 import { native } from "../native/index.js";
 import { whatLacks } from "./room.js";
 import { spawn } from "./spawn.js";
@@ -19,6 +20,7 @@ export interface Outside extends Pick<typeof native, "spawn" | "reap" | "reapOrp
   kill(pid: number, signal: NodeJS.Signals): void;
   readonly lookForWaiting: typeof lookForWaiting;
   readonly whatLacks: typeof whatLacks;
+  readonly isUnhandled: typeof isUnhandled;
   releaseMemory(): void;
 }
 
@@ -52,5 +54,6 @@ export const outside: Outside = {
   watch: (fd, writable, callback) => native.watch(fd, writable, callback),
   lookForWaiting,
   whatLacks,
+  isUnhandled,
   releaseMemory,
 };

@@ -90,6 +90,7 @@ export class ShellWorld implements Outside {
   lookForWaiting = () => ({ sockets: new Set<never>(), hidden: [], obstacles: new Set<string>() });
 
   whatLacks = () => undefined;
+  isUnhandled = () => false;
 
   onSignal = (signal: string, callback: () => void) => void this.signals.set(signal, callback);
 

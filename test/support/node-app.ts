@@ -64,6 +64,10 @@ export class RawClient {
     return this;
   }
 
+  end(): void {
+    this.socket.end();
+  }
+
   get(path = "/", ...headers: string[]): this {
     return this.send(`GET ${path} HTTP/1.1\r\n${["Host: test", ...headers].join("\r\n")}\r\n\r\n`);
   }

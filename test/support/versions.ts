@@ -51,6 +51,23 @@ export function installVersioned({ service = [], ...app }: App): TestUnit {
   return unit;
 }
 
+/** An app that calls init() of version 1.0.0, whose package is in `installed`. */
+export function installInitApp(): { unit: TestUnit; installed: string } {
+  const unit = installApp({
+    command: "",
+    service: directory => ["ExecStart=", `ExecStart=${process.execPath} ${directory}/app.mjs`],
+  });
+  installVersion(unit.directory, "1.0.0");
+  const installed = `${unit.directory}/zerodown-1.0.0`;
+  const program = `import { init, startupFinished } from "${installed}/index.js";
+init();
+startupFinished();
+setInterval(() => {}, 1000);
+`;
+  writeFileSync(`${unit.directory}/app.mjs`, program);
+  return { unit, installed };
+}
+
 /** Runs `zerodown upgrade UNIT`. Resolves with its exit status and what it printed. */
 export async function upgrade(unit: TestUnit): Promise<{ status: number | null; said: string[] }> {
   const command = new TestProcess(ZERODOWN, ["upgrade", "--user", unit.service], { env: { MAINPID: undefined } });

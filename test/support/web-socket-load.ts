@@ -20,8 +20,11 @@ const RESTART = 1012;
 export class WebSocketLoad {
   /** Why each failed connection failed. */
   readonly failures: string[] = [];
+  requests = 0;
   /** How often the server said that it restarts. */
   restarts = 0;
+  /** How many messages had no answer then: a client sends them again. */
+  unanswered = 0;
   private readonly make: new (
     url: string,
   ) => WebSocket;
@@ -61,13 +64,21 @@ export class WebSocketLoad {
     const webSocket = new this.make(`ws://${this.target.host}:${this.target.port}`);
     this.open.add(webSocket);
     let count = 0;
-    const send = () => webSocket.send(String(++count));
+    let isAnswered = true;
+    const send = () => {
+      // It may have been closed while it waited.
+      if (!this.open.has(webSocket)) return;
+      this.requests++;
+      isAnswered = false;
+      webSocket.send(String(++count));
+    };
     return new Promise(resolve => {
       webSocket
         .on("open", send)
         .on("message", message => {
           const answer = message.toString();
           if (!answer.endsWith(`: ${count}`)) resolve(`answered "${answer}" to ${count}`);
+          isAnswered = true;
           this.got.add(answer);
           setTimeout(send, 10);
         })
@@ -75,6 +86,7 @@ export class WebSocketLoad {
         .on("close", code => {
           this.open.delete(webSocket);
           if (code === RESTART) this.restarts++;
+          if (code === RESTART && !isAnswered) this.unanswered++;
           resolve(code === RESTART ? undefined : `closed with ${code}`);
         });
     });

@@ -1,14 +1,15 @@
 // zerodown upgrade where the version on disk can't go on, or may not, beside a real systemd.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { callSupervisor } from "../../src/control/client.js";
 import { locateControl } from "../../src/control/locate.js";
 import { failure } from "../support/control.js";
 import { Puppet } from "../support/puppet.js";
-import { installApp, removeUnits, type TestUnit } from "../support/unit.js";
+import { removeUnits, type TestUnit } from "../support/unit.js";
 import {
+  installInitApp,
   installOther,
   installVersion,
   installVersioned,
@@ -94,18 +95,7 @@ describe("is refused in words, and the service goes on, where the command is", (
   });
 
   test("there, and an app's own by init(), of which only the addon is executed", async () => {
-    const unit = installApp({
-      command: "",
-      service: directory => ["ExecStart=", `ExecStart=${process.execPath} ${directory}/app.mjs`],
-    });
-    installVersion(unit.directory, "1.0.0");
-    const installed = `${unit.directory}/zerodown-1.0.0`;
-    const program = `import { init, startupFinished } from "${installed}/index.js";
-init();
-startupFinished();
-setInterval(() => {}, 1000);
-`;
-    writeFileSync(`${unit.directory}/app.mjs`, program);
+    const { unit, installed } = installInitApp();
     await unit.start();
     await withNoexec(installed, async directory => {
       installVersion(directory, "1.0.0");

@@ -20,8 +20,9 @@ import { HttpLoad, killLoads, loopback } from "../support/http-load.js";
 import { Lines } from "../support/lines.js";
 import { Puppet } from "../support/puppet.js";
 import { APPS, EXAMPLE_APP, ZERODOWN } from "../support/supervisor.js";
-import { installApp, removeUnits, type TestUnit } from "../support/unit.js";
+import { removeUnits, type TestUnit } from "../support/unit.js";
 import {
+  installInitApp,
   installVersion,
   installVersioned,
   startVersioned,
@@ -287,18 +288,7 @@ test("a supervisor whose working directory is gone is upgraded, and starts the a
 });
 
 test("an app of init() gets the version of its own package", async () => {
-  const unit = installApp({
-    command: "",
-    service: directory => ["ExecStart=", `ExecStart=${process.execPath} ${directory}/app.mjs`],
-  });
-  const installed = `${unit.directory}/zerodown-1.0.0`;
-  installVersion(unit.directory, "1.0.0");
-  const program = `import { init, startupFinished } from "${installed}/index.js";
-init();
-startupFinished();
-setInterval(() => {}, 1000);
-`;
-  writeFileSync(`${unit.directory}/app.mjs`, program);
+  const { unit, installed } = installInitApp();
   await unit.start();
   const before = await unitFacts(unit);
   installVersion(unit.directory, "1.1.0");

@@ -12,6 +12,7 @@ import { findZerodown, isDirect, list } from "./command-line.js";
 import { CONTAINERS } from "./containers.js";
 import type { Facts } from "./facts.js";
 import { execStartFix, type Finding, type Rule, serviceFix, shown } from "./finding.js";
+import { INIT_APPS, isTakenForInitApp } from "./init-apps.js";
 import { PROGRAMS } from "./programs.js";
 import { QUEUES } from "./queues.js";
 import { ROOM } from "./room.js";
@@ -28,7 +29,8 @@ export function checkUnit(facts: Facts): readonly Finding[] {
   return foreign.length > 0 ? foreign : Object.values(RULES).flatMap(rule => rule(facts));
 }
 
-export function notOurs({ unit, start, mainProcess, runArguments, service }: Facts): Finding[] {
+export function notOurs(facts: Facts): Finding[] {
+  const { unit, start, mainProcess, runArguments, service } = facts;
   if (service.LoadState !== "loaded") {
     const why = `systemd doesn't take the unit as it is; systemd-analyze verify ${unit} says why`;
     return [{ severity: "error", setting: "LoadState", value: String(service.LoadState), why }];
@@ -36,9 +38,10 @@ export function notOurs({ unit, start, mainProcess, runArguments, service }: Fac
   const isOurs =
     runArguments !== null ||
     /\bzerodown\b.*\brun\b/s.test(start.args.join(" ")) ||
-    findZerodown(mainProcess ?? [], "run") >= 0;
+    findZerodown(mainProcess ?? [], "run") >= 0 ||
+    isTakenForInitApp(facts);
   if (isOurs) return [];
-  const why = `${unit} doesn't run zerodown; zerodown unit prints one that does`;
+  const why = `${unit} doesn't run zerodown; zerodown unit prints one that does. An app that calls init() is seen while it runs, and by ExecReload=zerodown reload`;
   return [{ severity: "error", setting: "ExecStart", value: shown([start.path, ...start.args]), why }];
 }
 
@@ -69,7 +72,7 @@ export const RULES = {
     const { start, mainProcess } = facts;
     const command = [start.path, ...start.args];
     // Whatever started it: if zerodown is the main process now, it will be next time.
-    if (isDirect(command) || (mainProcess && isDirect(mainProcess))) return [];
+    if (isDirect(command) || (mainProcess && isDirect(mainProcess)) || isTakenForInitApp(facts)) return [];
     const first = start.path.replace(/.*\//, "");
     const isShell = /^(ba|da|z|k|a|fi)?sh$/.test(first);
     if (!mainProcess && (first === "env" || (isShell && /\bexec\s+\S*zerodown/.test(start.args.join(" "))))) return [];
@@ -269,6 +272,7 @@ export const RULES = {
   },
   ...COMMAND,
   ...CONTAINERS,
+  ...INIT_APPS,
   ...PROGRAMS,
   ...QUEUES,
   ...ROOM,

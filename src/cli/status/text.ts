@@ -71,7 +71,7 @@ const UNIT_COLOURS: Record<string, "green" | "red" | "yellow"> = {
 export function formatStatus(facts: StatusFacts, look: Look, timeline: readonly string[] = []): string[] {
   const { unit, supervisor, now, sockets, foreignSockets, generations } = facts;
   const { width, paint } = look;
-  const lines = unit ? unitLines(unit, look) : [];
+  const lines = unit ? unitLines(unit, generations, look) : [];
   if (!supervisor || now === null)
     return unit?.StatusText ? [...lines, ...wrapWords(`  ${unit.StatusText}`, width)] : lines;
   const { version, pid, status } = supervisor;
@@ -113,13 +113,13 @@ function releaseLines(generations: readonly GenerationFacts[], look: Look): stri
   return rows.length > 0 ? ["", ...dimTitle(formatTable(RELEASE_COLUMNS, rows, look.width), look)] : [];
 }
 
-function unitLines(unit: UnitView, { width, paint }: Look): string[] {
+function unitLines(unit: UnitView, generations: readonly GenerationFacts[], { width, paint }: Look): string[] {
   const { Id, LoadState, ActiveState, SubState, Result, ReloadResult, MainPID, NRestarts } = unit;
   const facts = [
     ...(LoadState === "loaded" ? [] : [`LoadState=${LoadState}`]),
     // Targets and the like have neither.
     ...(Result === "success" || !Result ? [] : [`Result=${Result}`]),
-    ...(ReloadResult === "success" || !ReloadResult ? [] : [`ReloadResult=${ReloadResult}`]),
+    ...(ReloadResult === "success" || !ReloadResult ? [] : [`ReloadResult=${ReloadResult}${since(generations)}`]),
     `MainPID=${MainPID}`,
     `NRestarts=${NRestarts}`,
     `TimeoutStartUSec=${formatTimeout(unit.TimeoutStartUSec)}`,
@@ -128,6 +128,19 @@ function unitLines(unit: UnitView, { width, paint }: Look): string[] {
   const [first = "", ...more] = wrap([`${Id}: ${ActiveState} (${SubState})`, ...facts], ", ", width);
   const colour = UNIT_COLOURS[ActiveState];
   return [colour ? first.replace(`: ${ActiveState} `, `: ${paint(ActiveState, colour)} `) : first, ...more];
+}
+
+/**
+ * systemd knows only of reloads by itself: its ReloadResult= stays when a rollback, or another reload that it has no part in,
+ * has succeeded since.
+ */
+function since(generations: readonly GenerationFacts[]): string {
+  const failed = generations.find(({ state, trial, outcome }) => {
+    return state === "ended" && !trial && /^(?:starting|settling)$/.test(outcome?.state ?? "");
+  });
+  const current = generations.find(({ state }) => state === "serving");
+  if (!failed || !current || current.number < failed.number) return "";
+  return ` (generation ${failed.number}'s; since then generation ${current.number} has begun to serve)`;
 }
 
 /** Parts side by side, as many as fit into a line; further lines are indented. */

@@ -10,11 +10,28 @@ import { exec, facts, found, RUN, start, Z } from "../../support/unit-facts.js";
 /** systemd's defaults. */
 const HASTY = { RestartUSec: 100_000n, StartLimitBurst: 5, StartLimitIntervalUSec: 10_000_000n };
 
+const APP = start("/usr/bin/node", "/srv/app/server.mjs");
+
+test("a stopped unit is taken for that of an app which calls init() by its ExecReload=, and else isn't ours", () => {
+  const notes = checkUnit(facts({ ...APP, KillMode: "process" })).map(
+    ({ severity, setting }) => `${severity} ${setting}`,
+  );
+  expect(notes).toEqual(["warning KillMode", "note ExecStart"]);
+  const foreign = checkUnit(facts({ ...APP, ExecReload: exec(["/bin/kill", "-HUP", "$MAINPID"]) }));
+  expect(foreign).toEqual([expect.objectContaining({ severity: "error", setting: "ExecStart" })]);
+  expect(foreign[0]!.why).toContain("An app that calls init() is seen while it runs");
+});
+
 test("nothing is found in a unit that is right", () => {
   expect(checkUnit(facts())).toEqual([]);
 });
 
 test.each<[keyof typeof RULES, Facts, string[]]>([
+  // An app that calls init() shows zerodown in ExecStart= at no time, and in its main process while it runs.
+  ["stoppedInitApp", facts(APP), ["note ExecStart=/usr/bin/node /srv/app/server.mjs: no fix"]],
+  ["stoppedInitApp", facts(APP, { mainProcess: ["node", "--", Z, "run", "--", "node", "/srv/app/server.mjs"] }), []],
+  ["stoppedInitApp", facts(), []],
+  ["wrapper", facts(APP), []],
   ["type", facts({ Type: "simple" }), ["error Type=simple: Type=notify"]],
   ["type", facts({ Type: "notify-reload" }), []],
   ["notifyAccess", facts({ NotifyAccess: "none" }), ["error NotifyAccess=none: NotifyAccess=exec"]],

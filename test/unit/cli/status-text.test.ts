@@ -124,6 +124,22 @@ test("what the supervisor says and the unit's view are not cut but go on in furt
   ]);
 });
 
+test("systemd's ReloadResult= of an earlier failure is told apart from what has served since: by a rollback, say", () => {
+  const unit = { ...UNIT, ReloadResult: "exit-code" };
+  const failure = { ...ENDED, outcome: { kind: "exit", state: "starting", status: 1 } } as const;
+  const line = (generations: readonly GenerationFacts[]) =>
+    format({ unit, generations })
+      .find(text => text.startsWith("app.service"))
+      ?.replace(/, MainPID.*/, "");
+  const before = "app.service: active (running), ReloadResult=exit-code";
+  const after = `${before} (generation 3's; since then generation 4 has begun to serve)`;
+  const newer = { ...SERVING, number: 4 };
+  expect([line([failure, SERVING]), line([newer, failure])]).toEqual([before, after]);
+  // It was ended by a dry run, or while it drained: that is no reload's failure.
+  expect(line([newer, { ...failure, trial: true }])).toBe(before);
+  expect(line([newer, { ...failure, outcome: { ...failure.outcome, state: "draining" } }])).toBe(before);
+});
+
 test("of a unit that isn't running there are its state, its result and its last words", () => {
   const unit = {
     ...UNIT,

@@ -174,34 +174,6 @@ describe("over TLS", () => {
   );
 });
 
-describe("goodbye", () => {
-  const HELLO = "HTTP/1.1 101 Switching Protocols\\r\\nConnection: Upgrade\\r\\nUpgrade: test\\r\\n\\r\\nhello";
-  const server = `${http('setTimeout(() => response.end("ok"), 300);')}.on("upgrade", (_, socket) => socket.write("${HELLO}"))`;
-  const upgrade = (client: RawClient) => client.get("/", "Connection: Upgrade", "Upgrade: test").until(/hello/);
-
-  test("is said to what is upgraded after the stop, too", async () => {
-    const { app, port } = await serving(server, '{ goodbye: socket => socket.end("goodbye") }');
-    const client = await accepted(port);
-    await stop(app);
-    await upgrade(client);
-    await client.closed;
-    expect(client.text).toMatch(/hellogoodbye$/);
-    expect(await app.ended).toEqual(END);
-  });
-
-  test("that throws costs no request", async () => {
-    const goodbye = '{ goodbye: socket => { socket.end(); throw new Error("no words"); } }';
-    const { app, port } = await serving(server, goodbye);
-    await upgrade(new RawClient(port));
-    const client = await accepted(port);
-    client.get();
-    await stop(app);
-    await client.until(DONE);
-    expect(await app.ended).toEqual(END);
-    expect(app.errors.matching(/^zerodown: goodbye: Error: no words$/)).toHaveLength(1);
-  });
-});
-
 test("a server of HTTP/2 that goes by streams is left alone: its CONNECT is not answered with 405", async () => {
   const { port } =
     await serving(`http2.createServer({ settings: { enableConnectProtocol: true } }).on("stream", stream => {
