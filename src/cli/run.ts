@@ -46,7 +46,7 @@ import { CommandError, UsageError } from "./errors.js";
 import { helpText } from "./options/help.js";
 import type { Document } from "./run/document.js";
 import { asGiven } from "./run/given.js";
-import { checkProbeName, checkSignals, parseRunOptions, type RunOptions } from "./run/options.js";
+import { checkMappedNumbers, checkProbeName, checkSignals, parseRunOptions, type RunOptions } from "./run/options.js";
 import { RUN } from "./run/table.js";
 
 declare const VERSION: string;
@@ -106,7 +106,10 @@ export function run(args: readonly string[], document?: Document): void {
   const sockets = [...passed, ...bound];
   store.leaveOut(sockets);
   const addresses = options.sharesQueues ? groupQueues(sockets) : sockets.map(socket => [socket]);
-  if (!document) checkQueues(addresses, options.workers);
+  if (!document) {
+    checkQueues(addresses, options.workers);
+    checkMappedNumbers(options, addresses.length, fdstoreMax);
+  }
   const runtimeDirectory = document?.runtimeDirectory ?? makeRuntimeDirectory(environment, log);
   leftovers.push(() => removeRuntimeDirectory(runtimeDirectory));
 
