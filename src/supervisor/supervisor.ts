@@ -20,6 +20,7 @@ import type { NativeError } from "../native/index.js";
 import type { NotifyMessage } from "../systemd/as-manager/notify-message.js";
 import { Acceptance } from "./acceptance.js";
 import { Askers, type ReloadResult } from "./askers.js";
+import { OwnListeners } from "./elsewhere.js";
 import { addressIn, GenerationProcess, type Listener, processKey } from "./generation.js";
 import { hear } from "./hear.js";
 import { exitStatusOf } from "./launch.js";
@@ -43,6 +44,7 @@ export class Supervisor {
   private readonly blockingBefore = new Map<string, Blocking>();
   private readonly timers: Timers;
   private readonly acceptance: Acceptance;
+  private readonly ownListeners: OwnListeners;
   private readonly probes: Probes;
   private readonly queue: Event[] = [];
   private stepping = false;
@@ -55,6 +57,7 @@ export class Supervisor {
     this.releases = new Releases(launch);
     this.strays = new Strays(sockets, killStrays, this.processes, launch.environment, log, outside);
     const happened = (event: Happening) => this.happened(event);
+    this.ownListeners = new OwnListeners(this.processes, log, outside);
     this.acceptance = new Acceptance(listening, outside, () => this.current, happened);
     this.probes = new Probes(this, options, happened);
     this.timers = new Timers(
@@ -99,8 +102,11 @@ export class Supervisor {
   }
 
   private takeSignals(): void {
-    const state = () => this.current;
-    takeSignals(this.options, state, event => this.happened(event));
+    takeSignals(
+      this.options,
+      () => this.current,
+      event => this.happened(event),
+    );
     if (this.options.config.pid === 1) this.options.outside.onSignal("SIGCHLD", () => this.reapOrphans());
   }
 
@@ -182,6 +188,7 @@ export class Supervisor {
     for (let next = this.queue.shift(); next; next = this.queue.shift()) {
       const event = next;
       this.attempt(() => this.handle(event));
+      if (event.type === "unseen") this.attempt(() => this.ownListeners.look(event.generation));
     }
     this.stepping = false;
     const { outside } = this.options;
@@ -251,6 +258,7 @@ export class Supervisor {
   private promoted(number: number): void {
     this.options.files.putBackNames(`generation ${number} became ready`);
     this.options.files.note();
+    this.ownListeners.look(number);
   }
 
   processOf(address: Address): GenerationProcess | undefined {
@@ -317,8 +325,7 @@ export class Supervisor {
 
   private release(about: Address): void {
     const { generation: number } = about;
-    const key = processKey(about);
-    const process = this.processes.get(key);
+    const [key, process] = [processKey(about), this.processOf(about)];
     // What there is to say of its release names it.
     process?.release();
     this.processes.delete(key);
@@ -342,9 +349,6 @@ export class Supervisor {
 
   /** Reads what the processes of a generation have said already. */
   private listen(number: number): void {
-    const generation = this.current.generations.find(generation => generation.number === number);
-    for (const { number: process } of generation?.processes ?? []) {
-      this.processOf({ generation: number, process })?.listen();
-    }
+    for (const [key, process] of this.processes) if (addressIn(key).generation === number) process.listen();
   }
 }

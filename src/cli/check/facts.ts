@@ -3,6 +3,7 @@
 import { readFileSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
+import { migratesRequests } from "../../linux/sockets/listeners.js";
 import type { Manager, Scope, UnitProperties } from "../../systemd/dbus.js";
 import { parseTimeSpan } from "../../systemd/formats/time-span.js";
 import { isCommandError } from "../errors.js";
@@ -48,6 +49,8 @@ export interface Facts {
   readonly programs: Programs;
   /** The part of MemoryCurrent= that holds files' contents, bytes: the kernel gives it up by itself. */
   readonly pageCache: number;
+  /** See linux/sockets/listeners.ts. */
+  readonly migratesRequests: boolean | undefined;
   /** The manager's own runtime directory, which RUNTIME_DIRECTORY is in. */
   readonly runtimeRoot: string;
   /** In which the manager starts what has no WorkingDirectory=. */
@@ -82,6 +85,7 @@ export async function readFacts(unit: string, scope: Scope, manager: Manager): P
     watchdog: watchdogOf(service),
     programs: lookUp(service, commands, await manager.environment(), files),
     pageCache: pageCache(service),
+    migratesRequests: migratesRequests(),
     runtimeRoot,
     defaultDirectory: scope === "system" ? "/" : homedir(),
   });
