@@ -35,7 +35,8 @@ afterEach(() => {
 
 /** What is compiled takes its compiler. */
 const programOf = ([name, { command }]: [string, Server]) => (name === "go" ? "/usr/bin/go" : programPath(command[0]!));
-const entries = Object.entries<Server>(SERVERS);
+// Containers have a test of their own.
+const entries = Object.entries<Server>(SERVERS).filter(([, { confines }]) => !confines);
 const isHere = (entry: [string, Server]) => existsSync(programOf(entry));
 for (const entry of entries) {
   if (!isHere(entry)) console.log(`left out: ${entry[0]}, because ${programOf(entry)} isn't installed here`);

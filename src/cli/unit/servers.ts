@@ -31,6 +31,8 @@ export interface Server {
   readonly notes: readonly string[];
   /** Files beside the units in docs/examples/servers/NAME. */
   readonly files: readonly string[];
+  /** It sets up what confines the app, and needs rights for that which the usual unit takes away. */
+  readonly confines?: true;
 }
 
 const CURRENT = "/srv/app/current";
@@ -240,7 +242,7 @@ export const SERVERS = {
     command: [`${CURRENT}/serve`],
     fresh: "0",
     kept: "1 each",
-    isProbed: false,
+    isProbed: true,
     notes: [
       "Made by: CGO_ENABLED=0 go build serve.go.",
       "The example says READY=1 by itself: with --ready accept it would be ready a little too early, for Go watches a socket from the moment that it is opened.",
@@ -286,9 +288,33 @@ export const SERVERS = {
     isProbed: false,
     notes: [
       "In round robin its main process accepts, and new connections that it has not handed on yet are lost at a reload. --workers of zerodown does without node:cluster.",
-      "Now and then cluster.disconnect() of Node 20 doesn't come to an end under load; --stop-timeout ends the generation then.",
+      "cluster.disconnect() alone may never come to an end under load, which is Node's doing: a worker closes its idle connections, and waits for those that it answers just then, on which clients may go on asking. From then on the example answers with Connection: close.",
     ],
     files: ["cluster.mjs"],
+  },
+  podman: {
+    title: "podman 4.3",
+    socket: "LISTEN_FDS, which it passes into the container",
+    listen: "8080",
+    options: ["--env-file", "/etc/app.env", "--stop-signal", "SIGTERM"],
+    environment: none,
+    command: [
+      "/bin/sh",
+      "-c",
+      'exec /usr/bin/podman run --rm --replace --name=app-{generation} --cgroups=split --sdnotify=container --network=none --pull=never "$IMAGE"',
+    ],
+    fresh: "0",
+    kept: "1 each",
+    isProbed: true,
+    notes: [
+      "docs/containers.md has the whole way, from a new image to systemctl reload.",
+      "/etc/app.env says which image it is, IMAGE=…, and is read again for each generation.",
+      "--cgroups=split keeps the container in the cgroup of its generation: otherwise it outlives all.",
+      "--sdnotify=container hands READY=1 of the app on; for one that says nothing: --sdnotify=ignore, and --ready accept.",
+      "What is lost is the server's doing in the container. In the test it is that of Go.",
+    ],
+    files: ["app.env"],
+    confines: true,
   },
 } as const satisfies Record<string, Server>;
 

@@ -7,31 +7,34 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
+	"syscall"
 )
 
 const body = "Hello\n"
 
-// Takes the socket that is descriptor 3, and drains at SIGINT.
+// Serves on the sockets that are passed (that of --probe http:/PATH, too), and drains at SIGINT or SIGTERM.
 func main() {
-	listener, err := net.FileListener(os.NewFile(3, "socket"))
-	if err != nil {
-		log.Fatal(err)
-	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Write([]byte(body))
 	})}
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, os.Interrupt)
-	drained := make(chan error)
-	go func() {
-		<-stop
-		drained <- server.Shutdown(context.Background())
-	}()
-	ready()
-	if err := server.Serve(listener); err != http.ErrServerClosed {
-		log.Fatal(err)
+	count, _ := strconv.Atoi(os.Getenv("LISTEN_FDS"))
+	for fd := 3; fd < 3+count; fd++ {
+		listener, err := net.FileListener(os.NewFile(uintptr(fd), "socket"))
+		if err != nil {
+			log.Fatal(err)
+		}
+		go func() {
+			if err := server.Serve(listener); err != http.ErrServerClosed {
+				log.Fatal(err)
+			}
+		}()
 	}
-	if err := <-drained; err != nil {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+	ready()
+	<-stop
+	if err := server.Shutdown(context.Background()); err != nil {
 		log.Fatal(err)
 	}
 }
