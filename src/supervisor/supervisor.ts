@@ -102,11 +102,8 @@ export class Supervisor {
   }
 
   private takeSignals(): void {
-    takeSignals(
-      this.options,
-      () => this.current,
-      event => this.happened(event),
-    );
+    const state = () => this.current;
+    takeSignals(this.options, state, event => this.happened(event));
     if (this.options.config.pid === 1) this.options.outside.onSignal("SIGCHLD", () => this.reapOrphans());
   }
 
@@ -324,8 +321,7 @@ export class Supervisor {
   }
 
   private release(about: Address): void {
-    const { generation: number } = about;
-    const [key, process] = [processKey(about), this.processOf(about)];
+    const [number, key, process] = [about.generation, processKey(about), this.processOf(about)];
     // What there is to say of its release names it.
     process?.release();
     this.processes.delete(key);

@@ -5,8 +5,8 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
-import { HttpLoad } from "./http-load.js";
-import { TestSupervisor } from "./supervisor.js";
+import { HttpLoad, killLoads } from "./http-load.js";
+import { killSupervisors, TestSupervisor } from "./supervisor.js";
 
 export interface Plan {
   /** Where it listens. */
@@ -63,5 +63,9 @@ async function reloads({ host, port, args, migrates, reloads, keeps }: Plan): Pr
 }
 
 if (argv[1] === fileURLToPath(import.meta.url)) {
-  process.stdout.write(JSON.stringify(await reloads(JSON.parse(argv[2]!))));
+  try {
+    process.stdout.write(JSON.stringify(await reloads(JSON.parse(argv[2]!))));
+  } finally {
+    await Promise.all([killLoads(), killSupervisors()]);
+  }
 }

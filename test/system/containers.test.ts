@@ -45,7 +45,7 @@ function makeImage(tag: string, text: string, isBroken = false): void {
   buildGo(release);
   if (isBroken) copyFileSync("/bin/false", `${release}/serve`);
   execFileSync("tar", ["--create", `--file=${release}.tar`, `--directory=${release}`, "serve"]);
-  podman("import", "--change=ENTRYPOINT /serve", `${release}.tar`, `localhost/app:${tag}`);
+  podman("import", '--change=ENTRYPOINT ["/serve"]', `${release}.tar`, `localhost/app:${tag}`);
 }
 
 const why = whyNot();

@@ -61,7 +61,7 @@ test("with net.ipv4.tcp_migrate_req=1 one that binds with SO_REUSEPORT loses not
       `ServerRoot ${directory.path}/apache
        ServerName app
        PidFile pid-\${ZERODOWN_GENERATION}
-       ErrorLog /dev/stderr
+       ErrorLog ${directory.path}/apache/log
        Mutex file:${directory.path}/apache
        LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
        LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
