@@ -47,7 +47,7 @@ async function reloads({ host, port, args, migrates, reloads, keeps }: Plan): Pr
   const supervisor = new TestSupervisor(args);
   await supervisor.serving(1);
   const loads = (keeps ? [false, true] : [false]).map(
-    keepAlive => new HttpLoad({ host, port }, { clients: CLIENTS, keepAlive, pause: 3 }),
+    keepAlive => new HttpLoad({ host, port }, { clients: CLIENTS, keepAlive, pause: 3, patience: 10_000 }),
   );
   for (let generation = 2; generation <= reloads + 1; generation++) {
     await Promise.all(loads.map(load => load.answers(30, /./)));

@@ -40,7 +40,7 @@ test("with net.ipv4.tcp_migrate_req=1 one that binds with SO_REUSEPORT loses not
   const { host } = loopback();
   const file = `${directory.path}/Caddyfile`;
   const example = readFileSync(`${ROOT}docs/examples/servers/caddy/Caddyfile`, "utf8");
-  writeFileSync(file, example.replace(":8080", `http://${host}:8080`));
+  writeFileSync(file, example.replace(":8080 {", `:8080 {\n\tbind ${host}`));
   const args = ["--stop-signal", "SIGTERM", "--", "/usr/bin/caddy", "run", "--adapter", "caddyfile", "--config", file];
   const plan = { host, port: 8080, args, reloads: 4, keeps: true };
   const [without, withIt] = [false, true].map(migrates => reloadInOwnNetwork({ ...plan, migrates }));
