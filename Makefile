@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: help build frameworks test test-systemd test-node test-vm lint coverage demo bench scale soak fuzz asan man servers clean debian
+.PHONY: help build frameworks test test-systemd test-node test-vm lint coverage demo bench scale soak fuzz asan man servers server-figures clean debian
 
 ARCH := $(shell node -p process.arch)
 ADDON := dist/zerodown-$(ARCH).node
@@ -20,8 +20,10 @@ DEBIAN_test := $(COMPILER) python3-systemd libsystemd-dev systemd dbus dbus-user
 DEBIAN_test += ansible-core openssh-server openssh-client iproute2
 DEBIAN_bench := $(COMPILER)
 DEBIAN_demo := $(COMPILER)
-# What test/system/servers.test.ts runs beside gunicorn, puma and nginx; Java where it is.
-DEBIAN_test += uvicorn python3-hypercorn unicorn haproxy lighttpd php8.2-fpm
+# What test/system/servers.test.ts and those of servers that bind for themselves, and of containers, run beside gunicorn, puma
+# and nginx; Java where it is.
+DEBIAN_test += uvicorn python3-hypercorn unicorn haproxy lighttpd php8.2-fpm golang-go caddy apache2-bin podman crun iproute2
+DEBIAN_server-figures = $(DEBIAN_test)
 DEBIAN = $(sort $(foreach goal,$(MAKECMDGOALS),$(DEBIAN_$(goal))))
 
 build: dist/zerodown.cjs dist/zerodown-varlink.7 build/types.stamp $(ADDON) $(RELOAD_CLIENT) build/.stamp build/test/apps/describe-self build/test/apps/uring build/test/apps/shim.so ## the command, the library, the addon and the tests
@@ -120,7 +122,14 @@ $(FRAMEWORKS)/next/.next/BUILD_ID: $(FRAMEWORKS)/node_modules/.package-lock.json
     $(shell find $(FRAMEWORKS)/next -name .next -prune -o -type f -print)
 	NEXT_TELEMETRY_DISABLED=1 $(FRAMEWORKS)/node_modules/.bin/next build $(FRAMEWORKS)/next
 
-test: lint build coverage frameworks ## installs what it needs, builds, and runs every test (as root: beside a real systemd)
+# Servers that Debian doesn't have.
+SERVERS := test/servers/node_modules/.package-lock.json
+
+$(SERVERS): test/servers/package.json test/servers/package-lock.json
+	npm ci --prefix test/servers --no-audit --no-fund --loglevel=error
+	touch $@
+
+test: lint build coverage frameworks $(SERVERS) ## installs what it needs, builds, and runs every test (as root: beside a real systemd)
 	test/run halves
 
 # The tests on systemd once more, on that of another Debian release: make test-systemd RELEASE=trixie
@@ -167,6 +176,10 @@ man: build/.stamp ## writes the options of every command into the man page
 	node build/src/packaging/man-page.js docs/zerodown.1
 
 servers: build/.stamp ## writes docs/servers.md and its examples' units from the table of servers
+	node build/src/packaging/server-pages.js docs
+
+server-figures: build $(SERVERS) ## runs the servers of docs/servers.md, and writes what they lose into its table
+	SERVER_FIGURES=1 test/run build/test/system/servers.test.js build/test/system/own-sockets.test.js
 	node build/src/packaging/server-pages.js docs
 
 lint: node_modules/.package-lock.json ## format and lint

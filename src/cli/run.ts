@@ -47,7 +47,7 @@ import { helpText } from "./options/help.js";
 import { adoptCgroup, takeCgroup } from "./run/cgroup.js";
 import type { Document } from "./run/document.js";
 import { asGiven } from "./run/given.js";
-import { checkProbeName, checkSignals, parseRunOptions, type RunOptions } from "./run/options.js";
+import { checkMappedNumbers, checkProbeName, checkSignals, parseRunOptions, type RunOptions } from "./run/options.js";
 import { RUN } from "./run/table.js";
 
 declare const VERSION: string;
@@ -107,7 +107,10 @@ export async function run(args: readonly string[], document?: Document): Promise
   const sockets = [...passed, ...bound];
   store.leaveOut(sockets);
   const addresses = options.sharesQueues ? groupQueues(sockets) : sockets.map(socket => [socket]);
-  if (!document) checkQueues(addresses, options.workers);
+  if (!document) {
+    checkQueues(addresses, options.workers);
+    checkMappedNumbers(options, addresses.length, fdstoreMax);
+  }
   const runtimeDirectory = document?.runtimeDirectory ?? makeRuntimeDirectory(environment, log);
   leftovers.push(() => removeRuntimeDirectory(runtimeDirectory));
 

@@ -105,6 +105,7 @@ function readPlan(args: readonly string[]): (UnitPlan & { readonly install: Inst
     fdstoreMax: options.fdstoreMax ?? 0,
     environment: server?.environment(listen.map(({ text }) => text)) ?? [],
     comments: server === undefined ? [] : commentsOf(server),
+    confines: server?.confines ?? false,
     watch: values.watch?.replace(/(?<=.)\/+$/, ""),
     path: servicePath(program, values.zerodown !== undefined),
     user: userName(values["run-as"], values.user ?? false),

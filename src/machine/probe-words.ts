@@ -27,6 +27,12 @@ export function probeFailureText(failure: ProbeFailure): string {
   }
 }
 
+/** For whoever meant to ask by HTTP: a shell finds no command in "/health", and may not execute a directory. */
+export function probeHint(probe: string, failure: ProbeFailure): string {
+  const isNoCommand = failure.kind === "ended" && "status" in failure.end && [126, 127].includes(failure.end.status);
+  return isNoCommand && /^\/\S*$/.test(probe) ? `; to ask it by HTTP: --probe http:${clip(probe, LONGEST_NAME)}` : "";
+}
+
 function clip(text: string, length: number): string {
   const line = printable(text).trim().replace(/\s+/g, " ");
   return line.length > length ? `${line.slice(0, length)}…` : line;

@@ -5,7 +5,7 @@ import type { Config } from "./config.js";
 import type { Address, Unseen } from "./events.js";
 import { CRASH_WINDOW, HINT_AFTER, SHORTEST_WATCHDOG } from "./limits.js";
 import type { Doom, Named, Outcome, Problem } from "./outcome.js";
-import { endText, probeFailureText, probeName } from "./probe-words.js";
+import { endText, probeFailureText, probeHint, probeName } from "./probe-words.js";
 import { type Actor, findActor, type Generation, named, namedActor, type State } from "./state.js";
 
 /** So many of a list are named at most. systemd drops a message longer than 4096 bytes, and a READY=1 that is in it. */
@@ -77,8 +77,10 @@ export function doomText(doom: Doom): string {
       return "was aborted";
     case "start-timeout":
       return `was not ready within ${formatTimeSpan(doom.limit)} and was killed`;
-    case "probe":
-      return `failed its probe ${probeName(doom.probe)} (${probeFailureText(doom.failure)}) and was killed`;
+    case "probe": {
+      const why = `${probeFailureText(doom.failure)}${probeHint(doom.probe, doom.failure)}`;
+      return `failed its probe ${probeName(doom.probe)} (${why}) and was killed`;
+    }
     case "probe-timeout":
       return `did not pass its probe ${probeName(doom.probe)} within ${formatTimeSpan(doom.limit)} and was killed`;
     case "hidden":

@@ -31,6 +31,14 @@ static void write_pid(struct plan *plan) {
   }
 }
 
+// Each is dup2(2)'s, which keeps it open at execve(2).
+static int copy_fds(struct plan *plan) {
+  for (uint32_t i = 0; i + 1 < plan->copy_count; i += 2) {
+    if (dup2(FIRST_FD + plan->copies[i], plan->copies[i + 1]) < 0) return fail(plan, "dup2");
+  }
+  return 0;
+}
+
 // A descriptor that stands where another one belongs moves out of the way first. A supervisor under systemd finds each
 // at its place already and needs no spare descriptor.
 int place_fds(struct plan *plan) {
@@ -50,9 +58,9 @@ int place_fds(struct plan *plan) {
   }
   // execve(2) closes them, when our parent no longer waits for us: a file of a file system that hangs may take for
   // ever.
-  if (syscall(SYS_close_range, end, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return 0;
+  if (syscall(SYS_close_range, end, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return copy_fds(plan);
   // Linux before 5.11 doesn't know that.
-  return syscall(SYS_close_range, end, ~0U, 0) < 0 ? fail(plan, "close_range") : 0;
+  return syscall(SYS_close_range, end, ~0U, 0) < 0 ? fail(plan, "close_range") : copy_fds(plan);
 }
 
 // The child enters before the program runs, so that everything that the program starts is in the cgroup, too.

@@ -16,6 +16,8 @@ struct plan {
   char *directory;
   int *fds;
   uint32_t fd_count;
+  int *copies;         // pairs: the index of one of fds, and a number at which it stands as well
+  uint32_t copy_count; // how many ints these are
   int death_signal;
   int ignored_signal;  // by the child; 0: none
   int file_limit;      // soft RLIMIT_NOFILE; < 0: leave it
@@ -31,7 +33,7 @@ struct plan {
 // Notes in the plan which system call failed and with which errno; returns -1.
 int fail(struct plan *plan, const char *syscall);
 
-// Puts fds[i] at descriptor 3 + i and closes all above. Returns 0, or what fail() returns.
+// Puts fds[i] at descriptor 3 + i, closes all above, and makes the copies. Returns 0, or what fail() returns.
 int place_fds(struct plan *plan);
 
 // The function that clone(2) calls in the child, with the plan. It returns only when a step has failed.

@@ -27,6 +27,8 @@ export interface SpawnOptions {
   directory: string;
   /** Descriptors that become 3, 4, … in the child; it gets 0–2 as they are and no other. */
   fds: readonly number[];
+  /** Pairs: the index of one of `fds`, and a number at which the child has it as well. */
+  copies: readonly number[];
   /** Sent to the child when this process dies (PR_SET_PDEATHSIG in prctl(2)). */
   deathSignal: number;
   /** A signal that the child ignores, as a service does SIGPIPE (IgnoreSIGPIPE= in systemd.exec(5)); 0 for none. */

@@ -45,6 +45,7 @@ static void free_plan(struct plan *plan) {
   free(plan->pid_digits);
   free(plan->directory);
   free(plan->fds);
+  free(plan->copies);
   free(plan->cgroup);
   if (plan->cgroup_fd >= 0) close(plan->cgroup_fd);
 }
@@ -93,15 +94,26 @@ static bool get_environment(napi_env env, napi_value object, struct plan *plan) 
   return ok;
 }
 
+// The child must find at each index what is meant.
+static bool are_copies(napi_env env, const struct plan *plan) {
+  for (uint32_t i = 0; i < plan->copy_count; i += 2) {
+    bool is_there = i + 1 < plan->copy_count && plan->copies[i] >= 0 && (uint32_t)plan->copies[i] < plan->fd_count;
+    if (!is_there) return throw_type(env, "copies must be pairs: the index of one of fds, and a number") != NULL;
+  }
+  return true;
+}
+
 static bool get_plan(napi_env env, napi_value object, struct plan *plan) {
   uint32_t count;
-  napi_value fds, directory;
+  napi_value fds, copies, directory;
   return (plan->paths = get_strings(env, object, "paths", 0, &count)) &&
          (plan->argv = get_strings(env, object, "argv", 0, &count)) && get_environment(env, object, plan) &&
          napi_get_named_property(env, object, "directory", &directory) == napi_ok &&
          (plan->directory = get_bytes(env, directory, "directory")) &&
          napi_get_named_property(env, object, "fds", &fds) == napi_ok &&
          get_int_array(env, fds, "fds", &plan->fds, &plan->fd_count) &&
+         napi_get_named_property(env, object, "copies", &copies) == napi_ok &&
+         get_int_array(env, copies, "copies", &plan->copies, &plan->copy_count) && are_copies(env, plan) &&
          get_int_field(env, object, "deathSignal", &plan->death_signal) &&
          get_int_field(env, object, "ignoredSignal", &plan->ignored_signal) &&
          get_int_field(env, object, "fileLimit", &plan->file_limit) &&
@@ -140,7 +152,7 @@ static void discard(pid_t pid, int pidfd) {
   close(pidfd);
 }
 
-// spawn({paths, argv, environment, pidVariables, directory, fds, deathSignal, ignoredSignal, fileLimit, cgroup}) →
+// spawn({paths, argv, environment, pidVariables, directory, fds, copies, deathSignal, ignoredSignal, fileLimit, cgroup}) →
 // {pid, pidfd}
 static napi_value spawn(napi_env env, napi_callback_info info) {
   struct plan plan = {.parent = getpid(), .cgroup_fd = -1};

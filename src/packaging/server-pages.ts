@@ -6,10 +6,13 @@ import { basename, dirname } from "node:path";
 import { argv } from "node:process";
 import { optionOf, SERVERS, type Server, WITHOUT_UNIT } from "../cli/unit/servers.js";
 import { unitFiles } from "../cli/unit.js";
+import { FIGURES, type ServerFigures } from "./server-figures.js";
 
-/** docs/servers.md, with the servers as the table has them. */
-export function withServers(page: string): string {
-  const parts: Record<string, string> = { table: table(), sections: sections() };
+type Figures = Readonly<Record<string, ServerFigures>>;
+
+/** docs/servers.md, with the servers as the table has them, and what they have lost. */
+export function withServers(page: string, figures: Figures): string {
+  const parts: Record<string, string> = { table: table(figures), sections: sections() };
   return page.replace(
     /^(<!-- (table|sections) -->\n)[\s\S]*?(?=^<!-- end -->)/gm,
     (_, start: string, name: string) => start + parts[name],
@@ -26,18 +29,25 @@ export function exampleUnits(): Map<string, string> {
   return new Map(units);
 }
 
-function table(): string {
+function table(figures: Figures): string {
   const rows = entries().map(([name, server]) => [
     `[${server.title}](#${name})`,
     server.socket,
     optionOf(server, "--ready", "notify"),
     optionOf(server, "--stop-signal", "SIGINT"),
-    server.fresh,
-    server.kept,
-    server.isTested ? "by a test" : "by hand",
+    server.isProbed ? "yes" : "no",
+    ...lost(figures[name]),
   ]);
-  const head = ["server", "how it takes the socket", "ready", "stop", "lost, new", "lost, kept", "tried"];
-  return [head, head.map(() => "---"), ...rows].map(cells => `| ${cells.join(" | ")} |\n`).join("");
+  const others = Object.entries(WITHOUT_UNIT).flatMap(([name, { title }]) =>
+    figures[name] ? [[`[${title}](#without-a-unit)`, "none: see there", "", "", "no", ...lost(figures[name])]] : [],
+  );
+  const head = ["server", "how it takes the socket", "ready", "stop", "http probes", "lost, new", "lost, kept"];
+  return [head, head.map(() => "---"), ...rows, ...others].map(cells => `| ${cells.join(" | ")} |\n`).join("");
+}
+
+/** On new connections, and on kept ones. */
+function lost(figures: ServerFigures | undefined): string[] {
+  return figures ? [figures.fresh, figures.kept].map(([lost, of]) => `${lost} of ${of}`) : ["untried", "untried"];
 }
 
 function sections(): string {
@@ -70,7 +80,8 @@ function entries(): [string, Server][] {
 
 const [, script, docs] = argv;
 if (script === import.meta.filename && docs !== undefined) {
-  writeFileSync(`${docs}/servers.md`, withServers(readFileSync(`${docs}/servers.md`, "utf8")));
+  const figures = JSON.parse(readFileSync(`${docs}/${FIGURES}`, "utf8"));
+  writeFileSync(`${docs}/servers.md`, withServers(readFileSync(`${docs}/servers.md`, "utf8"), figures));
   for (const [path, text] of exampleUnits()) {
     mkdirSync(dirname(`${docs}/examples/servers/${path}`), { recursive: true });
     writeFileSync(`${docs}/examples/servers/${path}`, text);

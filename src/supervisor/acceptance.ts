@@ -17,9 +17,13 @@ const REST = 4;
 
 export type Look = Extract<Effect, { type: "look" }>;
 
-interface Looked {
+/** Whose processes are looked at. */
+export interface Looked {
   readonly pid: number;
   readonly cgroup: Pick<Cgroup, "pids"> | undefined;
+}
+
+interface Awaited extends Looked {
   readonly probeSocket: Pick<ProbeSocket, "listening"> | undefined;
   readonly hasEnded: boolean;
 }
@@ -53,7 +57,7 @@ export class Acceptance {
   }
 
   /** Looks again and again, until each socket has been seen to be waited on. One look at a time. */
-  begin(look: Look, process: Looked): void {
+  begin(look: Look, process: Awaited): void {
     const { generation, process: number, slot, patience, goesOn } = look;
     const about = { generation, process: number };
     const key = keyOf(about);
@@ -103,7 +107,7 @@ function keyOf({ generation, process }: Address): string {
   return `${generation}/${process}`;
 }
 
-function pidsOf({ pid, cgroup }: Looked): readonly number[] {
+export function pidsOf({ pid, cgroup }: Looked): readonly number[] {
   try {
     return cgroup?.pids ?? descendants(pid);
   } catch {

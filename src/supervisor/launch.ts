@@ -33,6 +33,8 @@ export interface Launch {
   readonly ignoresSigpipe: boolean;
   /** The sockets of the process in that slot. */
   readonly fds: (slot: number) => readonly PassedFd[];
+  /** Descriptors that stand at another number as well: by name, or the first. */
+  readonly fdMap: readonly MappedFd[];
   /** What generations have stored, and goes to that process. */
   readonly stored: (owner: Owner) => readonly PassedFd[];
   /** For $FDSTORE: how many descriptors generations may store. */
@@ -49,6 +51,12 @@ export interface Launch {
   readonly stopSignal: NodeJS.Signals;
   /** Where the notify sockets go. */
   readonly runtimeDirectory: string;
+}
+
+/** A descriptor, by its name or else the first, and a number at which a process has it as well. */
+export interface MappedFd {
+  readonly name: string | undefined;
+  readonly number: number;
 }
 
 /** Which process is to be started. */
@@ -99,14 +107,27 @@ export function standingOf(
   };
 }
 
-/** In a dry run the socket of the probes, which is all it gets, stands for every other one. */
-function descriptorNamed(name: string | undefined, fds: readonly PassedFd[], isTrial: boolean): string {
-  const isIt = (fd: PassedFd) => isTrial || name === undefined || toBytes(fd.name) === name;
-  const index = fds.findIndex(isIt);
-  if (index >= 0) return String(LISTEN_FDS_START + index);
-  const what = name === undefined ? "{fd}: there is no socket" : `{fd:${toText(name)}}: no descriptor has that name`;
+/**
+ * The index of the descriptor with that name, or of the first. In a dry run the socket of the probes, which is all it gets, stands
+ * for every other one.
+ *
+ * @param name bytes
+ * @param asker who wants it, for people
+ */
+function indexOf(name: string | undefined, fds: readonly PassedFd[], isTrial: boolean, asker: string): number {
+  const index = fds.findIndex(fd => isTrial || name === undefined || toBytes(fd.name) === name);
+  if (index >= 0) return index;
+  const what = name === undefined ? "there is no socket" : "no descriptor has that name";
   const names = fds.map(fd => fd.name).join(", ");
-  throw Object.assign(new Error(`${what}${names && ` (but ${names})`}`), { code: "ENOENT" });
+  throw Object.assign(new Error(`${asker}: ${what}${names && ` (but ${names})`}`), { code: "ENOENT" });
+}
+
+/** As the addon wants them. */
+function copiesOf({ fdMap }: Launch, fds: readonly PassedFd[], isTrial: boolean): number[] {
+  return fdMap.flatMap(({ name, number }) => {
+    const asker = `--fd-map ${name === undefined ? "" : `${name}=`}${number}`;
+    return [indexOf(name && toBytes(name), fds, isTrial, asker), number];
+  });
 }
 
 /** @throws {NativeError} when the command can't be executed */
@@ -123,7 +144,10 @@ export function launchChild(
   const { directory, paths, argv } = placeOf(found, launch);
   const standing = {
     ...standingOf({ generation, slot, ownDirectory }, found, launch),
-    fd: (name: string | undefined) => descriptorNamed(name, fds, isTrial),
+    fd: (name: string | undefined) => {
+      const asker = name === undefined ? "{fd}" : `{fd:${toText(name)}}`;
+      return String(LISTEN_FDS_START + indexOf(name, fds, isTrial, asker));
+    },
   };
   const { variables, pidVariables } = childEnvironment(launch.environment, found.variables, {
     generation,
@@ -144,6 +168,7 @@ export function launchChild(
     pidVariables,
     directory,
     fds: [...fds.map(({ fd }) => fd), ...(readyWriter === undefined ? [] : [readyWriter])],
+    copies: copiesOf(launch, fds, isTrial),
     deathSignal: constants.signals[launch.stopSignal],
     ignoredSignal: launch.ignoresSigpipe ? constants.signals.SIGPIPE : 0,
     fileLimit: launch.fileLimit,

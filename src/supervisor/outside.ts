@@ -3,6 +3,7 @@
 import { lookForWaiting } from "../linux/accepting/look.js";
 import { releaseMemory } from "../linux/memory.js";
 import { isUnhandled } from "../linux/signal-handlers.js";
+import { listensElsewhere } from "../linux/sockets/listeners.js";
 import { native } from "../native/index.js";
 import { whatLacks } from "./room.js";
 import { spawn } from "./spawn.js";
@@ -19,6 +20,7 @@ export interface Outside extends Pick<typeof native, "spawn" | "reap" | "reapOrp
   /** kill(2): a negative pid is that of a process group. */
   kill(pid: number, signal: NodeJS.Signals): void;
   readonly lookForWaiting: typeof lookForWaiting;
+  readonly listensElsewhere: typeof listensElsewhere;
   readonly whatLacks: typeof whatLacks;
   readonly isUnhandled: typeof isUnhandled;
   releaseMemory(): void;
@@ -53,6 +55,7 @@ export const outside: Outside = {
   readable: fd => native.readable(fd),
   watch: (fd, writable, callback) => native.watch(fd, writable, callback),
   lookForWaiting,
+  listensElsewhere,
   whatLacks,
   isUnhandled,
   releaseMemory,

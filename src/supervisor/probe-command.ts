@@ -83,6 +83,7 @@ export class ProbeCommand {
         argv: ["sh", "-c", SCRIPT, command],
         pidVariables: [],
         fds: [writer],
+        copies: [],
         deathSignal: constants.signals.SIGKILL,
         cgroup: cgroup?.procsFile ?? "",
       });

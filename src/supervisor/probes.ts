@@ -9,6 +9,7 @@ import { endText } from "../machine/probe-words.js";
 import { actorsOf, findActor, isLeaving, isProbed, isProbing, isTrial } from "../machine/state.js";
 import { nameAt } from "../machine/words.js";
 import { probeEnvironment } from "../systemd/as-manager/child-environment.js";
+import { pidsOf } from "./acceptance.js";
 import type { GenerationProcess } from "./generation.js";
 import { hookStart } from "./hook.js";
 import { standingOf } from "./launch.js";
@@ -17,6 +18,11 @@ import { putIn } from "./placeholders.js";
 import { ProbeCommand, type ProbeListener, type ProbeStart, type SavedProbe } from "./probe-command.js";
 import { placeOf } from "./release.js";
 import type { Supervisor } from "./supervisor.js";
+
+/** How long an answer may take until somebody looks whether it can come, ms. */
+const ANSWER_PATIENCE = 2000;
+const PROBE_SOCKET_CURE =
+  'it must listen on $ZERODOWN_PROBE_FD ("probe" in $LISTEN_FDNAMES, {fd:probe}) as well, or be probed by a COMMAND';
 
 type Probe = Omit<Extract<Effect, { type: "probe" }>, "type">;
 type Subject = Pick<GenerationProcess, "pid" | "cgroup" | "probeSocket" | "ownDirectory" | "hasEnded">;
@@ -74,7 +80,7 @@ export class Probes {
     try {
       const what = this.command(index, probe, subject);
       const path = /^http:(\/.*)$/.exec(what)?.[1];
-      this.running.set(probe, path ? askHttp(path, subject, done) : this.run(what, probe, subject));
+      this.running.set(probe, path ? this.ask(path, probe, subject, done) : this.run(what, probe, subject));
     } catch (error) {
       done({ kind: "error", error: (error as Error).message });
     }
@@ -134,6 +140,26 @@ export class Probes {
     const { generation, process } = findActor(state, about.generation, about.process)!;
     const [at, release] = [{ generation: generation.number, slot: process.slot }, releases.get(generation.release)!];
     return putIn(launch.probes[index]!, standingOf({ ...at, ownDirectory }, release, launch));
+  }
+
+  /** Asks by HTTP, and says it when nobody is seen to be there to answer. @returns what ends it */
+  private ask(path: string, about: Probe, subject: Subject, done: Done): () => void {
+    const { outside, log } = this.options;
+    const cancel = outside.after(ANSWER_PATIENCE, () => {
+      const { listening } = subject.probeSocket!;
+      const { sockets, hidden, obstacles } = outside.lookForWaiting([listening], pidsOf(subject));
+      if (sockets.size > 0 || hidden.length > 0 || obstacles.size > 0) return;
+      const name = nameAt(this.supervisor.state, about, subject.pid);
+      log("notice", `${name} isn't seen to accept on the socket of its probes: ${PROBE_SOCKET_CURE}`);
+    });
+    const end = askHttp(path, subject, failure => {
+      cancel();
+      done(failure);
+    });
+    return () => {
+      cancel();
+      end();
+    };
   }
 
   private run(command: string, about: Probe, subject: Subject): () => void {

@@ -12,6 +12,7 @@ import type { NativeError } from "../native/index.js";
 import type { NotifyMessage } from "../systemd/as-manager/notify-message.js";
 import { Acceptance } from "./acceptance.js";
 import { Askers, type ReloadResult } from "./askers.js";
+import { OwnListeners } from "./elsewhere.js";
 import { addressIn, GenerationProcess, type Listener, processKey } from "./generation.js";
 import { hear } from "./hear.js";
 import { exitStatusOf } from "./launch.js";
@@ -35,6 +36,7 @@ export class Supervisor {
   private readonly blockingBefore = new Map<string, Blocking>();
   private readonly timers: Timers;
   private readonly acceptance: Acceptance;
+  private readonly ownListeners: OwnListeners;
   private readonly probes: Probes;
   private readonly queue: Event[] = [];
   private stepping = false;
@@ -47,6 +49,7 @@ export class Supervisor {
     this.releases = new Releases(launch);
     this.strays = new Strays(sockets, killStrays, this.processes, launch.environment, log, outside);
     const happened = (event: Happening) => this.happened(event);
+    this.ownListeners = new OwnListeners(this.processes, log, outside);
     this.acceptance = new Acceptance(listening, outside, () => this.current, happened);
     this.probes = new Probes(this, options, happened);
     this.timers = new Timers(
@@ -174,6 +177,7 @@ export class Supervisor {
     for (let next = this.queue.shift(); next; next = this.queue.shift()) {
       const event = next;
       this.attempt(() => this.handle(event));
+      if (event.type === "unseen") this.attempt(() => this.ownListeners.look(event.generation));
     }
     this.stepping = false;
     const { outside } = this.options;
@@ -245,6 +249,7 @@ export class Supervisor {
   private promoted(number: number): void {
     this.options.files.putBackNames(`generation ${number} became ready`);
     this.options.files.note();
+    this.ownListeners.look(number);
   }
 
   processOf(address: Address): GenerationProcess | undefined {
@@ -307,9 +312,7 @@ export class Supervisor {
   }
 
   private release(about: Address): void {
-    const { generation: number } = about;
-    const key = processKey(about);
-    const process = this.processes.get(key);
+    const [number, key, process] = [about.generation, processKey(about), this.processOf(about)];
     // What there is to say of its release names it.
     process?.release();
     this.processes.delete(key);
@@ -333,9 +336,6 @@ export class Supervisor {
 
   /** Reads what the processes of a generation have said already. */
   private listen(number: number): void {
-    const generation = this.current.generations.find(generation => generation.number === number);
-    for (const { number: process } of generation?.processes ?? []) {
-      this.processOf({ generation: number, process })?.listen();
-    }
+    for (const [key, process] of this.processes) if (addressIn(key).generation === number) process.listen();
   }
 }

@@ -37,6 +37,7 @@ export function shellOptions(
       fileLimit: -1,
       ignoresSigpipe: false,
       environment: { LISTEN_FDS: "9", LISTEN_PID: "1", LISTEN_FDNAMES: "received" },
+      fdMap: [],
       fds: () => world.sockets,
       stored: owner => store.fdsOf(owner),
       probes: [],

@@ -89,6 +89,8 @@ export class ShellWorld implements Outside {
 
   lookForWaiting = () => ({ sockets: new Set<never>(), hidden: [], obstacles: new Set<string>() });
 
+  listensElsewhere = () => ({ addresses: [], migrates: undefined });
+
   whatLacks = () => undefined;
   isUnhandled = () => false;
 

@@ -17,6 +17,7 @@ export function spawn(options: Partial<SpawnOptions> & { argv: readonly string[]
     pidVariables: [],
     directory: "/",
     fds: [],
+    copies: [],
     deathSignal: 0,
     ignoredSignal: 0,
     fileLimit: -1,

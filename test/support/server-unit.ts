@@ -1,5 +1,6 @@
 // A server as `zerodown unit --for` prints its units, with releases made from the files in docs/examples/servers.
 
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { SERVERS, type Server } from "../../src/cli/unit/servers.js";
@@ -33,11 +34,26 @@ export class ServerUnit {
     units.add(this);
   }
 
-  /** Prints the units for the example's command, whose files are here and not in /srv/app, and installs them. */
-  install(...moreArguments: readonly string[]): void {
+  /**
+   * Prints the units for the example's command, whose files are here and not in /srv/app, and installs them.
+   *
+   * @param options more of zerodown run
+   * @param moreArguments of the command
+   */
+  install(options: readonly string[], moreArguments: readonly string[]): void {
     const { host, port } = this.address;
     const command = [...this.server.command.map(word => this.placed(word)), ...moreArguments];
-    const args = ["--user", "--for", this.kind, "--listen", `${host}:${port}`, "--zerodown", ZERODOWN, this.name];
+    const args = [
+      "--user",
+      "--for",
+      this.kind,
+      "--listen",
+      `${host}:${port}`,
+      "--zerodown",
+      ZERODOWN,
+      ...options,
+      this.name,
+    ];
     const { status, stdout, stderr } = zerodown("unit", ...args, "--", ...command);
     if (status !== 0) throw new Error(`zerodown unit: ${stderr}`);
     const [service = "", socket = ""] = stdout.split(/^(?=# \S+\.socket$)/m);
@@ -52,13 +68,15 @@ export class ServerUnit {
 
   /** Puts a release there that answers with that text, and `current` on it. */
   deploy(release: string, text: string, change: (text: string, file: string) => string): void {
+    const directory = `${this.directory}/releases/${release}`;
     for (const file of this.server.files) {
       const example = readFileSync(`${ROOT}docs/examples/servers/${this.kind}/${file}`, "utf8");
-      const path = `${this.directory}/releases/${release}/${file}`;
+      const path = `${directory}/${file}`;
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, change(this.placed(example.replace("Hello", text)), file));
     }
-    const modules = `${this.directory}/releases/${release}/node_modules`;
+    if (this.kind === "go") buildGo(directory);
+    const modules = `${directory}/node_modules`;
     mkdirSync(modules);
     symlinkSync(ROOT, `${modules}/zerodown`);
     symlinkSync(`releases/${release}`, `${this.directory}/new`);
@@ -85,9 +103,25 @@ export class ServerUnit {
     return text
       .replaceAll(listen, `${host}:${port}`)
       .replaceAll('"0.0.0.0"', `"${host}"`)
-      .replace(/^\/usr\/bin\/node$/, process.execPath)
+      .replace(/^\/usr\/bin\/(?:node|deno)$/, programPath)
       .replaceAll("/srv/app/current", `${this.directory}/current`);
   }
+}
+
+const DENO = `${ROOT}test/servers/node_modules/@deno/linux-${process.arch}-glibc/deno`;
+
+/** Where it is here: Debian has neither Node 20 nor Deno. */
+export function programPath(program: string): string {
+  if (program === "/usr/bin/node") return process.execPath;
+  return program === "/usr/bin/deno" ? DENO : program;
+}
+
+/** What can't be compiled is as broken when it is deployed. */
+export function buildGo(directory: string): void {
+  const env = { ...process.env, CGO_ENABLED: "0", GOCACHE: `${ROOT}build/go`, GOFLAGS: "-mod=mod" };
+  const { status, stderr } = spawnSync("go", ["build", "serve.go"], { cwd: directory, env, encoding: "utf8" });
+  if (status !== 0 && !stderr.includes("broken on purpose")) throw new Error(`go build: ${stderr}`);
+  if (status !== 0) writeFileSync(`${directory}/serve`, "broken on purpose\n", { mode: 0o755 });
 }
 
 const units = new Set<ServerUnit>();

@@ -54,6 +54,7 @@ export function facts(
     watchdog: 0,
     programs: FOUND,
     pageCache: 0,
+    migratesRequests: false,
     runtimeRoot: "/run",
     defaultDirectory: "/",
     ...others,

@@ -1,4 +1,4 @@
-// What is put into the command of each process, and the directory that is its own.
+// What is put into the command of each process, the directory that is its own, and descriptors at other numbers (--fd-map).
 
 import { existsSync, mkdirSync, readdirSync, realpathSync, statSync, symlinkSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -100,4 +100,55 @@ test("after an upgrade of the supervisor the directory stays, and goes with its 
   await supervisor.reload();
   await eventually(() => expect(existsSync(runtime)).toBe(false));
   await supervisor.stop();
+});
+
+/** Tells what its descriptors 0, 3, 4 and 9 are, and $LISTEN_FDS. */
+const TELLS = [
+  "sh",
+  "-c",
+  'for fd in 0 3 4 9; do echo "at $fd: $(readlink /proc/$$/fd/$fd)" >&2; done; echo "count $LISTEN_FDS" >&2; echo >&$ZERODOWN_READY_FD; exec sleep 1000',
+];
+
+function mapping(...options: string[]): TestSupervisor {
+  const listen = ["--listen", `web=@${base}/web`, "--listen", `admin=@${base}/admin`];
+  return new TestSupervisor(["--ready", "fd", ...listen, ...options, "--", ...TELLS], {
+    env: { RUNTIME_DIRECTORY: base },
+  });
+}
+
+async function told(supervisor: TestSupervisor, from = 0): Promise<string[]> {
+  const count = await supervisor.log.next(/^count /, from);
+  const at = supervisor.log.lines.flatMap(line => /at \d: (.*)$/.exec(line)?.[1] ?? []).slice(-4);
+  return [...at, count];
+}
+
+test("a descriptor stands at another number as well, in every generation, and LISTEN_FDS is as without", async () => {
+  const supervisor = mapping("--fd-map", "admin=0", "--fd-map", "9");
+  await supervisor.serving(1);
+  const [at0, web, admin, at9, count] = await told(supervisor);
+  expect([at0, at9, count]).toEqual([admin, web, "count 2"]);
+  expect([web, admin].every(link => link!.startsWith("socket:"))).toBe(true);
+  expect(web).not.toBe(admin);
+  const from = supervisor.log.count;
+  await supervisor.reload();
+  expect(await told(supervisor, from)).toEqual([at0, web, admin, at9, count]);
+  await supervisor.stop();
+});
+
+test("in a dry run the probe socket stands there", async () => {
+  const supervisor = mapping("--fd-map", "admin=0");
+  await supervisor.serving(1);
+  const from = supervisor.log.count;
+  expect((await zerodown(["reload", "--dry-run", "--pid", String(supervisor.pid)])).status).toBe(0);
+  const [at0, probe, , , count] = await told(supervisor, from);
+  expect([at0, count]).toEqual([probe, "count 1"]);
+  await supervisor.stop();
+});
+
+test("a name that no descriptor has fails the start, and its reason names those that are", async () => {
+  const supervisor = mapping("--fd-map", "wbe=0");
+  expect(await supervisor.log.next(/start failed/)).toContain(
+    "--fd-map wbe=0: no descriptor has that name (but web, admin)",
+  );
+  expect(await supervisor.ended).toMatchObject({ status: 69 });
 });

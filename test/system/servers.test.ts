@@ -1,11 +1,13 @@
 // The servers that people run, as docs/servers.md has them: strict clients through four reloads and a broken release.
 
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
-import { type Kept, SERVERS, type Server } from "../../src/cli/unit/servers.js";
+import { type Most, SERVERS, type Server } from "../../src/cli/unit/servers.js";
 import { eventually } from "../support/eventually.js";
 import { ask, HttpLoad, killLoads, loopback } from "../support/http-load.js";
-import { closeServerUnits, type ServerName, ServerUnit } from "../support/server-unit.js";
+import { noteFigures } from "../support/server-figures.js";
+import { buildGo, closeServerUnits, programPath, type ServerName, ServerUnit } from "../support/server-unit.js";
+import { ROOT, temporaryDirectory } from "../support/supervisor.js";
 import { besideSystemManager } from "../support/system-manager.js";
 import { TestProcess } from "../support/test-process.js";
 import { property, removeUnits, zerodown } from "../support/user-manager.js";
@@ -13,15 +15,10 @@ import { property, removeUnits, zerodown } from "../support/user-manager.js";
 const RELOADS = 4;
 const CLIENTS = 4;
 /** The most that they may lose. */
-const MOST: Record<Kept, number> = {
-  "0": 0,
-  "1 each": CLIENTS * RELOADS,
-  more: Number.POSITIVE_INFINITY,
-  untried: Number.POSITIVE_INFINITY,
-};
+const MOST: Record<Most, number> = { "0": 0, "1 each": CLIENTS * RELOADS, more: Number.POSITIVE_INFINITY };
 
 /** In which file a mistake breaks a release. */
-const BREAKS = /^(app\.py|config\.ru|.*\.(conf|cfg|mjs|java))$/;
+const BREAKS = /^(app\.py|config\.ru|.*\.(conf|cfg|mjs|java|go|ts))$/;
 const broken = (text: string, file: string) => (BREAKS.test(file) ? `${text}\nbroken on purpose {\n` : text);
 
 const front: TestProcess[] = [];
@@ -36,13 +33,15 @@ afterEach(() => {
   closeServerUnits();
 });
 
-const tested = Object.entries<Server>(SERVERS).filter(([, { isTested }]) => isTested) as [ServerName, Server][];
-const programOf = ({ command }: Server) => /\/usr\/s?bin\/\S+/.exec(command.join(" "))![0];
-/** Node is, wherever it is. */
-const isHere = (server: Server) => programOf(server) === "/usr/bin/node" || existsSync(programOf(server));
-for (const [name, server] of tested) {
-  if (!isHere(server)) console.log(`left out: ${name}, because ${programOf(server)} isn't installed here`);
+/** What is compiled takes its compiler. */
+const programOf = ([name, { command }]: [string, Server]) => (name === "go" ? "/usr/bin/go" : programPath(command[0]!));
+// Containers have a test of their own.
+const entries = Object.entries<Server>(SERVERS).filter(([, { confines }]) => !confines);
+const isHere = (entry: [string, Server]) => existsSync(programOf(entry));
+for (const entry of entries) {
+  if (!isHere(entry)) console.log(`left out: ${entry[0]}, because ${programOf(entry)} isn't installed here`);
 }
+const here = entries.filter(isHere).map(([name]) => name as ServerName);
 
 /** nginx in front, which asks php-fpm on a connection for each request. */
 async function webServer(unit: ServerUnit): Promise<{ host: string; port: number }> {
@@ -79,12 +78,12 @@ function asRoot(name: ServerName): { more: string[]; change: (text: string) => s
   };
 }
 
-test.each(tested.filter(([, server]) => isHere(server)).map(([name]) => name))(
+test.each(here)(
   `%s: ${RELOADS} reloads and a broken release cost what the page says, which for most is no request`,
   async name => {
     const unit = new ServerUnit(name);
     const { more, change } = asRoot(name);
-    unit.install(...more);
+    unit.install(SERVERS[name].isProbed ? ["--probe", "http:/"] : [], more);
     expect(zerodown("check", "--user", unit.name).stdout).toBe(`${unit.name}.service: nothing wrong\n`);
     unit.deploy("1", "release 1", change);
     await unit.must("start", ".socket");
@@ -112,6 +111,7 @@ test.each(tested.filter(([, server]) => isHere(server)).map(([name]) => name))(
     console.log(
       `${name}: lost ${fresh!.length} of ${atNew} on new connections, ${kept!.length} of ${atKept} on kept ones`,
     );
+    noteFigures(name, { fresh: [fresh!.length, atNew!], kept: [kept!.length, atKept!] });
     if (SERVERS[name].fresh === "0") expect(fresh).toEqual([]);
     expect(fresh!.length).toBeLessThanOrEqual(MOST[SERVERS[name].fresh]);
     expect(kept!.length).toBeLessThanOrEqual(MOST[SERVERS[name].kept]);
@@ -123,16 +123,23 @@ test.each(tested.filter(([, server]) => isHere(server)).map(([name]) => name))(
 );
 
 test("as they are printed, with all their protection and a user made up for each, the examples serve and reload", () => {
-  const names = tested.filter(([, server]) => isHere(server)).map(([name]) => name);
+  const { path: serve, remove } = temporaryDirectory();
+  if (here.includes("go")) {
+    cpSync(`${ROOT}docs/examples/servers/go`, serve, { recursive: true });
+    buildGo(serve);
+  }
   const output = besideSystemManager(`
 [ -x /usr/bin/node ] || ln -s "$(command -v node)" /usr/bin/node
-for name in ${names.join(" ")}; do
+cp ${serve}/serve /usr/bin/serve 2>/dev/null || true
+[ -x /usr/bin/deno ] || cp ${programPath("/usr/bin/deno")} /usr/bin/deno || true
+for name in ${here.join(" ")}; do
   rm -rf /srv/app
   mkdir -p /srv/app/releases
   cp -r $PROJECT/docs/examples/servers/$name /srv/app/releases/1
   mkdir /srv/app/releases/1/node_modules
   ln -s $PROJECT /srv/app/releases/1/node_modules/zerodown
   ln -s releases/1 /srv/app/current
+  [ $name != go ] || mv /usr/bin/serve /srv/app/current/
   zerodown unit --for $name --install --force >/dev/null
   systemctl daemon-reload
   systemctl start app.socket app.service || journalctl --unit app.service --output=cat
@@ -141,5 +148,6 @@ for name in ${names.join(" ")}; do
   echo "$name: $answer $(systemctl is-active app) $(systemctl show --property=User --value app)"
   systemctl stop app.socket app.service
 done`);
-  expect(output).toEqual(names.map(name => `${name}: Hello active app`));
+  remove();
+  expect(output).toEqual(here.map(name => `${name}: Hello active app`));
 }, 120_000);

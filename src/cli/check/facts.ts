@@ -2,7 +2,8 @@
 
 import { readFileSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
+import { migratesRequests } from "../../linux/sockets/listeners.js";
 import type { Manager, Scope, UnitProperties } from "../../systemd/dbus.js";
 import { parseTimeSpan } from "../../systemd/formats/time-span.js";
 import { isCommandError } from "../errors.js";
@@ -35,6 +36,8 @@ export interface Facts {
   readonly runArguments: readonly string[] | null;
   /** These arguments, read; undefined where they can't be. */
   readonly run: RunOptions | undefined;
+  /** The text of the app's own configuration, where it can be told which file that is, and it can be read. */
+  readonly configuration: string | undefined;
   /** Why zerodown would refuse them. */
   readonly runError: string | undefined;
   /** The command line of its main process, if it has one that can be seen. */
@@ -49,6 +52,8 @@ export interface Facts {
   readonly programs: Programs;
   /** The part of MemoryCurrent= that holds files' contents, bytes: the kernel gives it up by itself. */
   readonly pageCache: number;
+  /** See linux/sockets/listeners.ts. */
+  readonly migratesRequests: boolean | undefined;
   /** The manager's own runtime directory, which RUNTIME_DIRECTORY is in. */
   readonly runtimeRoot: string;
   /** In which the manager starts what has no WorkingDirectory=. */
@@ -83,12 +88,13 @@ export async function readFacts(unit: string, scope: Scope, manager: Manager): P
     watchdog: watchdogOf(service),
     programs: lookUp(service, commands, await manager.environment(), files),
     pageCache: pageCache(service),
+    migratesRequests: migratesRequests(),
     runtimeRoot,
     defaultDirectory: scope === "system" ? "/" : homedir(),
   });
 }
 
-type Deduced = "start" | "reload" | "runArguments" | "run" | "runError" | "zerodown";
+type Deduced = "start" | "reload" | "runArguments" | "run" | "runError" | "zerodown" | "configuration";
 
 /** Adds what follows from the properties. */
 export function deduceFacts(facts: Omit<Facts, Deduced>): Facts {
@@ -98,12 +104,14 @@ export function deduceFacts(facts: Omit<Facts, Deduced>): Facts {
   const theirs = command[index] ?? "";
   const isThere = !facts.programs.missing.includes(theirs);
   const runArguments = index < 0 ? null : command.slice(index + 2);
+  const run = readRun(runArguments);
   return {
     ...facts,
     start,
     reload: execCommands(facts.service.ExecReload),
     runArguments,
-    ...readRun(runArguments),
+    ...run,
+    configuration: run.run && configurationOf(run.run),
     zerodown: isThere && (index === 0 || theirs.startsWith("/")) ? theirs : resolve(process.argv[1]!),
   };
 }
@@ -148,6 +156,14 @@ function watchdogOf(properties: UnitProperties): number {
   } catch {
     return 0;
   }
+}
+
+/** The file that --config names, as gunicorn and puma have it, or the one where puma looks for it. */
+function configurationOf({ command, workingDirectory = "/" }: RunOptions): string | undefined {
+  const [, named] = /(?<= )(?:--config[= ]|-[cC] )(\S+)/.exec(command.join(" ")) ?? [];
+  const usual = basename(command[0]!) === "puma" ? "config/puma.rb" : undefined;
+  const file = named ?? usual;
+  return file && (readText(resolve(workingDirectory, file)) || undefined);
 }
 
 function readText(path: string): string {

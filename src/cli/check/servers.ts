@@ -35,11 +35,21 @@ export const SERVER_TRAPS = {
     return [{ severity: "error", setting: "Environment", value: list(service.Environment).join(" "), why, fix }];
   },
 
-  earlyReady({ start, run }) {
+  earlyReady({ start, run, configuration = "" }) {
     if (serverOf(run) !== "gunicorn" || run!.ready !== "notify" || run!.settle > 0) return [];
-    if (run!.command.includes("--preload")) return [];
+    if (run!.command.includes("--preload") || /^\s*preload_app\s*=\s*True\b/m.test(configuration)) return [];
     const why =
       "gunicorn says READY=1 before its workers have imported the app: one that can't be imported takes over, and then ends. Give --ready notify+accept, or gunicorn --preload";
+    return [{ severity: "warning", setting: "ExecStart", value: shown([start.path, ...start.args]), why }];
+  },
+
+  pumaCluster({ start, run, configuration = "" }) {
+    if (serverOf(run) !== "puma") return [];
+    const isCluster =
+      /(?:^| )(?:-w|--workers)[= ]?[1-9]/.test(run!.command.join(" ")) || /^\s*workers[ (]+[1-9]/m.test(configuration);
+    if (!isCluster || /^\s*drain_on_shutdown\b/m.test(configuration)) return [];
+    const why =
+      "a cluster of puma closes clients that wait for it when it ends, without drain_on_shutdown in its configuration. --workers of zerodown does without a cluster";
     return [{ severity: "warning", setting: "ExecStart", value: shown([start.path, ...start.args]), why }];
   },
 

@@ -38,17 +38,17 @@ export const SURROUNDINGS = {
       }));
   },
 
-  noSockets({ unit, sockets, runArguments, run }) {
+  noSockets({ unit, sockets, runArguments, run, migratesRequests }) {
     const isOpen = !run && (runArguments === null || runArguments.some(word => /^--listen|\$/.test(word)));
     if (sockets.length > 0 || isOpen || run?.listen.length) return [];
     const why =
-      "there is neither a .socket unit nor --listen: what the app binds itself, its next generation can't bind";
+      "there is neither a .socket unit nor --listen: what the app binds itself, its next generation can't bind without SO_REUSEPORT";
     return [
       {
         severity: "warning",
         setting: "TriggeredBy",
         value: "",
-        why: `${why}. zerodown unit prints a .socket for ${unit}`,
+        why: `${why}, and ${withReusePort(migratesRequests)}. zerodown unit prints a .socket for ${unit}`,
       },
     ];
   },
@@ -133,3 +133,10 @@ export const SURROUNDINGS = {
     return [{ severity: "warning", setting: "ProtectControlGroups", value, why, fix }];
   },
 } satisfies Record<string, Rule>;
+
+/** What comes of what waits for a generation that has bound for itself, when that ends. */
+function withReusePort(migratesRequests: boolean | undefined): string {
+  if (migratesRequests) return "with it nothing is lost, for net.ipv4.tcp_migrate_req is 1";
+  if (migratesRequests === undefined) return "with it reloads lose clients, which Linux 5.14 can prevent";
+  return "with it reloads lose clients, until a file in /etc/sysctl.d says net.ipv4.tcp_migrate_req = 1";
+}

@@ -4,9 +4,11 @@ import { usableCpus } from "../../linux/cpus.js";
 import { type Listen, parseListen, type SocketType } from "../../linux/sockets/address.js";
 import type { ReadyMode } from "../../machine/config.js";
 import { STOP_SIGNALS } from "../../machine/events.js";
+import type { MappedFd } from "../../supervisor/launch.js";
 import { misspelt, namesIn } from "../../supervisor/placeholders.js";
 import { PROBE_NAME } from "../../supervisor/probe-socket.js";
 import type { KillStrays } from "../../supervisor/strays.js";
+import { LISTEN_FDS_START } from "../../systemd/as-service/listen-fds.js";
 import { UsageError } from "../errors.js";
 import { parseCommandLine } from "../options/parse.js";
 import { choiceOption, countOption, parseValue, positiveOption, signalOption, timeOption } from "../options/values.js";
@@ -16,6 +18,7 @@ export interface RunOptions {
   readonly command: readonly string[];
   /** In the order given. */
   readonly listen: readonly Listen[];
+  readonly fdMap: readonly MappedFd[];
   readonly ready: ReadyMode;
   /** Times are microseconds, `Infinity` for none. */
   readonly readyDelay: number;
@@ -65,6 +68,9 @@ export const SOCKET_TYPES: Record<string, SocketType> = {
   "listen-seqpacket": "seqpacket",
 };
 
+/** Of those that a number may be given to. */
+const MOST_FD = 1023;
+
 const READY_MODES: Record<ReadyMode, true> = {
   notify: true,
   exec: true,
@@ -100,6 +106,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions | null {
   const options = {
     command,
     listen,
+    fdMap: (values["fd-map"] ?? []).map(mappedOption),
     ready: choiceOption("ready", mode, READY_MODES),
     readyDelay: mode === "delay" ? timeOption("ready", delay ?? "") : 0,
     startTimeout: timeOption("start-timeout", values["start-timeout"]),
@@ -134,6 +141,7 @@ export function parseRunOptions(args: readonly string[]): RunOptions | null {
     control: values.control,
   };
   checkPlaceholders(options);
+  checkMapped(options.fdMap);
   if (values["before-drain"] !== undefined && !(options.beforeDrain > 0 && Number.isFinite(options.beforeDrain))) {
     throw new UsageError("--before-drain-timeout: 0 leaves no time, and with infinity nothing might ever stop");
   }
@@ -159,6 +167,24 @@ export function checkProbeName({ probes }: RunOptions, names: readonly (string |
   throw new UsageError(
     `--probe: a socket of the service is named "${PROBE_NAME}", as that of the probes is: give it another name`,
   );
+}
+
+/**
+ * @param sockets how many a process gets
+ * @throws {UsageError} where a number of --fd-map is one of those that a process has anyway
+ */
+export function checkMappedNumbers({ fdMap, probes, ready }: RunOptions, sockets: number, stored: number): void {
+  const end = LISTEN_FDS_START + sockets + Math.min(probes.length, 1) + stored + (ready === "fd" ? 1 : 0);
+  const taken = fdMap.find(({ number }) => number >= LISTEN_FDS_START && number < end);
+  if (!taken) return;
+  throw new UsageError(
+    `--fd-map: the descriptors 3 to ${end - 1} are those of LISTEN_FDS and the like: ${taken.number} is among them`,
+  );
+}
+
+function checkMapped(fdMap: readonly MappedFd[]): void {
+  const twice = fdMap.find(({ number }, index) => fdMap.findIndex(other => other.number === number) < index);
+  if (twice) throw new UsageError(`--fd-map: descriptor ${twice.number} is there twice`);
 }
 
 function checkPlaceholders({ command, probes }: Pick<RunOptions, "command" | "probes">): void {
@@ -222,6 +248,16 @@ function limitOption(value: string): readonly [string, string] {
   const [, file, limit] = /^([a-z]+\.[a-z.]+)=(.+)$/.exec(value) ?? [];
   if (file !== undefined && limit !== undefined) return [file, limit];
   throw new UsageError(`--worker-limit: "${value}" is not a file of a cgroup and its value, as in memory.max=512M`);
+}
+
+/** A descriptor and its other number: web=0. */
+function mappedOption(value: string): MappedFd {
+  const [, name, digits = ""] = /^(?:([^:]+)=)?(\d{1,9})$/.exec(value) ?? [];
+  const number = Number(digits);
+  if (digits === "") throw new UsageError(`--fd-map: "${value}" is not the name of a socket and a number, as in web=0`);
+  if (number === 1 || number === 2) throw new UsageError(`--fd-map: descriptor ${number} is where the app writes to`);
+  if (number > MOST_FD) throw new UsageError(`--fd-map: ${number} is beyond ${MOST_FD}, the last that select(2) knows`);
+  return { name, number };
 }
 
 /** "auto" is as many as there are CPUs for this process. */

@@ -50,7 +50,7 @@ export async function prove({ path, argv, environment }: Program, document: numb
     try {
       return native.spawn({
         ...{ paths: [path], argv, environment, pidVariables: [], directory: ".", cgroup: "" },
-        ...{ fds: [document, writer], deathSignal: 9, ignoredSignal: 0, fileLimit: -1 },
+        ...{ fds: [document, writer], copies: [], deathSignal: 9, ignoredSignal: 0, fileLimit: -1 },
       });
     } finally {
       closeSync(writer);

@@ -36,6 +36,16 @@ export const RUN = {
       help: "bind and listen, sequential packets",
       more: "Bind a sequential-packet socket and listen.",
     },
+    "fd-map": {
+      group: "sockets",
+      value: "[NAME=]NUMBER",
+      repeatable: true,
+      help: "a socket at that descriptor, too, where the app insists: 0",
+      more: `
+        Each process has the descriptor with that NAME, or the first one, at NUMBER as well, for an app that insists on one: 0 for
+        Java's *System.inheritedChannel()* and for servers of inetd's kind. $LISTEN_FDS tells nothing of it, and the descriptor is
+        also where it was. NUMBER may be 0, or one behind all others up to 1023. 1 and 2 are what the app writes to.`,
+    },
     ready: {
       group: "life",
       value: "MODE",

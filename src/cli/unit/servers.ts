@@ -1,15 +1,13 @@
 // What servers need: zerodown unit --for, and docs/servers.md with the files in docs/examples/servers, are made from this table.
 
-/** What a strict client loses on a connection that it keeps, at a reload. */
-export type Kept =
+/** The most that a strict client may lose at a reload: the test of these servers is red where it is more. */
+export type Most =
   /** Nothing. */
   | "0"
-  /** At most the one request that it sends while the old generation closes the connection. */
+  /** The one request that it sends while the old generation closes the connection. */
   | "1 each"
   /** More, or also without a reload. */
-  | "more"
-  /** Nobody has measured it. */
-  | "untried";
+  | "more";
 
 export interface Server {
   /** With the version that it was tried in. */
@@ -23,15 +21,18 @@ export interface Server {
   /** Environment= of the service, with the addresses in the order of their descriptors. */
   readonly environment: (addresses: readonly string[]) => readonly string[];
   readonly command: readonly string[];
-  /** The same on a new connection. */
-  readonly fresh: Kept;
-  readonly kept: Kept;
+  /** On a new connection. */
+  readonly fresh: Most;
+  /** On one that it keeps. */
+  readonly kept: Most;
+  /** Whether it listens on the socket of --probe http:/PATH, too, as it is. */
+  readonly isProbed: boolean;
   /** Sentences: why the options are these, what its configuration must say, who loses what. */
   readonly notes: readonly string[];
   /** Files beside the units in docs/examples/servers/NAME. */
   readonly files: readonly string[];
-  /** Whether test/system/servers.test.ts runs it; the others were tried by hand. */
-  readonly isTested: boolean;
+  /** It sets up what confines the app, and needs rights for that which the usual unit takes away. */
+  readonly confines?: true;
 }
 
 const CURRENT = "/srv/app/current";
@@ -49,6 +50,7 @@ export const SERVERS = {
     command: ["/usr/bin/gunicorn", "--chdir", "{release}", "--workers", "2", "app:app"],
     fresh: "0",
     kept: "0",
+    isProbed: true,
     notes: [
       "gunicorn says READY=1 before its workers have imported the app, so that a release that can't be imported would take over and then exit: notify+accept also waits until one of them waits for clients.",
       "A worker that it starts later reads the app again: by {release} that is the code of its own generation, and not what the link leads to by then.",
@@ -56,7 +58,6 @@ export const SERVERS = {
       "Its sync workers close each connection after the answer.",
     ],
     files: ["app.py"],
-    isTested: true,
   },
   uvicorn: {
     title: "uvicorn 0.17",
@@ -67,12 +68,12 @@ export const SERVERS = {
     command: ["/usr/bin/uvicorn", "--app-dir", CURRENT, "--fd", "{fd}", "--no-access-log", "app:app"],
     fresh: "1 each",
     kept: "1 each",
+    isProbed: false,
     notes: [
-      "It closes idle connections at the stop signal, so that a request which is on its way then is lost. A new connection is idle until its first request has come: 1 of 3626 new ones was lost so.",
+      "It closes idle connections at the stop signal, so that a request which is on its way then is lost. A new connection is idle until its first request has come.",
       "It writes an answer in two parts and doesn't set TCP_NODELAY on a socket that is passed: without NoDelay=yes, which the unit has, each answer on a kept connection takes 40 ms.",
     ],
     files: ["app.py"],
-    isTested: true,
   },
   hypercorn: {
     title: "hypercorn 0.13",
@@ -83,9 +84,9 @@ export const SERVERS = {
     command: ["/usr/bin/hypercorn", "--bind", "fd://{fd}", `${CURRENT}/app:app`],
     fresh: "0",
     kept: "more",
+    isProbed: false,
     notes: ["On kept connections it loses requests without any reload, too."],
     files: ["app.py"],
-    isTested: true,
   },
   puma: {
     title: "puma 5.6",
@@ -96,13 +97,13 @@ export const SERVERS = {
     command: ["/usr/bin/puma", "--config", `${CURRENT}/puma.rb`],
     fresh: "0",
     kept: "1 each",
+    isProbed: true,
     notes: [
       "queue_requests false: else it accepts connections whose requests it never reads, and closes them at its end.",
       "A cluster (workers 2) needs drain_on_shutdown as well. --workers of zerodown does without a cluster.",
       "With the package ruby-sd-notify it says READY=1 itself.",
     ],
     files: ["config.ru", "puma.rb"],
-    isTested: true,
   },
   unicorn: {
     title: "unicorn 6.0",
@@ -120,6 +121,7 @@ export const SERVERS = {
     ],
     fresh: "0",
     kept: "0",
+    isProbed: true,
     notes: [
       "It drains at SIGQUIT; SIGTERM and SIGINT cut off what is under way.",
       "preload_app true: else a release that can't be loaded is never ready, for its main process starts workers for ever.",
@@ -127,7 +129,6 @@ export const SERVERS = {
       "It closes each connection after the answer.",
     ],
     files: ["config.ru", "unicorn.rb"],
-    isTested: true,
   },
   nginx: {
     title: "nginx 1.22",
@@ -138,12 +139,12 @@ export const SERVERS = {
     command: ["/usr/sbin/nginx", "-p", "{runtime}", "-e", "stderr", "-c", `${CURRENT}/nginx.conf`],
     fresh: "0",
     kept: "1 each",
+    isProbed: false,
     notes: [
       "{runtime} is the prefix of relative paths: its pid file must be each generation's own.",
       "It closes idle connections at the stop signal, so that a request which is on its way then is lost.",
     ],
     files: ["nginx.conf"],
-    isTested: true,
   },
   haproxy: {
     title: "haproxy 2.6",
@@ -154,12 +155,12 @@ export const SERVERS = {
     command: ["/usr/sbin/haproxy", "-Ws", "-f", `${CURRENT}/haproxy.cfg`],
     fresh: "0",
     kept: "0",
+    isProbed: false,
     notes: [
       "With -Ws it says READY=1.",
       "option idle-close-on-response: each kept connection is told with its next answer that it ends, and is not closed before.",
     ],
     files: ["haproxy.cfg"],
-    isTested: true,
   },
   lighttpd: {
     title: "lighttpd 1.4.69",
@@ -170,13 +171,13 @@ export const SERVERS = {
     command: ["/usr/sbin/lighttpd", "-D", "-f", `${CURRENT}/lighttpd.conf`],
     fresh: "0",
     kept: "1 each",
+    isProbed: false,
     notes: [
       "It drains at SIGINT; SIGTERM cuts off what is under way.",
       "It opens files by their paths: where document-root leads through current, the old generation, too, serves those of the new release.",
       "It closes idle connections at the stop signal, so that a request which is on its way then is lost.",
     ],
     files: ["lighttpd.conf", "public/index.html"],
-    isTested: true,
   },
   "php-fpm": {
     title: "php-fpm 8.2",
@@ -189,6 +190,7 @@ export const SERVERS = {
     command: ["/usr/sbin/php-fpm8.2", "--nodaemonize", "--fpm-config", `${CURRENT}/php-fpm.conf`],
     fresh: "0",
     kept: "0",
+    isProbed: false,
     notes: [
       "It says READY=1.",
       "Without process_control_timeout its end cuts off what is under way.",
@@ -196,24 +198,40 @@ export const SERVERS = {
       "A web server asks it on a connection for each request.",
     ],
     files: ["index.php", "php-fpm.conf"],
-    isTested: true,
   },
   java: {
     title: "Java 17",
     socket: "System.inheritedChannel(), which is descriptor 0",
     listen: "8080",
-    options: ["--ready", "accept", "--stop-signal", "SIGTERM"],
+    options: ["--fd-map", "0", "--ready", "accept", "--stop-signal", "SIGTERM"],
     environment: none,
-    command: ["/bin/sh", "-c", `exec /usr/bin/java ${CURRENT}/App.java <&{fd}`],
+    command: ["/usr/bin/java", `${CURRENT}/App.java`],
     fresh: "0",
     kept: "0",
+    isProbed: false,
     notes: [
-      "The shell puts the socket at descriptor 0, and becomes Java by exec.",
+      "--fd-map 0 puts the socket at descriptor 0 as well, the only one that Java takes a socket from.",
       "It ends with exit status 143 at SIGTERM, which counts as an end that was asked for.",
       "The example closes each connection after the answer. A server that keeps them must tell their clients before it closes them.",
     ],
     files: ["App.java"],
-    isTested: true,
+  },
+  python: {
+    title: "Python 3.11, http.server",
+    socket: "socket.socket(fileno=3)",
+    listen: "8080",
+    options: ["--ready", "accept", "--stop-signal", "SIGTERM"],
+    environment: none,
+    command: ["/usr/bin/python3", `${CURRENT}/app.py`],
+    fresh: "0",
+    kept: "0",
+    isProbed: false,
+    notes: [
+      "bind_and_activate=False, and the socket that is passed in place of its own, which must not block: two generations may see one client.",
+      "A handler of signals calls shutdown(), and server_close() waits for the threads, without daemon_threads.",
+      "The example closes each connection after the answer.",
+    ],
+    files: ["app.py"],
   },
   go: {
     title: "Go, net/http",
@@ -222,11 +240,15 @@ export const SERVERS = {
     options: [],
     environment: none,
     command: [`${CURRENT}/serve`],
-    fresh: "untried",
-    kept: "untried",
-    notes: ["It says READY=1 by itself, and calls Server.Shutdown at SIGINT."],
-    files: [],
-    isTested: false,
+    fresh: "0",
+    kept: "1 each",
+    isProbed: true,
+    notes: [
+      "Made by: CGO_ENABLED=0 go build serve.go.",
+      "The example says READY=1 by itself: with --ready accept it would be ready a little too early, for Go watches a socket from the moment that it is opened.",
+      "Server.Shutdown closes idle connections, so that a request which is on its way then is lost.",
+    ],
+    files: ["serve.go"],
   },
   deno: {
     title: "Deno 2",
@@ -235,11 +257,11 @@ export const SERVERS = {
     options: ["--ready", "accept", "--stop-signal", "SIGTERM"],
     environment: none,
     command: ["/usr/bin/deno", "run", "--allow-all", `${CURRENT}/server.ts`],
-    fresh: "untried",
-    kept: "untried",
+    fresh: "0",
+    kept: "1 each",
+    isProbed: false,
     notes: ["Deno.serve takes no descriptor. Bun 1.4 ignores fd and listens elsewhere."],
-    files: [],
-    isTested: false,
+    files: ["server.ts"],
   },
   node: {
     title: "Node 20, Express, Fastify, Nest",
@@ -250,9 +272,9 @@ export const SERVERS = {
     command: ["/usr/bin/node", `${CURRENT}/server.mjs`],
     fresh: "0",
     kept: "0",
+    isProbed: true,
     notes: ["The library says READY=1 and drains. Without it: --ready accept, and a drain as in docs/node.md."],
     files: ["server.mjs"],
-    isTested: true,
   },
   "node-cluster": {
     title: "Node 20, node:cluster",
@@ -263,12 +285,36 @@ export const SERVERS = {
     command: ["/usr/bin/node", `${CURRENT}/cluster.mjs`],
     fresh: "0",
     kept: "more",
+    isProbed: false,
     notes: [
-      "In round robin its main process accepts, and 7 to 10 new connections that it has not handed on yet are lost at a reload. --workers of zerodown does without node:cluster.",
-      "Now and then cluster.disconnect() of Node 20 doesn't come to an end under load; --stop-timeout ends the generation then.",
+      "In round robin its main process accepts, and new connections that it has not handed on yet are lost at a reload. --workers of zerodown does without node:cluster.",
+      "cluster.disconnect() alone may never come to an end under load, which is Node's doing: a worker closes its idle connections, and waits for those that it answers just then, on which clients may go on asking. From then on the example answers with Connection: close.",
     ],
     files: ["cluster.mjs"],
-    isTested: false,
+  },
+  podman: {
+    title: "podman 4.3",
+    socket: "LISTEN_FDS, which it passes into the container",
+    listen: "8080",
+    options: ["--env-file", "/etc/app.env", "--stop-signal", "SIGTERM"],
+    environment: none,
+    command: [
+      "/bin/sh",
+      "-c",
+      'exec /usr/bin/podman run --rm --replace --name=app-{generation} --cgroups=split --sdnotify=container --network=none --pull=never "$IMAGE"',
+    ],
+    fresh: "0",
+    kept: "1 each",
+    isProbed: true,
+    notes: [
+      "docs/containers.md has the whole way, from a new image to systemctl reload.",
+      "/etc/app.env says which image it is, IMAGE=…, and is read again for each generation.",
+      "--cgroups=split keeps the container in the cgroup of its generation: otherwise it outlives all.",
+      "--sdnotify=container hands READY=1 of the app on; for one that says nothing: --sdnotify=ignore, and --ready accept.",
+      "What is lost is the server's doing in the container. In the test it is that of Go.",
+    ],
+    files: ["app.env"],
+    confines: true,
   },
 } as const satisfies Record<string, Server>;
 
@@ -278,12 +324,8 @@ export function optionOf({ options }: Server, option: string, usual: string): st
   return index < 0 ? usual : options[index + 1]!;
 }
 
-/** Those for which no unit is printed, with the reason. */
+/** Those for which no unit is printed, with the reason: they take no socket that is passed. */
 export const WITHOUT_UNIT = {
-  podman: {
-    title: "podman 4.3",
-    why: "it needs more rights than a printed unit gives. podman run --cgroups=split --sdnotify=container --name=app-{generation} works as COMMAND, with --stop-signal SIGTERM: the sockets are passed in, and READY=1 out",
-  },
   caddy: {
     title: "caddy 2.6",
     why: "it binds for itself, with SO_REUSEPORT: at a reload the kernel drops what waits in the old one's accept queue, unless net.ipv4.tcp_migrate_req=1",

@@ -25,6 +25,8 @@ export interface UnitPlan {
   readonly path: string | undefined;
   /** User=; undefined for the user whose manager it is, and for a dynamic one of the system's. */
   readonly user: string | undefined;
+  /** Whether the command confines the app itself, and needs rights for that. */
+  readonly confines: boolean;
   /** The symbolic link whose switch reloads the service; an absolute path. */
   readonly watch: string | undefined;
   /** A start and a stop may take so long at most: microseconds, `Infinity` for no limit. */
@@ -164,7 +166,9 @@ export function serviceFile(plan: UnitPlan): UnitFile {
 }
 
 /** The same as in units/, which says why each line is there. */
-function hardening({ scope, user }: UnitPlan): string[] {
+function hardening({ scope, user, confines }: UnitPlan): string[] {
+  const asUser = user === undefined ? [] : [`User=${user}`];
+  if (confines) return ["# What confines the app is set up by the command, which needs rights for that.", ...asUser];
   const everywhere = [
     "NoNewPrivileges=yes",
     "RestrictSUIDSGID=yes",

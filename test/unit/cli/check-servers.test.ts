@@ -1,8 +1,10 @@
 // The rules of `zerodown check` about servers that it knows, each alone.
 
-import { expect, test } from "@jest/globals";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll, expect, test } from "@jest/globals";
 import type { Facts } from "../../../src/cli/check/facts.js";
 import { checkUnit, type RULES } from "../../../src/cli/check/rules.js";
+import { temporaryDirectory } from "../../support/supervisor.js";
 import { facts, found, start, Z } from "../../support/unit-facts.js";
 
 const run = (options: string, ...command: string[]) =>
@@ -58,6 +60,28 @@ test.each<[keyof typeof RULES, Facts, string[]]>([
   ["unlinkedSocket", facts(run("", "nginx"), { socket: UNIX }), []],
 ])("%s", (rule, about, expected) => {
   expect(found(rule, about)).toEqual(expected);
+});
+
+const directory = temporaryDirectory();
+afterAll(() => directory.remove());
+
+test.each([
+  ["puma", ["-w", "2"], "workers 2\n", ["pumaCluster"]],
+  ["puma", ["--workers=2"], undefined, ["pumaCluster"]],
+  ["puma", [], "threads 4, 4\n", []],
+  ["puma", [], "workers 2\ndrain_on_shutdown\n", []],
+  ["puma", ["-C", "FILE"], "workers(2)\n", ["pumaCluster"]],
+  ["gunicorn", ["-c", "FILE", "a:b"], "workers = 2\n", ["earlyReady"]],
+  ["gunicorn", ["--config=FILE", "a:b"], "preload_app = True\n", []],
+])("%s %j with the configuration %j", (program, args, text, expected) => {
+  mkdirSync(`${directory.path}/config`, { recursive: true });
+  const file = `${directory.path}/config/puma.rb`;
+  rmSync(file, { force: true });
+  if (text !== undefined) writeFileSync(file, text);
+  const command = [program, ...args.map(word => word.replace("FILE", file))];
+  const about = facts(run(`--working-directory ${directory.path}`, ...command));
+  const rules = (["pumaCluster", "earlyReady"] as const).filter(rule => found(rule, about).length > 0);
+  expect(rules).toEqual(expected);
 });
 
 test("nothing is found where the options are those of zerodown unit --for", () => {

@@ -223,6 +223,29 @@ test.each<[keyof typeof RULES, Facts, string[]]>([
     [`error ExecStart=${Z} run -- sh -c exec podman run x: no fix`],
   ],
   ["container", facts(app("node", "docker", "run")), []],
+  ["containerOptions", facts(app("podman", "run", "-d", "x")), [`error ExecStart=${Z} run -- podman run -d x: no fix`]],
+  ["containerOptions", facts(app("podman", "run", "--rm", "-it", "x", "-d", "-p", "80")), []],
+  ["containerOptions", facts(app("podman", "run", "--name=a-{generation}", "--name", "a{runtime}", "x")), []],
+  [
+    "containerOptions",
+    facts(app("sh", "-c", 'exec podman run --rm --name app -p 80:80 "$IMAGE"')),
+    [
+      `error ExecStart=${Z} run -- sh -c exec podman run --rm --name app -p 80:80 "$IMAGE": no fix`,
+      `error ExecStart=${Z} run -- sh -c exec podman run --rm --name app -p 80:80 "$IMAGE": no fix`,
+    ],
+  ],
+  [
+    "containerOptions",
+    facts(app("podman", "run", "--sdnotify=conmon", "x")),
+    [`error ExecStart=${Z} run -- podman run --sdnotify=conmon x: no fix`],
+  ],
+  [
+    "containerOptions",
+    facts(start(Z, "run", "--ready", "accept", "--", "podman", "run", "--sdnotify=ignore", "x")),
+    [],
+  ],
+  ["containerOptions", facts(app("podman", "ps", "-d")), []],
+  ["containerOptions", facts(app("docker", "run", "-d", "x")), []],
   ["relativeCommand", facts(app("./x")), [`error ExecStart=${Z} run -- ./x: no fix`]],
   ["relativeCommand", facts(app("bin/x")), [`error ExecStart=${Z} run -- bin/x: no fix`]],
   [

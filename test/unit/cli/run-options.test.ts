@@ -21,6 +21,7 @@ test("without options the defaults hold", () => {
   expect(parseRunOptions(COMMAND)).toEqual({
     command: ["node", "server.js"],
     listen: [],
+    fdMap: [],
     ready: "notify",
     readyDelay: 0,
     startTimeout: 600e6,
@@ -50,6 +51,8 @@ test("without options the defaults hold", () => {
 });
 
 test.each([
+  [["--fd-map", "0", "--fd-map", "web=1023"], { fdMap: [{ number: 0 }, { name: "web", number: 1023 }] }],
+  [["--fd-map=app=x.socket=0"], { fdMap: [{ name: "app=x.socket", number: 0 }] }],
   [["--ready", "exec"], { ready: "exec", readyDelay: 0 }],
   [["--ready=fd"], { ready: "fd" }],
   [["--ready", "delay:1.5s"], { ready: "delay", readyDelay: 1.5e6 }],

@@ -67,6 +67,21 @@ test.each<[string, ProbeFailure, string]>([
   expect(machine.ends(2, SIGKILL)).toContain(`result for [1]: Reload failed: ${reason}`);
 });
 
+test.each([
+  ["/health", { status: 127 }, "(exited with status 127: no such table; to ask it by HTTP: --probe http:/health)"],
+  ["/", { status: 126 }, "(exited with status 126: no such table; to ask it by HTTP: --probe http:/)"],
+  ["/health", { status: 1 }, "(exited with status 1: no such table)"],
+  ["/health", SIGKILL, "(was killed by SIGKILL: no such table)"],
+  ["check", { status: 127 }, "(exited with status 127: no such table)"],
+])("a command that is the path of a request is told how to be one: %s, %j", (probe, end, why) => {
+  const machine = new Machine({ probes: [probe] });
+  machine.start();
+  machine.spawned(1);
+  machine.ready(1);
+  machine.probed(1, 0, { ...FAILURE, end } as ProbeFailure);
+  expect(machine.ends(1, SIGKILL).join("\n")).toContain(`its probe "${probe}" ${why}`);
+});
+
 test("a second one counts as the first does, and a probe that takes too long is named", () => {
   const machine = probing({ probeTimeout: 3 * SECOND });
   machine.probed(2, 0);

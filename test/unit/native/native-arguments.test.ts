@@ -11,6 +11,7 @@ const GOOD_SPAWN = {
   pidVariables: ["PID"],
   directory: "/",
   fds: [0],
+  copies: [],
   deathSignal: 9,
   ignoredSignal: 0,
   fileLimit: -1,
@@ -56,6 +57,7 @@ const INTEGERS: Call[] = [
   ["sameFile: the one", (value: number) => native.sameFile(value, 0)],
   ["sameFile: the other", (value: number) => native.sameFile(0, value)],
   ["spawn: a descriptor", (value: number) => native.spawn({ ...GOOD_SPAWN, fds: [0, value] })],
+  ["spawn: a copy", (value: number) => native.spawn({ ...GOOD_SPAWN, copies: [0, value] })],
   ["spawn: deathSignal", (value: number) => native.spawn({ ...GOOD_SPAWN, deathSignal: value })],
   ["spawn: ignoredSignal", (value: number) => native.spawn({ ...GOOD_SPAWN, ignoredSignal: value })],
   ["spawn: fileLimit", (value: number) => native.spawn({ ...GOOD_SPAWN, fileLimit: value })],
@@ -89,6 +91,7 @@ const ARRAYS: Call[] = [
   ["spawn: environment", (value: string[]) => native.spawn({ ...GOOD_SPAWN, environment: value })],
   ["spawn: pidVariables", (value: string[]) => native.spawn({ ...GOOD_SPAWN, pidVariables: value })],
   ["spawn: fds", (value: number[]) => native.spawn({ ...GOOD_SPAWN, fds: value })],
+  ["spawn: copies", (value: number[]) => native.spawn({ ...GOOD_SPAWN, copies: value })],
 ];
 
 const OTHERS: [string, (value: never) => unknown, unknown[]][] = [
@@ -123,6 +126,10 @@ describe("a TypeError refuses what is more than a byte", () => {
 
 describe("a TypeError refuses what isn't an array", () => {
   test.each(ARRAYS)("%s", (_, call) => refusesAll(call, NOT_ARRAYS));
+});
+
+test("a TypeError refuses a copy of nothing", () => {
+  refusesAll(copies => native.spawn({ ...GOOD_SPAWN, copies }), [[0], [0, 5, 0], [1, 5], [-1, 5]]);
 });
 
 describe("a TypeError refuses what is of another type", () => {

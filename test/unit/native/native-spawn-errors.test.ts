@@ -116,7 +116,7 @@ test("where descriptors run out, nothing is started and nothing leaks", async ()
     const start = fds => {
       try {
         native.spawn({
-          paths: ["/usr/bin/true"], argv: ["true"], environment: [], pidVariables: [], directory: "/", fds,
+          paths: ["/usr/bin/true"], argv: ["true"], environment: [], pidVariables: [], directory: "/", fds, copies: [],
           deathSignal: 9, ignoredSignal: 0, fileLimit: -1, cgroup: "",
         });
       } catch ({ code, syscall }) {

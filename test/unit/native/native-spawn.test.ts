@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, writeFileSy
 import { constants } from "node:os";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { SpawnOptions } from "../../../src/native/index.js";
-import { bytes, childPids, ended, leftovers, PYTHON, runNode, spawn } from "../../support/native.js";
+import { bytes, childPids, ended, leftovers, PYTHON, runNode, spawn, thrown } from "../../support/native.js";
 import { APPS, temporaryDirectory } from "../../support/supervisor.js";
 
 const directory = temporaryDirectory();
@@ -62,6 +62,20 @@ describe("descriptors", () => {
     expect([3, 4, 5, 6].map(fd => fds[fd])).toEqual([FILES[0], FILES[0], FILES[1], FILES[0]]);
   });
 
+  test("may stand at other numbers as well", async () => {
+    const [a, b] = files as [number, number];
+    const { fds } = await report({ fds: [a, b], copies: [0, 0, 1, 9, 0, 5] });
+    expect(fds).toMatchObject({ 0: FILES[0], 3: FILES[0], 4: FILES[1], 5: FILES[0], 9: FILES[1] });
+    expect(Object.keys(fds)).toEqual(["0", "1", "2", "3", "4", "5", "9"]);
+  });
+
+  test("can't stand beyond the limit of open files, and then nothing is started", () => {
+    const left = leftovers();
+    const copies = [0, 2 ** 30];
+    expect(thrown(() => spawn({ argv: ["/usr/bin/true"], fds: [0], copies }))).toMatchObject({ code: "EBADF" });
+    expect(left()).toEqual({ fds: [], children: [] });
+  });
+
   test("arrive in order wherever they stand in the parent, at each other's places too", async () => {
     // Every way to choose up to three of 3–6 and of one that stands higher up.
     const sources = [3, 4, 5, 6, 40];
@@ -74,7 +88,7 @@ describe("descriptors", () => {
       const argv = ["readlink", ...Array.from({ length: 60 }, (_, index) => "/proc/self/fd/" + (index + 3))];
       for (const fds of ${JSON.stringify(cases)}) {
         const { pidfd } = native.spawn({
-          paths: ["/usr/bin/readlink", "/bin/readlink"], argv, environment: [], pidVariables: [], directory: "/", fds,
+          paths: ["/usr/bin/readlink", "/bin/readlink"], argv, environment: [], pidVariables: [], directory: "/", fds, copies: [],
           deathSignal: 9, ignoredSignal: 0, fileLimit: -1, cgroup: "",
         });
         await new Promise(resolve => {
@@ -158,7 +172,7 @@ describe("the death signal", () => {
     const { signal, output } = await runNode(`
       native.spawn({
         paths: ["/bin/sh"], argv: ["sh", "-c", "trap 'echo told; exit' TERM; kill -KILL $PPID; for i in $(seq 1000); do sleep 0.01; done"],
-        environment: [], pidVariables: [], directory: "/", fds: [], deathSignal: 15, ignoredSignal: 0, fileLimit: -1, cgroup: "",
+        environment: [], pidVariables: [], directory: "/", fds: [], copies: [], deathSignal: 15, ignoredSignal: 0, fileLimit: -1, cgroup: "",
       });
       setInterval(() => {}, 1e9);`);
     // Both of them have let go of the output, so both are gone.

@@ -54,6 +54,7 @@ function launch(cgroup: Cgroup): Launch {
     environment: {},
     fileLimit: -1,
     ignoresSigpipe: false,
+    fdMap: [],
     fds: () => [],
     stored: () => [],
     fdstoreMax: 0,

@@ -74,6 +74,7 @@ test("a reload under way fails as it would have, and the socket blocks again for
         environment: {},
         fileLimit: -1,
         ignoresSigpipe: false,
+        fdMap: [],
         fds: () => [{ fd: socket, name: "web" }],
         stored: () => [],
         fdstoreMax: 0,

@@ -5,8 +5,19 @@ if (cluster.isPrimary) {
   for (let count = 0; count < 2; count++) cluster.fork();
   // A worker that a signal has killed has no status.
   cluster.on("exit", (_, status) => status !== 0 && process.exit(status ?? 1));
-  // Each worker closes its server, and ends when its connections have.
-  process.once("SIGTERM", () => cluster.disconnect());
+  process.once("SIGTERM", () => {
+    for (const worker of Object.values(cluster.workers)) worker.send("drain");
+  });
 } else {
-  createServer((_, response) => response.end("Hello\n")).listen({ fd: 3 });
+  let isDraining = false;
+  const server = createServer((_, response) => {
+    // close() leaves a connection that is being answered open, for as long as its client goes on asking.
+    if (isDraining) response.setHeader("Connection", "close");
+    response.end("Hello\n");
+  });
+  server.listen({ fd: 3 });
+  process.once("message", () => {
+    isDraining = true;
+    server.close(() => process.disconnect());
+  });
 }
