@@ -5,6 +5,7 @@ import net, { type Server } from "node:net";
 import type { Duplex } from "node:stream";
 import { drainHttp1 } from "./drain-http1.js";
 import { drainHttp2 } from "./drain-http2.js";
+import type { Moves } from "./handover/departure.js";
 import { whenRead } from "./late-data.js";
 import { say } from "./logger.js";
 import type { Track } from "./track.js";
@@ -14,6 +15,8 @@ export interface DrainOptions {
   readonly idleGrace: number;
   readonly stopTimeout: number;
   readonly goodbye: ((socket: Duplex) => void) | undefined;
+  /** Where connections may move. */
+  readonly moves: Moves | undefined;
 }
 
 /** @returns how many connections had to be cut off */
@@ -27,7 +30,10 @@ export async function drain(server: Server, track: Track, options: DrainOptions)
     for (const socket of track.handshaking) socket.destroy();
   };
   const handshakeTimer = setTimeout(() => whenRead(giveUpHandshakes), options.idleGrace);
-  const ends = [drainHttp1(server, track, options.idleGrace), drainHttp2(server, track, options.idleGrace)];
+  const ends = [
+    drainHttp1(server, track, options.idleGrace, options.moves),
+    drainHttp2(server, track, options.idleGrace),
+  ];
   if (options.goodbye) sayGoodbye(server, track, options.goodbye);
 
   let cutOff = 0;

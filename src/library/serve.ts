@@ -3,7 +3,10 @@
 import { once } from "node:events";
 import type { ListenOptions, Server } from "node:net";
 import { parseAddress } from "../linux/sockets/address.js";
+import { LISTEN_FDS_START } from "../systemd/as-service/listen-fds.js";
 import { drain } from "./drain.js";
+import type { Moves } from "./handover/departure.js";
+import { handOver } from "./handover/handover.js";
 import { takeSocket } from "./inherited.js";
 import { sayLastWords } from "./last-words.js";
 import { readBeforeTimeout } from "./late-data.js";
@@ -59,6 +62,14 @@ export interface ServeOptions {
    * @default nothing is done
    */
   goodbye?: ((socket: import("node:stream").Duplex) => void) | undefined;
+  /**
+   * Whether connections that clients keep open go on in the next generation, where both say true: HTTP/1.1 without TLS, on a
+   * socket that was passed. Each moves when it is idle, with all that has not been read of it; its client sees nothing of that.
+   * There it is a new connection to the app, with the event `connection`.
+   *
+   * @default true
+   */
+  handover?: boolean | undefined;
 }
 
 export interface Served {
@@ -122,16 +133,20 @@ export async function serveOr(server: Server, options: ServeOptions, listenItsel
   const { ready = true } = options;
   const track = follow(server);
   if (ready) awaited++;
-  let passed: boolean;
+  let listened: Listened;
   try {
-    passed = await listen(server, options.socket, listenItself);
+    listened = await listen(server, options.socket, listenItself);
   } catch (error) {
     if (ready) awaited--;
     throw error;
   }
+  const { passed, fd } = listened;
+  // Before it is said that this process is ready: from then on others may be told of it.
+  const isKept = fd !== undefined && (options.handover ?? true);
+  const moves = isKept ? handOver(server, track, fd - LISTEN_FDS_START) : undefined;
   // Deferred, so that the caller can start another serve() first.
   if (ready) setImmediate(listens);
-  return { address: server.address(), passed, closed: drainAtStop(server, track, options) };
+  return { address: server.address(), passed, closed: drainAtStop(server, track, options, moves) };
 }
 
 const followed = new WeakMap<Server, Track>();
@@ -151,8 +166,13 @@ function listens(): void {
   if (awaited === 0) sayReady();
 }
 
-/** @returns whether the socket was passed */
-async function listen(server: Server, socket: ServeOptions["socket"], listenItself: () => void): Promise<boolean> {
+interface Listened {
+  readonly passed: boolean;
+  /** The descriptor of the service's socket. */
+  readonly fd: number | undefined;
+}
+
+async function listen(server: Server, socket: ServeOptions["socket"], listenItself: () => void): Promise<Listened> {
   const passed = takeSocket(socket);
   if (passed) {
     // Node ignores the backlog among the options of a descriptor.
@@ -164,7 +184,7 @@ async function listen(server: Server, socket: ServeOptions["socket"], listenItse
   await once(server, "listening");
   if (!isPassed) say("notice", isChild() ? BINDS_ITSELF : UNSUPERVISED);
   await answerProbes(server);
-  return isPassed;
+  return { passed: isPassed, fd: passed?.fd };
 }
 
 const UNSUPERVISED =
@@ -182,7 +202,12 @@ function toListenOptions(target: number | string | ListenOptions): ListenOptions
   return { port, host: address.interface ? `${host}%${address.interface}` : host };
 }
 
-function drainAtStop(server: Server, track: Track, options: ServeOptions): Promise<void> {
+function drainAtStop(
+  server: Server,
+  track: Track,
+  options: ServeOptions,
+  moves: (() => Moves) | undefined,
+): Promise<void> {
   const stopTimeout = Math.min(options.stopTimeout ?? STOP_TIMEOUT, LONGEST);
   // The process must not give up before the drain has cut off what is still open.
   atLeastUntil(Math.min(stopTimeout + GRACE_MARGIN, LONGEST));
@@ -198,6 +223,7 @@ function drainAtStop(server: Server, track: Track, options: ServeOptions): Promi
         idleGrace: Math.min(idleGrace, LONGEST),
         stopTimeout,
         goodbye,
+        moves: moves?.(),
       });
       resolve();
       if (cutOff > 0) throw new Error(`${cutOff} connections were still open after ${stopTimeout} ms, and were closed`);
@@ -206,7 +232,7 @@ function drainAtStop(server: Server, track: Track, options: ServeOptions): Promi
 }
 
 const OPTIONS = Object.keys({
-  ...{ socket: 1, listen: 1, ready: 1, idleGrace: 1, stopTimeout: 1, goodbye: 1 },
+  ...{ socket: 1, listen: 1, ready: 1, idleGrace: 1, stopTimeout: 1, goodbye: 1, handover: 1 },
 } satisfies Record<keyof ServeOptions, 1>);
 
 function check(server: Server, options: ServeOptions): void {
@@ -218,7 +244,7 @@ function check(server: Server, options: ServeOptions): void {
   if (unknown !== undefined) {
     throw new TypeError(`serve(): there is no option "${unknown}", but ${OPTIONS.join(", ")}`);
   }
-  const { socket, idleGrace, stopTimeout, goodbye } = options;
+  const { socket, idleGrace, stopTimeout, goodbye, handover } = options;
   if (socket !== undefined && typeof socket !== "string" && !Number.isInteger(socket)) {
     throw new TypeError(`serve(): { socket: ${String(socket)} } is neither a name nor an index`);
   }
@@ -226,6 +252,9 @@ function check(server: Server, options: ServeOptions): void {
     if (value !== undefined && !(typeof value === "number" && value >= 0)) {
       throw new RangeError(`serve(): { ${name}: ${value} } isn't a time in ms`);
     }
+  }
+  if (handover !== undefined && typeof handover !== "boolean") {
+    throw new TypeError(`serve(): { handover: ${String(handover)} } is neither true nor false`);
   }
   if (goodbye !== undefined && typeof goodbye !== "function") throw new TypeError("serve(): goodbye isn't a function");
 }

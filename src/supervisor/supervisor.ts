@@ -21,6 +21,7 @@ import type { NotifyMessage } from "../systemd/as-manager/notify-message.js";
 import { Acceptance } from "./acceptance.js";
 import { Askers, type ReloadResult } from "./askers.js";
 import { addressIn, GenerationProcess, type Listener, processKey } from "./generation.js";
+import { Handover } from "./handover.js";
 import { hear } from "./hear.js";
 import { exitStatusOf } from "./launch.js";
 import type { SavedSupervisor, SupervisorOptions } from "./options.js";
@@ -44,6 +45,7 @@ export class Supervisor {
   private readonly timers: Timers;
   private readonly acceptance: Acceptance;
   private readonly probes: Probes;
+  private readonly handover = new Handover(this);
   private readonly queue: Event[] = [];
   private stepping = false;
   private readonly followers = new Set<() => void>();
@@ -216,7 +218,7 @@ export class Supervisor {
       case "spawn":
         return this.spawn(effect);
       case "signal":
-        return this.processOf(effect)?.signal(effect.signal as NodeJS.Signals);
+        return this.handover.signal(effect, this.current);
       case "kill":
         return this.processOf(effect)?.kill();
       case "release":
@@ -341,10 +343,8 @@ export class Supervisor {
   }
 
   /** Reads what the processes of a generation have said already. */
-  private listen(number: number): void {
-    const generation = this.current.generations.find(generation => generation.number === number);
-    for (const { number: process } of generation?.processes ?? []) {
-      this.processOf({ generation: number, process })?.listen();
-    }
+  private listen(generation: number): void {
+    const found = this.current.generations.find(({ number }) => number === generation);
+    for (const { number: process } of found?.processes ?? []) this.processOf({ generation, process })?.listen();
   }
 }
