@@ -70,8 +70,6 @@ class Http1Drain {
       responses.splice(responses.indexOf(response), 1);
       this.moves?.consider(socket);
     });
-    // A response may end before its request does.
-    response.req.once("close", () => this.moves?.consider(socket));
     if (mayBeLast) makeLast(response, () => responses.at(-1) === response && !this.willMove(socket));
     return responses;
   }

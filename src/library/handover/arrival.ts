@@ -4,6 +4,7 @@
 import { closeSync } from "node:fs";
 import type { Server as HttpServer } from "node:http";
 import type { Socket } from "node:net";
+import { maxOpenFiles } from "../../linux/limits.js";
 import { type NativeError, native } from "../../native/index.js";
 import { say } from "../logger.js";
 import { take } from "./connection.js";
@@ -12,9 +13,14 @@ import { CLOSED, closeAll, type Received, receive } from "./messages.js";
 /** The servers of this process, by the index of their socket in LISTEN_FDS. */
 export type Servers = ReadonlyMap<number, HttpServer>;
 
+/** So much of its descriptors a process keeps for new clients, and for what it opens itself. */
+const SPARE = 1 / 8;
+
 export class Arrival {
   private readonly stop: () => void;
   private isOpen = true;
+  /** A new descriptor is the lowest number that is free: from this one on there is no room. */
+  private readonly limit = (maxOpenFiles() ?? Number.POSITIVE_INFINITY) * (1 - SPARE);
 
   /** @param onEnd called when nothing more arrives here */
   constructor(
@@ -53,11 +59,17 @@ export class Arrival {
     const requests = numbers("REQUESTS");
     const taken: Socket[] = [];
     for (const fd of fds) {
-      const socket = server && takeOne(server, fd, requests[taken.length] ?? 0);
-      if (!socket) break;
+      if (!server || fd >= this.limit) {
+        closeAll(fds.slice(taken.length));
+        break;
+      }
+      const socket = takeOne(server, fd, requests[taken.length] ?? 0);
+      if (!socket) {
+        closeAll(fds.slice(taken.length + 1));
+        break;
+      }
       taken.push(socket);
     }
-    closeAll(fds.slice(server ? taken.length + 1 : 0));
     this.say(taken.length, taken);
   }
 

@@ -23,7 +23,7 @@ interface Parser {
   duration?: () => number;
   execute?: (bytes: Buffer) => unknown;
   onIncoming?: (...request: unknown[]) => unknown;
-  incoming: unknown;
+  incoming: IncomingMessage | null;
 }
 
 interface Inner {
@@ -82,6 +82,12 @@ export function isIdle(socket: Socket): boolean {
     // To the parser a connection that has brought nothing yet is one whose first message has begun.
     (parser!.duration!() === 0 || socket.bytesRead === 0)
   );
+}
+
+/** Calls back when the request has come whose response may have ended before it. */
+export function whenRequestEnds(socket: Socket, callback: () => void): void {
+  const { parser } = socket as Inner;
+  if (parser?.incoming && !parser.incoming.complete) parser.incoming.once("close", callback);
 }
 
 /** From now on nothing is read, and no time is over. @returns the descriptor */

@@ -2,7 +2,7 @@
 
 import type { Server as HttpServer } from "node:http";
 import type { Socket } from "node:net";
-import { goOn, isIdle, mayMove } from "./connection.js";
+import { goOn, isIdle, mayMove, whenRequestEnds } from "./connection.js";
 import { type Kept, Successor } from "./successor.js";
 
 /** What the drain of one server asks. */
@@ -38,18 +38,23 @@ export class Departure {
   }
 
   of(server: HttpServer, index: number, sockets: ReadonlySet<Socket>): Moves {
-    const willMove = (socket: Socket) => this.hasTakers && !this.returned.has(socket) && mayMove(socket);
-    const consider = (socket: Socket) => {
-      if (!willMove(socket)) return;
-      this.waiting.set(socket, { socket, server, index });
-      this.moveSoon();
-    };
+    const consider = (socket: Socket) => this.consider({ socket, server, index });
     const considerAll = () => {
       for (const socket of sockets) consider(socket);
     };
     this.all.push(considerAll);
     considerAll();
-    return { willMove, consider };
+    return { willMove: socket => this.willMove(socket), consider };
+  }
+
+  private willMove(socket: Socket): boolean {
+    return this.hasTakers && !this.returned.has(socket) && mayMove(socket);
+  }
+
+  private consider(kept: Kept): void {
+    if (!this.willMove(kept.socket)) return;
+    this.waiting.set(kept.socket, kept);
+    this.moveSoon();
   }
 
   private get hasTakers(): boolean {
@@ -79,7 +84,7 @@ export class Departure {
     return first;
   }
 
-  /** Idle ones of one server. Those that aren't are considered again when a response of theirs has ended. */
+  /** Idle ones of one server. Those that aren't are considered again when their request, or a response, has ended. */
   private nextBatch(): Kept[] {
     const size = this.successors.size > 1 ? 1 : BATCH;
     const batch: Kept[] = [];
@@ -88,6 +93,7 @@ export class Departure {
       if (batch[0] && batch[0].index !== kept.index) continue;
       this.waiting.delete(socket);
       if (isIdle(socket)) batch.push(kept);
+      else whenRequestEnds(socket, () => this.consider(kept));
     }
     return batch;
   }
