@@ -58,6 +58,8 @@ export async function ask(target: NetConnectOpts, path = "/"): Promise<string> {
 /** Clients that ask from the start until `stop`. */
 export class HttpLoad {
   requests = 0;
+  /** How many connections the clients have made. */
+  connected = 0;
   /** Why each failed request failed. */
   readonly failures: string[] = [];
   private readonly stopping = new AbortController();
@@ -128,6 +130,7 @@ export class HttpLoad {
         ? new Http2Connection(this.target as TcpNetConnectOpts, tls)
         : new Http1Connection(this.target, tls, patience);
     this.connections.add(connection);
+    this.connected++;
     return connection;
   }
 

@@ -9,7 +9,7 @@ import { whenRead } from "../late-data.js";
 interface Handle {
   readonly fd: number;
   readonly writeQueueSize: number;
-  readStart(): number;
+  readStart?: () => number;
   readStop(): number;
 }
 
@@ -92,17 +92,22 @@ export function whenRequestEnds(socket: Socket, callback: () => void): void {
 
 /** From now on nothing is read, and no time is over. @returns the descriptor */
 export function hold(socket: Socket): number {
-  const { _handle: handle } = socket as Inner;
-  handle!.readStop();
+  const handle = (socket as Inner)._handle!;
+  handle.readStop();
+  // A stream that was paused for a while, as for a request's body, may be about to read on.
+  handle.readStart = () => 0;
   socket.setTimeout(0);
-  return handle!.fd;
+  return handle.fd;
 }
 
 /** It stays here after all. */
 export function goOn(server: HttpServer, socket: Socket): void {
-  if (socket.destroyed) return;
+  const { _handle: handle } = socket as Inner;
+  if (socket.destroyed || !handle) return;
   socket.setTimeout(server.timeout || 0);
-  (socket as Inner)._handle?.readStart();
+  // That of its prototype stands again.
+  delete handle.readStart;
+  handle.readStart!();
   endSilence(server, socket);
 }
 

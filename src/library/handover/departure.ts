@@ -20,8 +20,8 @@ export class Departure {
   private readonly successors = new Set<Successor>();
   /** Those that may be idle. */
   private readonly waiting = new Map<Socket, Kept>();
-  /** Those that came back: they drain. */
-  private readonly returned = new WeakSet<Socket>();
+  /** Those that are on their way, or were taken. */
+  private readonly given = new WeakSet<Socket>();
   private isDue = false;
 
   /** All of a server's connections are considered again when there is somebody to take them. */
@@ -48,11 +48,11 @@ export class Departure {
   }
 
   private willMove(socket: Socket): boolean {
-    return this.hasTakers && !this.returned.has(socket) && mayMove(socket);
+    return this.hasTakers && mayMove(socket);
   }
 
   private consider(kept: Kept): void {
-    if (!this.willMove(kept.socket)) return;
+    if (this.given.has(kept.socket) || !this.willMove(kept.socket)) return;
     this.waiting.set(kept.socket, kept);
     this.moveSoon();
   }
@@ -75,6 +75,7 @@ export class Departure {
     for (let to = this.emptiest(); to; to = this.emptiest()) {
       const batch = this.nextBatch();
       if (batch.length === 0) return;
+      for (const { socket } of batch) this.given.add(socket);
       to.give(batch);
     }
   }
@@ -99,9 +100,11 @@ export class Departure {
   }
 
   private takeBack(kept: readonly Kept[]): void {
-    for (const { server, socket } of kept) {
-      this.returned.add(socket);
-      goOn(server, socket);
+    for (const one of kept) {
+      this.given.delete(one.socket);
+      goOn(one.server, one.socket);
+      // There may be another one that takes it. Otherwise it drains.
+      this.consider(one);
     }
   }
 }
