@@ -1,8 +1,10 @@
 // The drain of HTTP/1: each response from now on is the last one of its connection, and says so by `Connection: close`. A
-// client that reads this sends nothing more on that connection. An idle connection is closed only after a grace.
+// client that reads this sends nothing more on that connection. An idle connection is closed only after a grace. Where there is
+// somebody to take them, connections don't end: each moves when it is idle.
 
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server, Socket } from "node:net";
+import type { Moves } from "./handover/departure.js";
 import { makeLast } from "./last-response.js";
 import { whenRead } from "./late-data.js";
 import type { Track } from "./track.js";
@@ -23,9 +25,9 @@ interface Held {
 }
 
 /** @returns a function that ends the drain */
-export function drainHttp1(server: Server, track: Track, idleGrace: number): () => void {
+export function drainHttp1(server: Server, track: Track, idleGrace: number, moves: Moves | undefined): () => void {
   if (!("closeIdleConnections" in server)) return () => {};
-  const drain = new Http1Drain(server as HttpServer, track);
+  const drain = new Http1Drain(server as HttpServer, track, moves);
   return drain.start(idleGrace);
 }
 
@@ -37,6 +39,7 @@ class Http1Drain {
   constructor(
     private readonly server: HttpServer,
     private readonly track: Track,
+    private readonly moves: Moves | undefined,
   ) {}
 
   start(idleGrace: number): () => void {
@@ -63,8 +66,11 @@ class Http1Drain {
     const responses = this.open.get(socket) ?? [];
     this.open.set(socket, responses);
     responses.push(response);
-    response.once("close", () => responses.splice(responses.indexOf(response), 1));
-    if (mayBeLast) makeLast(response, () => responses.at(-1) === response);
+    response.once("close", () => {
+      responses.splice(responses.indexOf(response), 1);
+      this.moves?.consider(socket);
+    });
+    if (mayBeLast) makeLast(response, () => responses.at(-1) === response && !this.willMove(socket));
     return responses;
   }
 
@@ -80,8 +86,13 @@ class Http1Drain {
       if (request.httpVersionMajor > 1) return give();
       const { socket } = request;
       const responses = this.admit(socket, response, true);
-      this.hold(socket, responses.length > 1 || this.mayPipeline(socket, response), give);
+      if (this.willMove(socket)) give();
+      else this.hold(socket, responses.length > 1 || this.mayPipeline(socket, response), give);
     });
+  }
+
+  private willMove(socket: Socket): boolean {
+    return this.moves?.willMove(socket) ?? false;
   }
 
   /** Whether the client pipelines, or may be about to: its first request may come in a packet of its own. */

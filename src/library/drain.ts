@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { drainHttp1 } from "./drain-http1.js";
 import { drainHttp2 } from "./drain-http2.js";
 import { makeTell, sayGoodbye } from "./goodbye.js";
+import type { Moves } from "./handover/departure.js";
 import { whenRead } from "./late-data.js";
 import type { Track } from "./track.js";
 
@@ -15,6 +16,8 @@ export interface DrainOptions {
   readonly goodbye: ((socket: Duplex) => void) | undefined;
   /** ms */
   readonly goodbyeSpread: number;
+  /** Where connections may move. */
+  readonly moves: Moves | undefined;
 }
 
 /** @returns how many connections had to be cut off */
@@ -30,7 +33,7 @@ export async function drain(server: Server, track: Track, options: DrainOptions)
   const handshakeTimer = setTimeout(() => whenRead(giveUpHandshakes), options.idleGrace);
   const tell = makeTell(options.goodbye);
   const ends = [
-    drainHttp1(server, track, options.idleGrace),
+    drainHttp1(server, track, options.idleGrace, options.moves),
     drainHttp2(server, track, options.idleGrace, tell),
     sayGoodbye(server, track, tell, options.goodbyeSpread),
   ];

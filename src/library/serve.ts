@@ -2,7 +2,10 @@
 
 import { once } from "node:events";
 import type { ListenOptions, Server } from "node:net";
+import { LISTEN_FDS_START } from "../systemd/as-service/listen-fds.js";
 import { drain } from "./drain.js";
+import type { Moves } from "./handover/departure.js";
+import { handOver } from "./handover/handover.js";
 import { takeSocket } from "./inherited.js";
 import { sayLastWords } from "./last-words.js";
 import { readBeforeTimeout } from "./late-data.js";
@@ -76,6 +79,14 @@ export interface ServeOptions {
    * @default 0
    */
   goodbyeSpread?: number | undefined;
+  /**
+   * Whether connections that clients keep open go on in the next generation, where both say true: HTTP/1.1 without TLS, on a
+   * socket that was passed. Each moves when it is idle, with all that has not been read of it; its client sees nothing of that.
+   * There it is a new connection to the app, with the event `connection`.
+   *
+   * @default true
+   */
+  handover?: boolean | undefined;
 }
 
 export interface Served {
@@ -127,16 +138,20 @@ export async function serveOr(server: Server, options: ServeOptions, listenElsew
   const { ready = true } = options;
   const track = follow(server);
   if (ready) awaited++;
-  let passed: boolean;
+  let listened: Listened;
   try {
-    passed = await listen(server, options, listenElsewhere);
+    listened = await listen(server, options, listenElsewhere);
   } catch (error) {
     if (ready) awaited--;
     throw error;
   }
+  const { passed, fd } = listened;
+  // Before it is said that this process is ready: from then on others may be told of it.
+  const isKept = fd !== undefined && (options.handover ?? true);
+  const moves = isKept ? handOver(server, track, fd - LISTEN_FDS_START) : undefined;
   // Deferred, so that the caller can start another serve() first.
   if (ready) setImmediate(listens);
-  return { address: server.address(), passed, closed: drainAtStop(server, track, options) };
+  return { address: server.address(), passed, closed: drainAtStop(server, track, options, moves) };
 }
 
 const followed = new WeakMap<Server, Track>();
@@ -156,8 +171,13 @@ function listens(): void {
   if (awaited === 0) sayReady();
 }
 
-/** @returns whether the socket was passed */
-async function listen(server: Server, options: ServeOptions, listenElsewhere: () => void): Promise<boolean> {
+interface Listened {
+  readonly passed: boolean;
+  /** The descriptor of the service's socket. */
+  readonly fd: number | undefined;
+}
+
+async function listen(server: Server, options: ServeOptions, listenElsewhere: () => void): Promise<Listened> {
   const passed = takeSocket(options.socket);
   if (passed) {
     // Node ignores the backlog among the options of a descriptor.
@@ -169,7 +189,7 @@ async function listen(server: Server, options: ServeOptions, listenElsewhere: ()
   await once(server, "listening");
   if (!isPassed) tellBound(options.reusePort === true);
   await answerProbes(server);
-  return isPassed;
+  return { passed: isPassed, fd: passed?.fd };
 }
 
 /** Says what becomes of a socket that nobody passed, at a reload. */
@@ -184,7 +204,12 @@ const UNSUPERVISED =
 const BINDS_ITSELF =
   "no socket was passed to this generation, so it bound one, and the next can't: give zerodown run --listen, or a .socket unit";
 
-function drainAtStop(server: Server, track: Track, options: ServeOptions): Promise<void> {
+function drainAtStop(
+  server: Server,
+  track: Track,
+  options: ServeOptions,
+  moves: (() => Moves) | undefined,
+): Promise<void> {
   const stopTimeout = Math.min(options.stopTimeout ?? STOP_TIMEOUT, LONGEST);
   // The process must not give up before the drain has cut off what is still open.
   atLeastUntil(Math.min(stopTimeout + GRACE_MARGIN, LONGEST));
@@ -201,6 +226,7 @@ function drainAtStop(server: Server, track: Track, options: ServeOptions): Promi
         stopTimeout,
         goodbye,
         goodbyeSpread,
+        moves: moves?.(),
       });
       resolve();
       if (cutOff > 0) throw new Error(`${cutOff} connections were still open after ${stopTimeout} ms, and were closed`);
@@ -209,7 +235,17 @@ function drainAtStop(server: Server, track: Track, options: ServeOptions): Promi
 }
 
 const OPTIONS = Object.keys({
-  ...{ socket: 1, listen: 1, reusePort: 1, ready: 1, idleGrace: 1, stopTimeout: 1, goodbye: 1, goodbyeSpread: 1 },
+  ...{
+    socket: 1,
+    listen: 1,
+    reusePort: 1,
+    ready: 1,
+    idleGrace: 1,
+    stopTimeout: 1,
+    goodbye: 1,
+    goodbyeSpread: 1,
+    handover: 1,
+  },
 } satisfies Record<keyof ServeOptions, 1>);
 
 function check(server: Server, options: ServeOptions): void {
@@ -221,7 +257,7 @@ function check(server: Server, options: ServeOptions): void {
   if (unknown !== undefined) {
     throw new TypeError(`serve(): there is no option "${unknown}", but ${OPTIONS.join(", ")}`);
   }
-  const { socket, reusePort, idleGrace, stopTimeout = STOP_TIMEOUT, goodbye, goodbyeSpread = 0 } = options;
+  const { socket, reusePort, idleGrace, stopTimeout = STOP_TIMEOUT, goodbye, goodbyeSpread = 0, handover } = options;
   if (socket !== undefined && typeof socket !== "string" && !Number.isInteger(socket)) {
     throw new TypeError(`serve(): { socket: ${String(socket)} } is neither a name nor an index`);
   }
@@ -232,6 +268,9 @@ function check(server: Server, options: ServeOptions): void {
     if (value !== undefined && !(typeof value === "number" && value >= 0)) {
       throw new RangeError(`serve(): { ${name}: ${value} } isn't a time in ms`);
     }
+  }
+  if (handover !== undefined && typeof handover !== "boolean") {
+    throw new TypeError(`serve(): { handover: ${String(handover)} } is neither true nor false`);
   }
   if (goodbye !== undefined && typeof goodbye !== "function") throw new TypeError("serve(): goodbye isn't a function");
   if (goodbyeSpread > 0 && !goodbye) throw new TypeError("serve(): goodbyeSpread is for goodbye, and that isn't given");

@@ -124,6 +124,8 @@ interface Native {
    * non-blocking. Ends with the returned function, which must be called before the descriptor is closed.
    */
   watch(fd: number, writable: boolean, callback: (status: number) => void): () => void;
+  /** The same, but it doesn't keep a process alive that has nothing else to do. */
+  watchAside(fd: number, writable: boolean, callback: (status: number) => void): () => void;
   /** Binds a new socket to a path or an @abstract name; streams and seqpackets listen. Close-on-exec. */
   bindUnix(type: number, name: string): number;
   /**
@@ -146,15 +148,17 @@ interface Native {
   waiting(fd: number): number | null;
   /** A pipe, close-on-exec: the end to read and the end to write. */
   pipe(): [number, number];
+  /** Two connected sockets for messages (SOCK_SEQPACKET), non-blocking, close-on-exec. */
+  socketPair(): [number, number];
   /** Whether a read would not wait; of a pidfd: whether the process has ended. */
   readable(fd: number): boolean;
   /** Whether a write would go through at once. */
   writable(fd: number): boolean;
   /** Messages received from now on tell their sender's pid and uid (SO_PASSCRED in unix(7)). */
   passCredentials(fd: number): void;
-  /** Sends one message on a connected datagram socket; never blocks (EAGAIN). */
+  /** Sends one message on a connected datagram or seqpacket socket; never blocks (EAGAIN). */
   send(fd: number, text: string, fds: readonly number[]): void;
-  /** Takes the next message; null when none waits. */
+  /** Takes the next message; null when none waits. Of a seqpacket whose other end is closed, the last one is empty. */
   receive(fd: number): Message | null;
   /** Another descriptor of the same open file, close-on-exec. */
   duplicate(fd: number): number;

@@ -1,4 +1,4 @@
-// Making, binding and describing sockets; and pipes.
+// Making, binding and describing sockets; and pairs of them, and pipes.
 #include "addon.h"
 
 #include <errno.h>
@@ -218,18 +218,31 @@ static napi_value readable(napi_env env, napi_callback_info info) { return is_re
 
 static napi_value writable(napi_env env, napi_callback_info info) { return is_ready(env, info, POLLOUT); }
 
-// pipe() → [reader, writer], both close-on-exec
-static napi_value make_pipe(napi_env env, napi_callback_info info) {
-  int ends[2];
-  napi_value result, reader, writer;
-  if (pipe2(ends, O_CLOEXEC) < 0) return throw_errno(env, errno, "pipe2", NULL);
-  if (napi_create_array_with_length(env, 2, &result) == napi_ok && (reader = make_int(env, ends[0])) &&
-      (writer = make_int(env, ends[1])) && napi_set_element(env, result, 0, reader) == napi_ok &&
-      napi_set_element(env, result, 1, writer) == napi_ok)
+// Two descriptors, for the caller to close.
+static napi_value pair_of(napi_env env, const int ends[2]) {
+  napi_value result, first, second;
+  if (napi_create_array_with_length(env, 2, &result) == napi_ok && (first = make_int(env, ends[0])) &&
+      (second = make_int(env, ends[1])) && napi_set_element(env, result, 0, first) == napi_ok &&
+      napi_set_element(env, result, 1, second) == napi_ok)
     return result;
   close(ends[0]);
   close(ends[1]);
   return NULL;
+}
+
+// pipe() → [reader, writer], both close-on-exec
+static napi_value make_pipe(napi_env env, napi_callback_info info) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return throw_errno(env, errno, "pipe2", NULL);
+  return pair_of(env, ends);
+}
+
+// socketPair() → [fd, fd] of seqpackets: two ends that are connected, non-blocking, close-on-exec
+static napi_value socket_pair(napi_env env, napi_callback_info info) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+    return throw_errno(env, errno, "socketpair", NULL);
+  return pair_of(env, ends);
 }
 
 bool socket_init(napi_env env, napi_value exports) {
@@ -239,5 +252,6 @@ bool socket_init(napi_env env, napi_value exports) {
          export_function(env, exports, "describeSocket", describe_socket) &&
          export_function(env, exports, "reusePort", reuse_port_of) &&
          export_function(env, exports, "waiting", waiting) && export_function(env, exports, "readable", readable) &&
-         export_function(env, exports, "writable", writable) && export_function(env, exports, "pipe", make_pipe);
+         export_function(env, exports, "writable", writable) && export_function(env, exports, "pipe", make_pipe) &&
+         export_function(env, exports, "socketPair", socket_pair);
 }

@@ -65,9 +65,7 @@ static napi_value unwatch(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-// watch(fd, writable, callback) → stop(). The callback gets 0 or a negative errno; it is called for as long as the
-// descriptor is ready. The caller closes the descriptor, after stop().
-static napi_value watch(napi_env env, napi_callback_info info) {
+static napi_value start(napi_env env, napi_callback_info info, bool keeps_alive) {
   napi_value arguments[3], name, result;
   int fd;
   bool writable;
@@ -104,7 +102,17 @@ static napi_value watch(napi_env env, napi_callback_info info) {
     stop(watcher);
     return throw_errno(env, -error, "epoll_ctl", NULL);
   }
+  if (!keeps_alive) uv_unref((uv_handle_t *)&watcher->poll);
   return result;
 }
 
-bool watch_init(napi_env env, napi_value exports) { return export_function(env, exports, "watch", watch); }
+// watch(fd, writable, callback) → stop(). The callback gets 0 or a negative errno; it is called for as long as the
+// descriptor is ready. The caller closes the descriptor, after stop().
+static napi_value watch(napi_env env, napi_callback_info info) { return start(env, info, true); }
+
+// watchAside(fd, writable, callback) → stop(): the same, but it doesn't keep the process alive
+static napi_value watch_aside(napi_env env, napi_callback_info info) { return start(env, info, false); }
+
+bool watch_init(napi_env env, napi_value exports) {
+  return export_function(env, exports, "watch", watch) && export_function(env, exports, "watchAside", watch_aside);
+}

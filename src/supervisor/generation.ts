@@ -6,7 +6,7 @@ import { removeTreeInPieces } from "../linux/remove-tree.js";
 import { removeSocketFile } from "../linux/sockets/remove.js";
 import type { Address } from "../machine/events.js";
 import type { End } from "../machine/outcome.js";
-import type { ExitStatus } from "../native/index.js";
+import { type ExitStatus, native } from "../native/index.js";
 import { type Cgroup, hasOomKill } from "../systemd/as-service/cgroup.js";
 import { directoryOf } from "../systemd/as-service/runtime-directory.js";
 import { endOf } from "./end-of.js";
@@ -44,6 +44,8 @@ interface Dying {
 /** What it takes to go on with a process: plain data, which JSON can hold. */
 export interface SavedProcess extends SavedParts {
   readonly dying: Dying | null;
+  /** Where it has one. */
+  readonly channel: { readonly fd: number } | null;
 }
 
 /** Time to wait for processes that SIGKILL doesn't end, because they hang in the kernel. µs */
@@ -70,6 +72,8 @@ export class GenerationProcess {
   /** The main process was waited for: its pid may be another's. */
   private reaped = false;
   private dying: Dying | null = null;
+  /** Where it hears of the processes that it gives its connections to, or gets theirs from: see handover.ts. */
+  channel: number | undefined;
 
   private constructor(
     private readonly parts: Parts,
@@ -83,6 +87,7 @@ export class GenerationProcess {
       () => cgroup && removeCgroup(cgroup, listener),
       () => closeSync(pidfd),
       () => removeTreeInPieces(this.ownDirectory, error => listener.onProblem(leftBehind(error))),
+      () => this.closeChannel(),
     ];
   }
 
@@ -104,13 +109,15 @@ export class GenerationProcess {
   /** Goes on with one that was started before, and with what it has said and done that nobody has read yet. */
   static adopt(saved: SavedProcess, listener: Listener, outside: Outside): GenerationProcess {
     const adopted = new GenerationProcess(adoptParts(saved, listener, outside), listener, outside);
+    adopted.channel = saved.channel?.fd;
     if (saved.dying) adopted.awaitOthers(saved.dying);
     else adopted.watchExit();
     return adopted;
   }
 
   save(): SavedProcess {
-    return { ...saveParts(this.parts), dying: this.dying };
+    const channel = this.channel === undefined ? null : { fd: this.channel };
+    return { ...saveParts(this.parts), dying: this.dying, channel };
   }
 
   get pid(): number {
@@ -176,6 +183,18 @@ export class GenerationProcess {
   /** Takes what it has said already, before its silence is held against it. */
   listen(): void {
     this.parts.notifySocket.drain();
+  }
+
+  /** It hands over connections, or takes some, and hears of that on this socket. */
+  offer(fd: number): void {
+    const channel = native.duplicate(fd);
+    this.closeChannel();
+    this.channel = channel;
+  }
+
+  private closeChannel(): void {
+    if (this.channel !== undefined) native.closeAside(this.channel);
+    this.channel = undefined;
   }
 
   /** Closes all that was opened for it. */

@@ -8,7 +8,7 @@ import type { GenerationProcess } from "./generation.js";
 import type { Log } from "./log.js";
 
 export interface Speaker {
-  readonly process: Pick<GenerationProcess, "complain">;
+  readonly process: Pick<GenerationProcess, "complain" | "offer">;
   /** For people. */
   readonly name: string;
   readonly actor: Actor;
@@ -16,7 +16,7 @@ export interface Speaker {
 
 /** @returns undefined when there is nothing else in the message */
 export function hear(
-  { store, remove, problem, unheeded = [], ...notification }: NotifyMessage,
+  { store, remove, handsOver, problem, unheeded = [], ...notification }: NotifyMessage,
   fds: readonly number[],
   { process, name, actor }: Speaker,
   { store: kept, log }: { readonly store: Pick<FdStore, "add" | "remove">; readonly log: Log },
@@ -30,6 +30,8 @@ export function hear(
     if (remove !== undefined) kept.remove(remove, { slot, workers });
     if (store) kept.add(fds, { ...store, slot }, complain);
   }
+  // A trial has none of the service's connections.
+  if (handsOver && fds[0] !== undefined && !isTrial(actor.generation)) process.offer(fds[0]);
   if (problem !== undefined) complain(problem.split("=", 1)[0]!, problem);
   if (unheeded.length > 0) log("debug", `${name} sent ${unheeded.join(" ")}: that is for zerodown alone`);
   return Object.keys(notification).length > 0 ? notification : undefined;

@@ -53,7 +53,7 @@ export function whyNoMore(
   return outside.whatLacks({ workers, surge, ready, probes, beforeDrain, pids: state.generations.flatMap(pidsOf) });
 }
 
-/** A pidfd, the notify socket, with --ready fd the pipe, and what a probe takes: its socket, a pidfd and a pipe. */
+/** A pidfd, the notify socket, the channel of handover.ts, with --ready fd the pipe, and what a probe takes: its socket, a pidfd and a pipe. */
 function fdsOfEach(ready: Config["ready"], probes: Config["probes"]): number {
-  return (ready === "fd" ? 3 : 2) + (probes.length > 0 ? 3 : 0);
+  return (ready === "fd" ? 4 : 3) + (probes.length > 0 ? 3 : 0);
 }

@@ -14,6 +14,7 @@ import { Acceptance } from "./acceptance.js";
 import { Askers, type ReloadResult } from "./askers.js";
 import { OwnListeners } from "./elsewhere.js";
 import { addressIn, GenerationProcess, type Listener, processKey } from "./generation.js";
+import { Handover } from "./handover.js";
 import { hear } from "./hear.js";
 import { exitStatusOf } from "./launch.js";
 import type { SavedSupervisor, SupervisorOptions } from "./options.js";
@@ -38,6 +39,7 @@ export class Supervisor {
   private readonly acceptance: Acceptance;
   private readonly ownListeners: OwnListeners;
   private readonly probes: Probes;
+  private readonly handover = new Handover(this);
   private readonly queue: Event[] = [];
   private stepping = false;
   private readonly followers = new Set<() => void>();
@@ -212,7 +214,7 @@ export class Supervisor {
       case "spawn":
         return this.spawn(effect);
       case "signal":
-        return this.processOf(effect)?.signal(effect.signal as NodeJS.Signals);
+        return this.handover.signal(effect, this.current);
       case "kill":
         return this.processOf(effect)?.kill();
       case "weigh":

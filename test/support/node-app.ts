@@ -5,7 +5,7 @@ import { ROOT } from "./supervisor.js";
 import { TestProcess } from "./test-process.js";
 
 /** Each program begins with this. */
-const PRELUDE = `
+export const PRELUDE = `
 import http from "node:http";
 import http2 from "node:http2";
 import net from "node:net";
@@ -43,8 +43,9 @@ export class RawClient {
   private waiters: (() => void)[] = [];
   private isClosed = false;
 
-  constructor(port: number, host = "127.0.0.1") {
-    this.socket = connect(port, host);
+  /** @param port or the path of a unix socket */
+  constructor(port: number | string, host = "127.0.0.1") {
+    this.socket = typeof port === "string" ? connect(port) : connect(port, host);
     this.socket.on("error", error => (this.text += `<${(error as NodeJS.ErrnoException).code}>`));
     this.socket.on("data", data => {
       this.text += data;
@@ -70,6 +71,19 @@ export class RawClient {
 
   get(path = "/", ...headers: string[]): this {
     return this.send(`GET ${path} HTTP/1.1\r\n${["Host: test", ...headers].join("\r\n")}\r\n\r\n`);
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  /** Nothing is read from now on. */
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
   }
 
   /** Resolves when what came matches; rejects when the connection closes before that. */

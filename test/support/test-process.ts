@@ -16,13 +16,17 @@ export class TestProcess {
   readonly ended: Promise<Ended>;
   private readonly child: ChildProcess;
 
-  /** @param options `env` comes on top of the test's own environment */
-  constructor(file: string, args: readonly string[], { env, ...options }: SpawnOptions = {}) {
+  /** @param options `env` comes on top of the test's own environment; `fds` become 3, 4, … */
+  constructor(
+    file: string,
+    args: readonly string[],
+    { env, fds = [], ...options }: SpawnOptions & { fds?: readonly number[] } = {},
+  ) {
     this.child = spawn(file, args, {
       ...options,
       env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+      stdio: ["ignore", "pipe", "pipe", ...fds],
+    }) as ChildProcess;
     this.child.stdout!.on("data", (data: Buffer) => this.output.add(data.toString()));
     this.child.stderr!.on("data", (data: Buffer) => this.errors.add(data.toString()));
     this.ended = new Promise(resolve =>

@@ -175,6 +175,7 @@ const isProcess = isObject({
   probeSocket: isNullOr(isObject({ path: isString, listening: isRecord } satisfies Record<keyof ProbeSocket, Check>)),
   readyPipe: isNullOr(isCount),
   dying: isNullOr(isObject({ end: isRecord, giveUpAt: isNumber })),
+  channel: isNullOr(isObject({ fd: isCount })),
 } satisfies Record<keyof SavedSupervisor["processes"][number]["saved"], Check>);
 
 const isCommand = isObject({

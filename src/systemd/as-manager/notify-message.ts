@@ -22,6 +22,8 @@ export interface NotifyMessage {
   store?: { name: string; poll: boolean };
   /** FDSTOREREMOVE=1: the FDNAME= */
   remove?: string;
+  /** X_ZERODOWN_HANDOVER=1: the socket that comes along is its channel, see docs/handover.md */
+  handsOver?: true;
   /** Tells people what is wrong with an assignment. */
   problem?: string;
   /** Assignments that a service may send, but that aren't for generations. */
@@ -64,6 +66,7 @@ export function parseNotifyMessage(data: Buffer): NotifyMessage | null {
   const timeout = number(value("WATCHDOG_USEC"));
   if (timeout !== undefined) message.watchdogTimeout = timeout > Number.MAX_SAFE_INTEGER ? Infinity : timeout;
   readStore(message, lines, value("FDNAME"));
+  if (lines.includes("X_ZERODOWN_HANDOVER=1")) message.handsOver = true;
   const unheeded = lines.filter(line => NOT_FOR_GENERATIONS.test(line));
   if (unheeded.length > 0) message.unheeded = unheeded.map(oneLine);
   return message;

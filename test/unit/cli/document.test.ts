@@ -42,6 +42,7 @@ const document = (): Document => ({
         about: { generation: 1, process: 0 },
         saved: {
           ...{ pid: 40, pidfd: 20, cgroup: null, readyPipe: 22, dying: { end: { status: 0 }, giveUpAt: 1e6 } },
+          channel: { fd: 23 },
           probeSocket: {
             path: "/run/probe-1",
             listening: { fd: 99, key: { dev: "1", ino: "2" }, link: "socket:[2]", name: "/run/probe-1" } as never,

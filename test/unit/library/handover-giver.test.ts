@@ -1,0 +1,293 @@
+// A process that is told to stop hands its kept connections over; the test takes them, or fails to.
+
+import { closeSync } from "node:fs";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { answerOn, type End, endParties, Party, readFrom } from "../../support/handover-party.js";
+import { RawClient } from "../../support/node-app.js";
+
+afterEach(endParties);
+
+const END = { status: 0, signal: null };
+const OK = `const server = http.createServer((request, response) => {
+  console.log("got " + request.url);
+  const [, milliseconds] = request.url.split("?");
+  if (milliseconds) setTimeout(() => response.end("late"), Number(milliseconds));
+  else response.end("done");
+})`;
+const DONE = /\r\n\r\n(?:done|late)$/;
+
+/** An app, so many connections that it has answered on once, and the end of the one that takes its place. */
+async function start(count: number, program = OK, options = "{}") {
+  const app = new Party(program, options);
+  expect(await app.ready()).toBe(true);
+  const clients = Array.from({ length: count }, () => new RawClient(app.port).get());
+  for (const client of clients) {
+    await client.until(DONE);
+    client.text = "";
+  }
+  const end = app.introduce("GIVE");
+  return { app, clients, end };
+}
+
+async function stop(app: Party): Promise<void> {
+  app.signal("SIGINT");
+  await app.output.next(/^told to stop$/);
+}
+
+function takes(end: End, open = 0): void {
+  end.say(`TAKEN=0\nOPEN=${open}`);
+}
+
+describe("an idle connection", () => {
+  test("moves with what nobody has read yet, and the process ends at once", async () => {
+    const { app, clients, end } = await start(1);
+    await stop(app);
+    takes(end);
+    const { data, fds } = await end.next();
+    expect(String(data)).toBe("SOCKET=0\nREQUESTS=1");
+    // It comes during the step.
+    clients[0]!.get("/next");
+    end.say("TAKEN=1\nOPEN=1");
+    expect(await app.ended).toEqual(END);
+    expect(await readFrom(fds[0]!)).toMatch(/^GET \/next HTTP/);
+    answerOn(fds[0]!, "done");
+    expect(await clients[0]!.until(DONE)).not.toMatch(/Connection: close/);
+    expect(app.output.matching(/got .next/)).toEqual([]);
+    end.close();
+  });
+
+  test("moves when it has brought nothing yet", async () => {
+    const { app, end } = await start(0);
+    const client = new RawClient(app.port);
+    // The other one was accepted after it.
+    const other = new RawClient(app.port).get();
+    await other.until(DONE);
+    await stop(app);
+    takes(end);
+    const { data, fds } = await end.next();
+    expect([fds.length, String(data)]).toEqual([2, "SOCKET=0\nREQUESTS=0 1"]);
+    end.say("TAKEN=2\nOPEN=2");
+    client.get("/first");
+    expect(await readFrom(fds[0]!)).toMatch(/^GET \/first/);
+    for (const fd of fds) closeSync(fd);
+    expect(await app.ended).toEqual(END);
+    end.close();
+  });
+
+  test("goes to the one that has fewest, where there are several", async () => {
+    const { app, end: crowded } = await start(10);
+    const empty = app.introduce("GIVE");
+    await stop(app);
+    takes(crowded, 6);
+    takes(empty, 2);
+    const counts = [0, 0];
+    const take = async (index: 0 | 1, end: End, open: number) => {
+      for (;;) {
+        const { fds } = await end.next();
+        if (fds.length === 0) return end.close();
+        for (const fd of fds) closeSync(fd);
+        counts[index]! += fds.length;
+        end.say(`TAKEN=${fds.length}\nOPEN=${open + counts[index]!}`);
+      }
+    };
+    await Promise.all([take(0, crowded, 6), take(1, empty, 2)]);
+    expect(counts[0]! + counts[1]!).toBe(10);
+    expect(Math.abs(6 + counts[0]! - (2 + counts[1]!))).toBeLessThanOrEqual(4);
+    expect(await app.ended).toEqual(END);
+  });
+
+  test("with the number of its requests, where the server limits that", async () => {
+    const { app, clients, end } = await start(1, `${OK}; server.maxRequestsPerSocket = 9;`);
+    await clients[0]!.get().until(DONE);
+    clients[0]!.text = "";
+    await clients[0]!.get().until(DONE);
+    await stop(app);
+    takes(end);
+    expect(String((await end.next()).data)).toBe("SOCKET=0\nREQUESTS=3");
+    end.close();
+  });
+});
+
+describe("a connection that isn't idle moves when it is:", () => {
+  test("its response is under way, and says nothing of the end", async () => {
+    const { app, clients, end } = await start(1);
+    clients[0]!.get("/?300");
+    await app.output.next(/^got .\?300$/);
+    await stop(app);
+    takes(end);
+    const [fd] = await end.take(1);
+    expect(await clients[0]!.until(DONE)).not.toMatch(/Connection: close/);
+    clients[0]!.get("/next");
+    expect(await readFrom(fd!)).toMatch(/^GET \/next/);
+    expect(await app.ended).toEqual(END);
+    closeSync(fd!);
+    end.close();
+  });
+
+  test("half a request's head has come", async () => {
+    const { app, clients, end } = await start(2);
+    const [halved, other] = clients as [RawClient, RawClient];
+    halved.send("GET /half HTTP/1.1\r\nHo");
+    await other.get("/other").until(DONE);
+    await stop(app);
+    takes(end);
+    // Only the other one is idle.
+    const [first] = await end.take(1);
+    halved.send("st: test\r\n\r\n");
+    expect(await halved.until(DONE)).not.toMatch(/Connection: close/);
+    expect(await app.output.next(/^got .half$/)).toBeDefined();
+    const [second] = await end.take(1);
+    halved.get("/next");
+    expect(await readFrom(second!)).toMatch(/^GET \/next/);
+    expect(await app.ended).toEqual(END);
+    for (const fd of [first!, second!]) closeSync(fd);
+    end.close();
+  });
+
+  test("pipelined requests have come, in one packet and after the stop", async () => {
+    const { app, clients, end } = await start(1);
+    const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+    clients[0]!.send(get("/?200") + get("/?100") + get("/?50"));
+    await app.output.next(/^got .\?50$/);
+    await stop(app);
+    clients[0]!.get("/?20");
+    await app.output.next(/^got .\?20$/);
+    takes(end);
+    const [fd] = await end.take(1);
+    await clients[0]!.until(/(?:late.*){4}$/s);
+    expect(clients[0]!.text).not.toMatch(/Connection: close/);
+    expect(await app.ended).toEqual(END);
+    closeSync(fd!);
+    end.close();
+  });
+
+  test("its response is still to be sent, since the client reads nothing", async () => {
+    const size = 30e6;
+    const program = `const server = http.createServer((request, response) => {
+      if (request.url !== "/large") return response.end("done");
+      response.end(Buffer.alloc(${size}, "x"));
+      console.log("ended");
+    })`;
+    const { app, clients, end } = await start(2, program);
+    const [slow, other] = clients as [RawClient, RawClient];
+    slow.pause();
+    slow.get("/large");
+    await app.output.next(/^ended$/);
+    await stop(app);
+    takes(end);
+    const [first] = await end.take(1);
+    other.get("/next");
+    expect(await readFrom(first!)).toMatch(/^GET \/next/);
+    slow.resume();
+    const [second] = await end.take(1);
+    answerOn(second!, "done");
+    await slow.until(/xdone$|done$/);
+    expect(slow.text.length - slow.text.indexOf("\r\n\r\n") - 4).toBeGreaterThan(size);
+    expect(await app.ended).toEqual(END);
+    closeSync(first!);
+    end.close();
+  });
+
+  test("the body of a request that was answered is still to come", async () => {
+    const program = `const server = http.createServer((request, response) => { response.end("done"); request.resume(); })`;
+    const { app, clients, end } = await start(1, program);
+    clients[0]!.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345`);
+    await clients[0]!.until(DONE);
+    const other = new RawClient(app.port).get();
+    await other.until(DONE);
+    await stop(app);
+    takes(end);
+    const [first] = await end.take(1);
+    clients[0]!.send("67890");
+    const [second] = await end.take(1);
+    other.get("/other");
+    expect(await readFrom(first!)).toMatch(/^GET \/other/);
+    expect(await app.ended).toEqual(END);
+    for (const fd of [first!, second!]) closeSync(fd);
+    end.close();
+  });
+});
+
+describe("a connection that can't move drains, and loses nothing:", () => {
+  /** All are asked again, and each answer says that it is the last one. */
+  async function expectDrained(app: Party, clients: readonly RawClient[]): Promise<void> {
+    for (const client of clients) client.get("/again");
+    for (const client of clients) {
+      // This one may have been read before it was known that nobody takes the connection.
+      if (/keep-alive/.test(await client.until(DONE))) {
+        client.text = "";
+        client.get("/once-more");
+      }
+      expect(await client.until(DONE)).toMatch(/\r\nConnection: close\r\n/);
+    }
+    expect(await app.ended).toEqual(END);
+  }
+
+  test("the one that takes its place ends before it says anything", async () => {
+    const { app, clients, end } = await start(3);
+    await stop(app);
+    end.close();
+    await expectDrained(app, clients);
+  });
+
+  test("the one that takes its place ends with its queue full", async () => {
+    const { app, clients, end } = await start(100);
+    takes(end);
+    await stop(app);
+    const { fds } = await end.next();
+    expect(fds).toHaveLength(16);
+    for (const fd of fds) closeSync(fd);
+    for (const client of clients) client.get("/again");
+    end.close();
+    for (const client of clients) await client.until(DONE);
+    expect(await app.ended).toEqual(END);
+    expect(app.output.matching(/^got .again$/)).toHaveLength(100);
+  });
+
+  test("what was said to be taken is, though the end comes with more in the queue", async () => {
+    const { app, clients, end } = await start(60);
+    takes(end);
+    await stop(app);
+    const { fds } = await end.next();
+    end.say("TAKEN=16\nOPEN=16");
+    end.close();
+    for (const client of clients) client.get("/again");
+    for (const fd of fds) {
+      expect(await readFrom(fd)).toMatch(/^GET \/again HTTP.*\r\n\r\n$/s);
+      answerOn(fd, "done");
+    }
+    for (const client of clients) await client.until(DONE);
+    expect(await app.ended).toEqual(END);
+    expect(app.output.matching(/^got .again$/)).toHaveLength(44);
+  });
+
+  test("it is refused, with a request that came meanwhile", async () => {
+    const { app, clients, end } = await start(3);
+    const before = app.openFds().length;
+    takes(end);
+    await stop(app);
+    const { fds } = await end.next();
+    expect(fds).toHaveLength(3);
+    clients[2]!.get("/meanwhile");
+    for (const fd of fds.slice(1)) closeSync(fd);
+    end.say("TAKEN=1\nOPEN=1");
+    await clients[2]!.until(DONE);
+    expect(app.openFds().length).toBeLessThan(before);
+    await clients[1]!.get("/again").until(DONE);
+    expect(await app.ended).toEqual(END);
+    closeSync(fds[0]!);
+    expect(String((await end.next()).data)).toBe("");
+    end.close();
+  });
+});
+
+describe("nothing is offered", () => {
+  test.each([
+    ["with handover: false", OK, "{ handover: false }"],
+    ["of a server with TLS", `import https from "node:https"; const server = https.createServer()`, "{}"],
+    ["of HTTP/2", "const server = http2.createServer()", "{}"],
+    ["of a protocol of its own", "const server = net.createServer()", "{}"],
+  ])("%s", async (_, program, options) => {
+    expect(await new Party(program, options).ready()).toBe(false);
+  });
+});
