@@ -2,7 +2,7 @@
 
 /** Tries until `check` throws no more, and gives up with its last error. */
 export async function eventually<T>(check: () => T | Promise<T>): Promise<T> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 30_000;
   for (;;) {
     try {
       return await check();

@@ -1,7 +1,7 @@
 // Lines that arrive over time, and the promise of the one that matches.
 
 /** Less than jest gives a test, ms, so that the error tells what a test waits for in vain. */
-const PATIENCE = 25_000;
+const PATIENCE = 60_000;
 
 export class Lines {
   readonly lines: string[] = [];

@@ -14,7 +14,7 @@ export interface Output {
 }
 
 export function command(path: string, ...args: string[]): Output {
-  const { status, stdout, stderr } = spawnSync(path, args, { encoding: "utf8", timeout: 20_000 });
+  const { status, stdout, stderr } = spawnSync(path, args, { encoding: "utf8", timeout: 60_000 });
   return { status, stdout, stderr };
 }
 

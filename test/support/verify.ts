@@ -17,7 +17,7 @@ const DIRECTORIES = { "--user": `${process.env.XDG_CONFIG_HOME}/systemd/user`, "
 export function verify(scope: Scope, ...files: readonly string[]): string[] {
   const { status, stderr } = spawnSync("systemd-analyze", [scope, "--man=no", "verify", ...files], {
     encoding: "utf8",
-    timeout: 20_000,
+    timeout: 60_000,
   });
   // systemd-analyze gives a template an instance. Lines on hello.service begin "hello.service:", "/…/hello.service:" or
   // "/…/hello.service.d/".
