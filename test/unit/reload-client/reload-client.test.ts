@@ -65,6 +65,11 @@ describe("says what the command in Node says to", () => {
     ["one that tells no number", { parameters: { generations: [] } }, 0],
     ["a reload that failed", { error: `${NAME}.ReloadFailed`, parameters: { reason: "no", generation: 3 } }, 1],
     ["a stop", { error: `${NAME}.ReloadFailed`, parameters: { reason: "the service stops" } }, 0],
+    [
+      "one that failed without a candidate's number",
+      { error: `${NAME}.ReloadFailed`, parameters: { generation: null } },
+      1,
+    ],
     ["a stop without a reason", { error: `${NAME}.ReloadFailed` }, 0],
     ["words of the app", { error: `${NAME}.ReloadFailed`, parameters: { reason: '"generation":3 \\"}' } }, 0],
     ["another error of ours", { error: `${NAME}.NoCandidate`, parameters: {} }, 76],
@@ -293,12 +298,15 @@ describe("the launcher", () => {
   });
 });
 
-test("a stop ends it with success as soon as it has begun, and while it waits", async () => {
+test.each([
+  ["behind the launcher", ZERODOWN, ["reload"]],
+  ["alone", CLIENT, []],
+])("a stop ends it with success while it waits, %s", async (_, file, args) => {
   const calls: (() => void)[] = [];
   await serve(client => client.once("data", () => calls.shift()?.()));
   for (let count = 0; count < 5; count++) {
     const called = new Promise<void>(resolve => calls.push(resolve));
-    const command = new TestCommand(ZERODOWN, ["reload"], { env: environment() });
+    const command = new TestCommand(file, args, { env: environment() });
     await called;
     command.signal("SIGTERM");
     expect(await command.ended).toEqual({ status: 0, stdout: "", stderr: "" });
