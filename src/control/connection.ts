@@ -1,6 +1,6 @@
 // Serves one client of the control socket: its calls in, our replies out, one call at a time.
 
-import { Socket } from "node:net";
+import { Stream } from "../linux/sockets/stream.js";
 import { CALL_BYTES, type Call, Decoder, encode, type Reply, VarlinkError } from "./varlink.js";
 
 /** How many bytes of replies a client may leave unread before it is cut off. */
@@ -40,7 +40,7 @@ export interface SavedConnection {
 
 export class Connection {
   private readonly fd: number;
-  private readonly socket: Socket;
+  private readonly stream: Stream;
   private readonly decoder: Decoder;
   private readonly calls: Call[];
   private current: { readonly call: Call; readonly ticket: Ticket } | undefined;
@@ -58,26 +58,25 @@ export class Connection {
     this.fd = fd;
     this.decoder = new Decoder(CALL_BYTES, Buffer.from(left, "base64"));
     this.calls = [...calls];
-    this.socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
-    this.socket.on("data", data => this.received(data));
-    // The client calls no more, but may still listen. A write, even of nothing, fails if the client is gone. A half-closed
-    // client that leaves later is noticed only at the next write: that of a watcher at the next change.
-    this.socket.on("end", () => {
-      this.socket.write("");
-      void this.serve();
-    });
-    // An error is followed by "close".
-    this.socket.on("error", () => {});
-    this.socket.on("close", () => {
-      this.gone.abort();
-      onClose();
+    this.stream = new Stream(fd, {
+      onData: data => this.received(data),
+      // The client calls no more, but may still listen. A write, even of nothing, fails if the client is gone. A half-closed
+      // client that leaves later is noticed only at the next write: that of a watcher at the next change.
+      onEnd: () => {
+        this.stream.write("");
+        void this.serve();
+      },
+      onClose: () => {
+        this.gone.abort();
+        onClose();
+      },
     });
     if (calls.length > 0) void this.serve(asker);
   }
 
   /** @returns undefined where the client is gone, or has left replies unread: it can't be told which part of them */
   save(): SavedConnection | undefined {
-    if (this.socket.destroyed || this.socket.writableLength > 0) return undefined;
+    if (this.stream.isClosed || this.stream.unsentBytes > 0) return undefined;
     const { fd, current } = this;
     const calls = current ? [current.call, ...this.calls] : this.calls;
     return { fd, left: this.decoder.left.toString("base64"), calls, asker: current?.ticket.asker };
@@ -85,7 +84,7 @@ export class Connection {
 
   /** Resolves when all that was sent so far is out, or the client is gone. */
   async flushed(): Promise<void> {
-    return new Promise(resolve => this.socket.write("", () => resolve()));
+    return this.stream.flushed();
   }
 
   private received(data: Buffer): void {
@@ -93,7 +92,7 @@ export class Connection {
       for (const message of this.decoder.take(data)) this.calls.push(checkCall(message));
       if (this.calls.length > WAITING_CALLS) throw new RangeError("too many calls at once");
     } catch {
-      this.socket.destroy();
+      this.stream.close();
       return;
     }
     void this.serve();
@@ -113,10 +112,10 @@ export class Connection {
       }
     } catch (error) {
       this.onProblem(`the control socket cuts a client off: ${(error as Error).stack}`);
-      this.socket.destroy();
+      this.stream.close();
     }
     this.current = undefined;
-    if (this.socket.readableEnded) this.socket.end();
+    if (this.stream.isEnded) this.stream.end();
   }
 
   private async answer({ method, parameters = {}, more, oneway }: Call, ticket: Ticket): Promise<Reply> {
@@ -138,7 +137,7 @@ export class Connection {
     const waits = this.newest !== undefined;
     this.newest = progress;
     if (waits) return;
-    if (this.socket.writableLength === 0) this.sendNewest();
+    if (this.stream.unsentBytes === 0) this.sendNewest();
     else void this.flushed().then(() => this.sendNewest());
   }
 
@@ -151,8 +150,8 @@ export class Connection {
   private send(reply: Reply): void {
     if (this.gone.signal.aborted) return;
     // Only the unread replies before this one count, whatever its own size.
-    if (this.socket.writableLength > UNREAD_BYTES) this.socket.destroy();
-    else this.socket.write(encode(reply));
+    if (this.stream.unsentBytes > UNREAD_BYTES) this.stream.close();
+    else this.stream.write(encode(reply));
   }
 }
 

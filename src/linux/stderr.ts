@@ -18,8 +18,8 @@ export function openStderr(): Write {
 }
 
 /**
- * For a process that has begun to supervise. node:net looks at process.stderr whenever it closes a socket, and the
- * first look at it makes the descriptor non-blocking, for the generations too.
+ * For a process that has begun to supervise. node:net, which probes over HTTP load, looks at process.stderr whenever it
+ * closes a socket, and the first look at it makes the descriptor non-blocking, for the generations too.
  */
 export function leaveStderrAlone(): void {
   Object.defineProperty(process, "stderr", { value: null });

@@ -198,11 +198,6 @@ static bool is_string(struct json value, const char *text) {
   return value.end - value.start == (ptrdiff_t)length + 2 && memcmp(value.start + 1, text, length) == 0;
 }
 
-// What is not there may as well be null.
-static bool is_given(struct json value) {
-  return value.start && *value.start != 'n';
-}
-
 static int exit_status(struct json reply, const char *path) {
   struct json_member of_reply[] = {{.name = "error"}, {.name = "parameters"}};
   struct json_member of_parameters[] = {{.name = "generation"}, {.name = "generations"}};
@@ -218,7 +213,7 @@ static int exit_status(struct json reply, const char *path) {
     fail(PROTOCOL, "%s: what answered isn't a supervisor", path);
   }
   // Without a candidate the supervisor itself ends. Its own exit status is the unit's result then.
-  if (is_string(error, INTERFACE "ReloadFailed")) return is_given(generation) ? FAILED : 0;
+  if (is_string(error, INTERFACE "ReloadFailed")) return generation.start ? FAILED : 0;
   if (is_string(error, INTERFACE "TooManyWatchers")) fail(UNAVAILABLE, "%s: it has as many watchers as it takes", path);
   if (*error.start != '"') fail(PROTOCOL, "%s: what answered isn't a supervisor", path);
   int length = error.end - error.start - 2;

@@ -32,5 +32,5 @@ test.each(debs.filter(deb => !deb.includes("standalone")))("%s brings the binari
   execFileSync("dpkg-deb", ["--extract", `${PACKAGES}/${deb}`, `${directory}/${deb}`]);
   const arch = deb.includes("arm64") ? "arm64" : "x64";
   const binaries = readdirSync(`${directory}/${deb}/usr/lib/zerodown/dist`).filter(file => /(?:arm64|x64)/.test(file));
-  expect(binaries).toEqual([`zerodown-${arch}.node`, `zerodown-reload-${arch}`]);
+  expect(binaries.sort()).toEqual([`zerodown-${arch}.node`, `zerodown-reload-${arch}`].sort());
 });

@@ -44,10 +44,7 @@ test("a stop while the new version is asked overtakes it", async () => {
 
 /** It dies, as by the kernel's OOM killer, when it is executed in place of the old version, and not when it is started. */
 const dies = (program: string) =>
-  program.replace(
-    /^async function main\(/m,
-    'if (process.env.ZERODOWN_ADOPT) process.kill(process.pid, "SIGKILL");\n$&',
-  );
+  program.replace(/async function main\(/, 'if (process.env.ZERODOWN_ADOPT) process.kill(process.pid, "SIGKILL");\n$&');
 
 test("killed past execve, the new version is restarted, and the release that served last serves", async () => {
   const address = loopback();

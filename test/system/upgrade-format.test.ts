@@ -18,14 +18,14 @@ const increase =
     program.replace(number, (_, before: string, value: string) => before + (Number(value) + 1));
 
 /** The program with the number of the document's format one higher, where it writes and where it reads. */
-const nextFormat = increase(/(\bFORMAT = )(\d+)/);
+const nextFormat = increase(/(\bFORMAT\s*=\s*)(\d+)/);
 /** The same for the version of the machine's state. */
 const nextState: Change = program => {
-  const [, constant] = /\{ version: (\w+), state \}/.exec(program)!;
-  return increase(new RegExp(`(\\b${constant} = )(\\d+)`))(program);
+  const [, constant] = /\{\s*version:\s*(\w+),\s*state\s*\}/.exec(program)!;
+  return increase(new RegExp(`(\\b${constant}\\s*=\\s*)(\\d+)`))(program);
 };
 /** It hands over something that no other version knows. */
-const oneFieldMore: Change = program => program.replace("format: FORMAT,", '$&\n    later: "more",');
+const oneFieldMore: Change = program => program.replace(/format:\s*FORMAT,/, '$&later: "more",');
 
 /** A service of two workers under load, on new and on kept connections. */
 async function start(install: (directory: string) => void) {

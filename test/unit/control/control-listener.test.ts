@@ -1,12 +1,12 @@
 // The control socket's server is on its own here, with methods of the test.
 
 import { renameSync } from "node:fs";
-import type { Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { callSupervisor } from "../../../src/control/client.js";
 import type { Method, Ticket } from "../../../src/control/connection.js";
 import { ControlListener } from "../../../src/control/listener.js";
 import { encode } from "../../../src/control/varlink.js";
+import type { Stream } from "../../../src/linux/sockets/stream.js";
 import { native, SOCK_STREAM } from "../../../src/native/index.js";
 import { rawConnection } from "../../support/control.js";
 import { eventually } from "../../support/eventually.js";
@@ -132,8 +132,8 @@ test("a client's call that waits for its answer goes on in one that adopts it, a
   expect(clients).toEqual([expect.objectContaining({ asker: 7, calls: [expect.anything(), expect.anything()] })]);
   // As when a program executes another one: descriptors stay, and all else of the first goes.
   const kept = { ...saved, clients: clients.map(client => ({ ...client, fd: native.duplicate(client.fd) })) };
-  const { clients: served } = listener as unknown as { clients: Set<{ connection: { socket: Socket } }> };
-  for (const { connection } of served) connection.socket.destroy();
+  const { clients: served } = listener as unknown as { clients: Set<{ connection: { stream: Stream } }> };
+  for (const { connection } of served) connection.stream.close();
   listener.close();
   answers.set("Wait", async ticket => ({ ...ticket }));
   const adopted = { ...kept, fd: native.bindUnix(SOCK_STREAM, saved.path) };
