@@ -58,7 +58,7 @@ describe("one worker of eight", () => {
   });
 
   test("of a candidate dies when it is ready, and others aren't: the reload fails, and the old ones serve", async () => {
-    const service = await start("--workers 8");
+    const service = await start("--workers 8 --boot-parallel 8");
     const before = await pidsOf(service);
     const dies = `until [ -e "\${0%/*}/go" ]; do sleep 0.02; done\n${answering("v2", "crash")}`;
     service.deploy(`if [ "$ZERODOWN_WORKER" = 6 ]; then exec sleep 1000; fi\n${but(5, dies)}`);

@@ -185,6 +185,11 @@ test("what isn't known is a dash: a candidate without a pid, processes that /pro
   expect(format({ generations: [candidate] }).at(-1)).toMatch(/^ +2 +starting +- +5s +- +- +- +- +-$/);
 });
 
+test("of one that boots with less of the CPU, that is said beside its own status", () => {
+  const candidate: GenerationFacts = { ...SERVING, state: "starting", status: "loading", weight: 10 };
+  expect(format({ generations: [candidate] }).at(-1)).toMatch(/ loading; cpu\.weight 10 until it is ready$/);
+});
+
 test("accept queues: who has which, what waits in each, and who else listens there", () => {
   const address = "stream 127.0.0.1:8080";
   const sockets = [
