@@ -127,7 +127,12 @@ function unitLines(unit: UnitView, { width, paint }: Look): string[] {
   ];
   const [first = "", ...more] = wrap([`${Id}: ${ActiveState} (${SubState})`, ...facts], ", ", width);
   const colour = UNIT_COLOURS[ActiveState];
-  return [colour ? first.replace(`: ${ActiveState} `, `: ${paint(ActiveState, colour)} `) : first, ...more];
+  const stale = [
+    ...(unit.NeedDaemonReload ? ["its files have changed since systemd read them: daemon-reload"] : []),
+    ...(unit.ExecStartChanged ? ["ExecStart= has changed since it was started, and takes a restart"] : []),
+  ];
+  const state = [colour ? first.replace(`: ${ActiveState} `, `: ${paint(ActiveState, colour)} `) : first, ...more];
+  return [...state, ...stale.flatMap(line => wrapWords(`  ${line}`, width)).map(line => paint(line, "yellow"))];
 }
 
 /** Parts side by side, as many as fit into a line; further lines are indented. */
