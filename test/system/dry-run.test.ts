@@ -118,7 +118,7 @@ test("status shows it as a trial; it has no descriptor but the probe's, and noth
   await service.supervisor.log.next(/generation 2 .* (?:drained|ended)/);
   await onlyServes(service, 1, "v1");
   expect(readdirSync(`${service.path}/run/zerodown-${service.supervisor.pid}`).sort()).toEqual(["control", "notify-1"]);
-  expect((await zerodown(["rollback", ...control])).stderr).toMatch(/no other release served before/);
+  expect((await zerodown(["rollback", ...control])).stderr).toMatch(/nothing to go back to: no other release/);
 });
 
 test("one that exits, hangs or doesn't wait for clients fails with its reason and its last lines", async () => {
