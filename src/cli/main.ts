@@ -21,8 +21,10 @@ ${commands.join("\n")}
 
   --help, --version; zerodown COMMAND --help
 
-Example
+Examples
   zerodown run --listen 8080 -- node server.js
+  zerodown status app       what serves, and why the last reload failed
+  zerodown logs app         what the app, and zerodown, have written
 `;
 }
 
@@ -56,6 +58,7 @@ async function main([command, ...args]: readonly string[]): Promise<number | und
       return (await import("./completion.js")).completion(args);
     case "status":
       return (await import("./status.js")).status(args);
+    case "help":
     case "--help":
     case "-h":
       process.stdout.write(helpText());

@@ -48,6 +48,6 @@ function readCount(text: string | undefined): number {
   throw new UsageError(
     text === undefined
       ? "how many? As in zerodown scale app.service 8"
-      : `"${text}" is not a number of workers (1, 2, 3 …)`,
+      : `"${text}" is not a number of workers (1, 2, 3 …), which comes last, as in zerodown scale app.service 8`,
   );
 }

@@ -82,7 +82,14 @@ export function unitTarget(unit: UnitTarget): Target {
   const { name, properties } = unit;
   const pid = Number(properties.MainPID ?? 0);
   if (pid === 0) {
-    throw new CommandError(`${name} is ${properties.ActiveState}: it has no main process`, EX_UNAVAILABLE);
+    const { ActiveState } = properties;
+    const next = ActiveState === "failed" ? "; zerodown logs says why" : ActiveState === "inactive" ? ": start it" : "";
+    const what = `${name} is ${ActiveState}`;
+    // A target or a socket is active, and never has one.
+    throw new CommandError(
+      next ? `${what}, nothing runs in it${next}` : `${what}: it has no main process`,
+      EX_UNAVAILABLE,
+    );
   }
   return { control: controlOf(pid, name), unit, isOwnUnit: false };
 }

@@ -88,7 +88,10 @@ export class Releases {
   /** @throws {NoReleaseError} when there is none with that number, or it is gone */
   checkRollback(number: number | null): void {
     const release = number === null ? undefined : this.known.get(number);
-    if (!release) throw new NoReleaseError("no other release served before, as far as this supervisor knows");
+    if (!release)
+      throw new NoReleaseError(
+        "nothing to go back to: no other release than the one that serves has served under this supervisor",
+      );
     const gone = whyGone(release);
     if (gone) throw new NoReleaseError(`the release that served before is gone: ${gone}`);
   }

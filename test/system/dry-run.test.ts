@@ -8,7 +8,7 @@ import { eventually } from "../support/eventually.js";
 import { HttpLoad, killLoads, loopback } from "../support/http-load.js";
 import { idle } from "../support/processes.js";
 import { answering, endServices, TestService } from "../support/service.js";
-import { APPS, ROOT } from "../support/supervisor.js";
+import { APPS, ROOT, TestSupervisor } from "../support/supervisor.js";
 import { type App, installApp, removeUnits, type TestUnit } from "../support/unit.js";
 
 afterEach(killLoads);
@@ -118,7 +118,7 @@ test("status shows it as a trial; it has no descriptor but the probe's, and noth
   await service.supervisor.log.next(/generation 2 .* (?:drained|ended)/);
   await onlyServes(service, 1, "v1");
   expect(readdirSync(`${service.path}/run/zerodown-${service.supervisor.pid}`).sort()).toEqual(["control", "notify-1"]);
-  expect((await zerodown(["rollback", ...control])).stderr).toMatch(/no other release served before/);
+  expect((await zerodown(["rollback", ...control])).stderr).toMatch(/nothing to go back to: no other release/);
 });
 
 test("one that exits, hangs or doesn't wait for clients fails with its reason and its last lines", async () => {
@@ -264,4 +264,22 @@ test("serve() answers probes on their own socket, by the same server, and in a d
   expect(load.failures).toEqual([]);
   await eventually(() => expect(unit.log.matching(/^asked 4 \/ /).length).toBeGreaterThanOrEqual(1));
   expect(unit.log.matching(/^asked [23] \/ /)).toEqual([]);
+});
+
+test("an app that needs two sockets gets one: why it failed is said", async () => {
+  const command =
+    '[ "$LISTEN_FDS" = 2 ] || { echo "sockets: $LISTEN_FDS"; exit 3; }; echo >&$ZERODOWN_READY_FD; exec sleep infinity';
+  const sockets = ["a", "b"].flatMap(name => ["--listen", `${name}=@zerodown-dry-run-${process.pid}-${name}`]);
+  const supervisor = new TestSupervisor([...sockets, "--ready", "fd", "--", "sh", "-c", command]);
+  try {
+    await supervisor.serving(1);
+    const { status, stderr } = await zerodown(["reload", "--dry-run", "--pid", String(supervisor.pid)]);
+    expect(stderr).toMatch(/^zerodown: .* exited with status 3/);
+    expect(stderr).toContain(
+      '  in a dry run it got one socket, named "probe", in place of its 2; $ZERODOWN_DRY_RUN=1 tells it that\n',
+    );
+    expect(status).toBe(1);
+  } finally {
+    await supervisor.kill();
+  }
 });

@@ -97,7 +97,8 @@ describe("there is nothing to go back to,", () => {
     expect(await zerodown("rollback", unit)).toEqual({
       status: 1,
       stdout: "",
-      stderr: "zerodown: no other release served before, as far as this supervisor knows\n",
+      stderr:
+        "zerodown: nothing to go back to: no other release than the one that serves has served under this supervisor\n",
     });
     expect(await askOnce(address)).toBe(before);
   });

@@ -1,7 +1,7 @@
 // zerodown status UNIT, with units of a real systemd.
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
 import type { StatusFacts } from "../../src/cli/status/facts.js";
 import { killCommands, type Result, TestCommand, zerodown } from "../support/command.js";
@@ -46,6 +46,11 @@ class TestUnit {
 
   write(file: string, text = ""): void {
     writeFileSync(`${this.directory.path}/${file}`, text);
+  }
+
+  /** Changes the unit's file, as an editor does. */
+  edit(from: string, to: string): void {
+    writeFileSync(this.file, readFileSync(this.file, "utf8").replace(from, to));
   }
 
   delete(file: string): void {
@@ -238,4 +243,22 @@ test("without $XDG_RUNTIME_DIR the bus is looked for where logind puts it", asyn
 test("no bus", async () => {
   const env = { ...process.env, DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent/bus" };
   await expectError(zerodown(["status", "--user", "a.service"], { env }), /the user bus can't be reached/);
+});
+
+test("options that were changed: first systemd is to read them, then a restart takes them, which a reload doesn't", async () => {
+  const unit = new TestUnit();
+  systemctl("start", unit.name);
+  const ask = async (command: "status" | "check") => (await zerodown([command, "--user", unit.name])).stdout;
+  expect(await ask("status")).not.toMatch(/restart|daemon-reload/);
+  unit.edit("--ready fd", "--ready fd --settle 1ms");
+  expect(await ask("status")).toMatch(/^ {2}its files have changed since systemd read them: daemon-reload$/m);
+  systemctl("daemon-reload");
+  systemctl("reload", unit.name);
+  unit.release();
+  expect(await ask("status")).toMatch(/^ {2}ExecStart= has changed since it was started, and takes a restart$/m);
+  expect(await ask("check")).toMatch(/^note +ExecStart=.*\n.*these take systemctl --user restart zerodown-status-/m);
+  const restarted = new TestCommand("systemctl", ["--user", "restart", unit.name]).ended;
+  unit.release();
+  await restarted;
+  expect(await ask("status")).not.toMatch(/restart|daemon-reload/);
 });

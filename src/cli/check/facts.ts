@@ -9,19 +9,12 @@ import { parseTimeSpan } from "../../systemd/formats/time-span.js";
 import { isCommandError } from "../errors.js";
 import { parseRunOptions, type RunOptions } from "../run/options.js";
 import { fileSetting } from "../unit-settings.js";
-import { findZerodown, list } from "./command-line.js";
+import { commandOf, type ExecCommand, execCommands, findZerodown, list } from "./command-line.js";
 import { lookUp, type Programs } from "./look-up.js";
 
 export interface SocketUnit {
   readonly name: string;
   readonly properties: UnitProperties;
-}
-
-/** A unit's command as D-Bus has it: specifiers are put in, variables aren't. */
-export interface ExecCommand {
-  readonly path: string;
-  readonly args: readonly string[];
-  readonly ignoresFailure: boolean;
 }
 
 export interface Facts {
@@ -127,23 +120,6 @@ function readRun(args: readonly string[] | null): Pick<Facts, "run" | "runError"
   } catch (error) {
     if (!isCommandError(error)) throw error;
     return { run: undefined, runError: error.message };
-  }
-}
-
-function execCommands(property: unknown): ExecCommand[] {
-  return ((property ?? []) as [string, string[], boolean][]).map(([path, argv, ignoresFailure]) => ({
-    path,
-    args: argv.slice(1),
-    ignoresFailure,
-  }));
-}
-
-function commandOf(pid: number): string[] | undefined {
-  try {
-    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
-    return command.length > 0 ? command : undefined;
-  } catch {
-    return undefined;
   }
 }
 

@@ -8,10 +8,10 @@ import type { UnitProperties } from "../../systemd/dbus.js";
 import { formatTimeSpan } from "../../systemd/formats/time-span.js";
 import { commandLine, timeoutBeyond } from "../../systemd/formats/unit-files.js";
 import { COMMAND } from "./command.js";
-import { findZerodown, isDirect, list } from "./command-line.js";
+import { findZerodown, isDirect, isStartedOtherwise, list } from "./command-line.js";
 import { CONTAINERS } from "./containers.js";
 import type { Facts } from "./facts.js";
-import { execStartFix, type Finding, type Rule, serviceFix, shown } from "./finding.js";
+import { execStartFix, type Finding, type Rule, serviceFix, shellWord, shown } from "./finding.js";
 import { INIT_APPS, isTakenForInitApp } from "./init-apps.js";
 import { PROGRAMS } from "./programs.js";
 import { QUEUES } from "./queues.js";
@@ -269,6 +269,14 @@ export const RULES = {
     const command = `systemctl${scope === "user" ? " --user" : ""} daemon-reload`;
     const why = `the files of ${unit} changed since systemd read them, and this is about what it read: ${command}`;
     return [{ severity: "note", setting: "NeedDaemonReload", value: "yes", why }];
+  },
+
+  startedOtherwise({ unit, scope, start, mainProcess }) {
+    const command = [start.path, ...start.args];
+    if (!mainProcess || !isStartedOtherwise(command, mainProcess)) return [];
+    const restart = `systemctl${scope === "user" ? " --user" : ""} restart ${shellWord(unit)}`;
+    const why = `what runs was started with other words, and keeps them over reloads and upgrades; these take ${restart}`;
+    return [{ severity: "note", setting: "ExecStart", value: shown(command), why }];
   },
   ...COMMAND,
   ...CONTAINERS,

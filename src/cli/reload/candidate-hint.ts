@@ -1,4 +1,5 @@
-// Reads from the last lines of a failed candidate, and from what is known of the supervisor, that it bound an address that is ours.
+// What is known of the supervisor tells why a candidate may have failed: by its last lines it bound an address that is ours, or it was
+// only tried, and got other sockets.
 
 import type { SocketReport } from "../../control/types.js";
 
@@ -14,6 +15,13 @@ export function addressHint(lines: readonly string[], sockets: readonly SocketRe
   return [
     `${address.replace(/^\w+ /, "")} is held by zerodown, for each generation: the app must take descriptor ${fd} ($LISTEN_FDS) in place of binding it`,
   ];
+}
+
+/** For an app that counts its sockets, or goes by their names. @returns one line, or none */
+export function trialHint(sockets: readonly SocketReport[]): string[] {
+  const { size } = new Set(sockets.filter(({ stored }) => !stored).map(({ fd }) => fd));
+  if (size < 2) return [];
+  return [`in a dry run it got one socket, named "probe", in place of its ${size}; $ZERODOWN_DRY_RUN=1 tells it that`];
 }
 
 /** By its port, or as a whole: an app may name another address of this machine. */

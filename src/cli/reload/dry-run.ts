@@ -40,7 +40,7 @@ export async function dryRun(named: NamedTarget, { timeout, replace, same }: Dry
     if (signal.aborted) throw noOutcome(timeout, "a dry run");
     if (!(error instanceof VarlinkError)) throw error;
     if (!error.error.endsWith(".ReloadFailed")) throw refused(control, "DryRun", error);
-    throw await explainFailure(error, control);
+    throw await explainFailure(error, control, true);
   } finally {
     progress.end();
     target.unit?.manager.close();

@@ -4,12 +4,15 @@ import type { ReloadFailure } from "../../control/types.js";
 import type { VarlinkError } from "../../control/varlink.js";
 import { askStatus } from "../ask-status.js";
 import { CommandError } from "../errors.js";
-import { addressHint } from "./candidate-hint.js";
+import { addressHint, trialHint } from "./candidate-hint.js";
 import { candidateOutput } from "./candidate-output.js";
 
-export async function explainFailure(cause: VarlinkError, path: string): Promise<CommandError> {
+/** @param isTrial it was only tried */
+export async function explainFailure(cause: VarlinkError, path: string, isTrial = false): Promise<CommandError> {
   const { reason = "", pid }: Partial<ReloadFailure> = cause.parameters;
   const status = await askStatus(path).catch(() => undefined);
   const lines = status && pid !== undefined ? candidateOutput(status, pid) : [];
-  return new CommandError(reason, 1, { details: [...lines, ...addressHint(lines, status?.sockets ?? [])], cause });
+  const { sockets = [] } = status ?? {};
+  const hints = [...addressHint(lines, sockets), ...(isTrial ? trialHint(sockets) : [])];
+  return new CommandError(reason, 1, { details: [...lines, ...hints], cause });
 }

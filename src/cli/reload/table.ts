@@ -27,7 +27,8 @@ export const RELOAD = {
       help: "only try what is on disk, and report",
       more: `
         Only try what is on disk, and report: a generation is started that gets no socket but that of its probes (with the name
-        "probe", whether there is a --probe or not), and $ZERODOWN_DRY_RUN=1. It must become ready and pass the probes, and is
+        "probe", whether there is a --probe or not, and however many sockets the service has: an app that needs two, or goes by
+        their names, looks for $ZERODOWN_DRY_RUN), and $ZERODOWN_DRY_RUN=1. It must become ready and pass the probes, and is
         ended then. With --workers one process is enough; with --ready accept it must wait for clients on that socket. What
         serves is not touched, and systemd is told nothing. While a reload is under way it fails at once; a reload that begins
         meanwhile aborts it. With UNIT it asks the supervisor, and not systemd.`,

@@ -308,8 +308,9 @@ export const RUN = {
         Is run by /bin/sh -c for each event: *promoted*, *failed*, *crashed*, *gave-up*, *drained*, *killed*,
         *recycled* and *upgraded* (see LOG). It finds what is known of it in $ZERODOWN_EVENT, $ZERODOWN_MESSAGE (the
         line of the log), $ZERODOWN_GENERATION, $ZERODOWN_WORKER, $ZERODOWN_PID, $ZERODOWN_RELEASE,
-        $ZERODOWN_DURATION_USEC and $ZERODOWN_RESULT, and else the environment of the unit. Its directory is /, and
-        its output goes to the log.
+        $ZERODOWN_DURATION_USEC and $ZERODOWN_RESULT, and else the environment of the unit. $ZERODOWN_RELEASE is a number,
+        that of the first generation that was started from the same release: so a rollback has the number of what served
+        before, and what was deployed a new one. Its directory is /, and its output goes to the log.
 
         The supervisor waits for none of them. One runs at a time, for 30 seconds at most; up to 32 events wait. What
         runs when the supervisor ends is killed: of the unit's own end *OnFailure=* tells, as systemd.unit(5) says.`,

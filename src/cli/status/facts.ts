@@ -9,6 +9,7 @@ import type {
   WorkerReport,
 } from "../../control/types.js";
 import type { UnitProperties } from "../../systemd/dbus.js";
+import { commandOf, execCommands, isStartedOtherwise } from "../check/command-line.js";
 import { type ForeignSocket, foreignSockets } from "./foreign.js";
 import { readUse, type Use } from "./processes.js";
 
@@ -87,6 +88,10 @@ export interface UnitView {
   /** null is infinity. */
   readonly TimeoutStartUSec: number | null;
   readonly TimeoutStopUSec: number | null;
+  /** The unit's files have changed since systemd read them. */
+  readonly NeedDaemonReload?: true;
+  /** Not systemd's: the supervisor was started with other words than ExecStart= has now. */
+  readonly ExecStartChanged?: true;
 }
 
 const USEC_INFINITY = 2n ** 64n - 1n;
@@ -133,7 +138,15 @@ export function unitFacts(properties: UnitProperties): UnitView {
     NRestarts: number("NRestarts"),
     TimeoutStartUSec: time("TimeoutStartUSec"),
     TimeoutStopUSec: time("TimeoutStopUSec"),
+    ...(properties.NeedDaemonReload ? { NeedDaemonReload: true } : {}),
+    ...(hasOtherCommand(properties) ? { ExecStartChanged: true } : {}),
   };
+}
+
+function hasOtherCommand({ MainPID, ExecStart }: UnitProperties): boolean {
+  const running = commandOf(Number(MainPID ?? 0));
+  const [start] = execCommands(ExecStart);
+  return running !== undefined && start !== undefined && isStartedOtherwise([start.path, ...start.args], running);
 }
 
 function generationFacts(generation: GenerationReport, use: ReadonlyMap<number, Use>): GenerationFacts {

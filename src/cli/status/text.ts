@@ -127,7 +127,12 @@ function unitLines(unit: UnitView, generations: readonly GenerationFacts[], { wi
   ];
   const [first = "", ...more] = wrap([`${Id}: ${ActiveState} (${SubState})`, ...facts], ", ", width);
   const colour = UNIT_COLOURS[ActiveState];
-  return [colour ? first.replace(`: ${ActiveState} `, `: ${paint(ActiveState, colour)} `) : first, ...more];
+  const stale = [
+    ...(unit.NeedDaemonReload ? ["its files have changed since systemd read them: daemon-reload"] : []),
+    ...(unit.ExecStartChanged ? ["ExecStart= has changed since it was started, and takes a restart"] : []),
+  ];
+  const state = [colour ? first.replace(`: ${ActiveState} `, `: ${paint(ActiveState, colour)} `) : first, ...more];
+  return [...state, ...stale.flatMap(line => wrapWords(`  ${line}`, width)).map(line => paint(line, "yellow"))];
 }
 
 /**

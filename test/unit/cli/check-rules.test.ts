@@ -146,6 +146,26 @@ test.each<[keyof typeof RULES, Facts, string[]]>([
     facts(start(Z, "run", "--fdstore-max", "8", "--", "x")),
     ["warning FileDescriptorStoreMax=0: FileDescriptorStoreMax=8"],
   ],
+  ["startedOtherwise", facts(), []],
+  ["startedOtherwise", facts({}, { mainProcess: ["node", "--", ...RUN] }), []],
+  ["startedOtherwise", facts({}, { mainProcess: ["nginx", "run"] }), []],
+  [
+    "startedOtherwise",
+    facts({}, { mainProcess: [Z, "run", "--stop-timeout", "60", "--", "/srv/app/serve"] }),
+    [`note ExecStart=${RUN.join(" ")}: no fix`],
+  ],
+  [
+    "startedOtherwise",
+    facts(start(Z, "run", "$OPTIONS", `--settle=\${TIME}s`, "--", "$COMMAND", "$$.1"), {
+      mainProcess: [Z, "run", "--workers", "4", "--settle=5s", "--", "$.1"],
+    }),
+    [],
+  ],
+  [
+    "startedOtherwise",
+    facts(start(Z, "run", "$OPTIONS", "--", "$COMMAND", "a.b"), { mainProcess: [Z, "run", "--", "x", "acb"] }),
+    [`note ExecStart=${Z} run $OPTIONS -- $COMMAND a.b: no fix`],
+  ],
   ["needDaemonReload", facts({ NeedDaemonReload: true }), ["note NeedDaemonReload=yes: no fix"]],
   [
     "runOptions",

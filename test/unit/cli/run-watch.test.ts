@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { startWatching } from "../../../src/cli/run/watch.js";
+import { zerodown } from "../../support/command.js";
 import { eventually } from "../../support/eventually.js";
 import { idle } from "../../support/processes.js";
 import { killSupervisors, TestSupervisor, temporaryDirectory, ZERODOWN } from "../../support/supervisor.js";
@@ -95,11 +96,14 @@ test("a directory that was removed and made again is watched on, be it DIR itsel
   await supervisor.serving(3);
   writeFileSync(`${src}/lib/deep/a.js`, "");
   await supervisor.serving(4);
-  rmSync(`${src}/lib/deep`, { recursive: true });
-  mkdirSync(`${src}/lib/deep`);
+  unlinkSync(`${src}/lib/deep/a.js`);
   await supervisor.serving(5);
-  writeFileSync(`${src}/lib/deep/a.js`, "");
+  // In one step, so that nobody sees that it was gone.
+  mkdirSync(`${directory.path}/other`);
+  renameSync(`${directory.path}/other`, `${src}/lib/deep`);
   await supervisor.serving(6);
+  writeFileSync(`${src}/lib/deep/a.js`, "");
+  await supervisor.serving(7);
   expect(changes(supervisor).at(-1)).toBe("src/lib/deep/a.js");
 });
 
@@ -201,6 +205,20 @@ test("changes that never pause are told of, once", async () => {
   expect(lines.slice(1)).toEqual([
     `${src}/app.log and others change without a pause: a reload waits until they stay for 100 ms`,
   ]);
+});
+
+test("a supervisor that replaces itself watches on; where DIR is gone it says so, and the app serves on", async () => {
+  const supervisor = await start();
+  const upgrade = async () =>
+    expect(await zerodown(["upgrade", "--pid", String(supervisor.pid)])).toMatchObject({ status: 0 });
+  await upgrade();
+  appendFileSync(`${src}/lib/deep/a.js`, "2");
+  await supervisor.serving(2);
+  renameSync(src, `${directory.path}/gone`);
+  await supervisor.log.next(/reload failed/);
+  await upgrade();
+  await supervisor.log.next(/^zerodown: --watch src: there is no such directory; nothing is watched$/);
+  expect(supervisor.children()).toHaveLength(1);
 });
 
 function timesScheduled(pid: number): string[] {

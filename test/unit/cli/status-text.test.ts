@@ -111,6 +111,15 @@ test("on a terminal no line is wider than it, and the ends of long cells are cut
   ]);
 });
 
+test("a unit that isn't what was started, or read, is told of below its line", () => {
+  const unit = { ...UNIT, NeedDaemonReload: true, ExecStartChanged: true } as const;
+  expect(format({ unit }).slice(2, 5)).toEqual([
+    "  its files have changed since systemd read them: daemon-reload",
+    "  ExecStart= has changed since it was started, and takes a restart",
+    "",
+  ]);
+});
+
 test("what the supervisor says and the unit's view are not cut but go on in further lines", () => {
   const status =
     "Reload failed: generation 3 exited with status 1 before it was ready. Generation 2 (pid 901) still serving";
