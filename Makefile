@@ -19,6 +19,8 @@ DEBIAN_bench := $(COMPILER)
 DEBIAN_demo := $(COMPILER)
 # What test/system/servers.test.ts runs beside gunicorn, puma and nginx; Java where it is.
 DEBIAN_test += uvicorn python3-hypercorn unicorn haproxy lighttpd php8.2-fpm
+# A network namespace of a test's own has its loopback up by `ip`.
+DEBIAN_test += iproute2
 DEBIAN = $(sort $(foreach goal,$(MAKECMDGOALS),$(DEBIAN_$(goal))))
 
 build: dist/zerodown.cjs dist/zerodown-varlink.7 build/types.stamp $(ADDON) build/.stamp build/test/apps/describe-self build/test/apps/uring build/test/apps/shim.so ## the command, the library, the addon and the tests
@@ -128,7 +130,7 @@ build/vm/%/disk.img: test/vm/make $(wildcard test/vm/image/*)
 
 # The tests without systemd, and those of the main paths beside it, on another Node: make test-node NODE=24
 NODE ?= 22
-CORE := reload reload-result control lifecycle child sockets cgroup fd-store watchdog node-library status run
+CORE := reload reload-result control lifecycle child sockets cgroup fd-store watchdog node-library reuse-port status run
 test-node: build build/node/$(NODE)-$(ARCH)/bin/node ## the unit tests, and a core of the others, on another Node: NODE=22
 	PATH=$(CURDIR)/build/node/$(NODE)-$(ARCH)/bin:$$PATH test/run build/test/unit $(CORE:%=build/test/system/%.test.js)
 
