@@ -68,6 +68,8 @@ export class GenerationProcess {
   /** The main process was waited for: its pid may be another's. */
   private reaped = false;
   private dying: Dying | null = null;
+  /** The signals that it was sent and seemed to have no handler for. */
+  private readonly unhandled = new Set<string>();
 
   private constructor(
     private readonly parts: Parts,
@@ -143,7 +145,7 @@ export class GenerationProcess {
   /** Signals the main process. */
   signal(signal: NodeJS.Signals): void {
     if (this.reaped) return;
-    if (this.outside.isUnhandled(this.pid, signal)) this.listener.onProblem(unhandledText(signal));
+    if (this.outside.isUnhandled(this.pid, signal)) this.unhandled.add(signal);
     this.send(this.pid, signal);
   }
 
@@ -215,6 +217,8 @@ export class GenerationProcess {
     stop();
     this.reaped = true;
     const end = this.endOf(status);
+    // What handles a signal may still end itself by it, when its work is done.
+    if ("name" in end && this.unhandled.has(end.name)) this.listener.onProblem(unhandledText(end.name));
     if (!this.cgroup?.isPopulated) return this.listener.onExit(end);
     this.awaitOthers({ end, giveUpAt: this.outside.now() + KILL_PATIENCE });
     this.listener.onDying();
@@ -257,9 +261,9 @@ export class GenerationProcess {
   }
 }
 
-function unhandledText(signal: NodeJS.Signals): string {
+function unhandledText(signal: string): string {
   return (
-    `it has no handler for ${signal}, which ends it in the middle of its work, and its clients' requests with it. ` +
-    "Let it finish them at that signal, as the library's serve() does, or name another one by --stop-signal"
+    `it had no handler for ${signal}, which ended it in the middle of its work, with the requests that it had accepted. ` +
+    "Let it handle that, as the library's serve() does, or choose another signal (--stop-signal, --pass-signal)"
   );
 }
