@@ -16,13 +16,13 @@ BIN := node_modules/.bin
 COMPILER := build-essential python3
 DEBIAN_test := $(COMPILER) python3-systemd libsystemd-dev systemd dbus dbus-user-session curl procps util-linux polkitd \
   mandoc man-db groff-base zsh fish gunicorn puma nginx-light prometheus prometheus-node-exporter
-# What test/system/fleet.test.ts deploys with.
+# What test/system/fleet.test.ts deploys with; iproute2 is for tests in networks of their own, too.
 DEBIAN_test += ansible-core openssh-server openssh-client iproute2
 DEBIAN_bench := $(COMPILER)
 DEBIAN_demo := $(COMPILER)
 # What test/system/servers.test.ts and those of servers that bind for themselves, and of containers, run beside gunicorn, puma
 # and nginx; Java where it is.
-DEBIAN_test += uvicorn python3-hypercorn unicorn haproxy lighttpd php8.2-fpm golang-go caddy apache2-bin podman crun iproute2
+DEBIAN_test += uvicorn python3-hypercorn unicorn haproxy lighttpd php8.2-fpm golang-go caddy apache2-bin podman crun
 DEBIAN_server-figures = $(DEBIAN_test)
 DEBIAN = $(sort $(foreach goal,$(MAKECMDGOALS),$(DEBIAN_$(goal))))
 
@@ -151,7 +151,7 @@ build/vm/%/disk.img: test/vm/make $(wildcard test/vm/image/*)
 
 # The tests without systemd, and those of the main paths beside it, on another Node: make test-node NODE=24
 NODE ?= 22
-CORE := reload reload-result control lifecycle child sockets cgroup fd-store watchdog node-library status run
+CORE := reload reload-result control lifecycle child sockets cgroup fd-store watchdog node-library reuse-port status run
 test-node: build build/node/$(NODE)-$(ARCH)/bin/node ## the unit tests, and a core of the others, on another Node: NODE=22
 	PATH=$(CURDIR)/build/node/$(NODE)-$(ARCH)/bin:$$PATH test/run build/test/unit $(CORE:%=build/test/system/%.test.js)
 

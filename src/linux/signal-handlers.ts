@@ -7,8 +7,9 @@ import { constants } from "node:os";
 const ASKING = new Set<NodeJS.Signals>(["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2"]);
 
 /**
- * Whether a signal that asks for something would just end a process: it doesn't handle it, nor ignore it, nor wait for it
- * (signalfd(2), sigwait(3), which a blocked signal tells of). Of a process that is gone, or hidden, nothing is known: false.
+ * Whether a signal that asks for something seems just to end a process: it doesn't handle it, nor ignore it, nor block it as
+ * for signalfd(2). (The kernel shows nothing of a process that is in sigwait(3) for it.) Of a process that is gone, or hidden,
+ * nothing is known: false.
  */
 export function isUnhandled(pid: number, signal: NodeJS.Signals): boolean {
   if (!ASKING.has(signal)) return false;

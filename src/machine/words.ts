@@ -152,8 +152,7 @@ export function hintLine(actor: Actor, { ready, startTimeout }: Config): string 
   if (ready === "fd") return `${actorName(actor)} has not written a newline to $ZERODOWN_READY_FD ${waits}`;
   return (
     `${actorName(actor)} has not sent READY=1 to its $NOTIFY_SOCKET ${waits}. ` +
-    "With zerodown's library startupFinished() sends it, and so does serve(). " +
-    "If it knows no sd_notify(3), use --ready accept, --ready fd or --ready delay:TIME"
+    "In Node call startupFinished(); if it knows no sd_notify(3), use --ready accept, --ready fd or --ready delay:TIME"
   );
 }
 

@@ -74,6 +74,8 @@ export class GenerationProcess {
   private dying: Dying | null = null;
   /** Where it hears of the processes that it gives its connections to, or gets theirs from: see handover.ts. */
   channel: number | undefined;
+  /** The signals that it was sent and seemed to have no handler for. */
+  private readonly unhandled = new Set<string>();
 
   private constructor(
     private readonly parts: Parts,
@@ -152,7 +154,7 @@ export class GenerationProcess {
   /** Signals the main process. */
   signal(signal: NodeJS.Signals): void {
     if (this.reaped) return;
-    if (this.outside.isUnhandled(this.pid, signal)) this.listener.onProblem(unhandledText(signal));
+    if (this.outside.isUnhandled(this.pid, signal)) this.unhandled.add(signal);
     this.send(this.pid, signal);
   }
 
@@ -241,6 +243,8 @@ export class GenerationProcess {
     stop();
     this.reaped = true;
     const end = this.endOf(status);
+    // What handles a signal may still end itself by it, when its work is done.
+    if ("name" in end && this.unhandled.has(end.name)) this.listener.onProblem(unhandledText(end.name));
     if (!this.cgroup?.isPopulated) return this.listener.onExit(end);
     this.awaitOthers({ end, giveUpAt: this.outside.now() + KILL_PATIENCE });
     this.listener.onDying();
@@ -283,9 +287,9 @@ export class GenerationProcess {
   }
 }
 
-function unhandledText(signal: NodeJS.Signals): string {
+function unhandledText(signal: string): string {
   return (
-    `it has no handler for ${signal}, which ends it in the middle of its work, and its clients' requests with it. ` +
-    "Let it finish them at that signal, as the library's serve() does, or name another one by --stop-signal"
+    `it had no handler for ${signal}, which ended it in the middle of its work, with the requests that it had accepted. ` +
+    "Let it handle that, as the library's serve() does, or choose another signal (--stop-signal, --pass-signal)"
   );
 }

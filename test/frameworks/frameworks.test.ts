@@ -1,7 +1,7 @@
 // Tests the library in the frameworks that people use: each serves strict clients through reloads, loses no request, and ends
 // by itself. docs/node-frameworks.md shows the apps.
 
-import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { GrpcLoad } from "../support/grpc-load.js";
 import { ask, HttpLoad, type LoadOptions, loopback } from "../support/http-load.js";
@@ -182,24 +182,38 @@ async function drained(supervisor: TestSupervisor, generation: number): Promise<
   return performance.now() - start;
 }
 
+/** A release that isn't built. */
+function withoutBuild(path: string): string {
+  mkdirSync(`${path}/empty/app`, { recursive: true });
+  for (const file of ["server.mjs", "zerodown.mjs"]) symlinkSync(`${NEXT.directory}${file}`, `${path}/empty/${file}`);
+  return `${path}/empty`;
+}
+
+/** A release of which only a part was copied. */
+function withoutPages(path: string): string {
+  cpSync(`${NEXT.directory}.next/standalone`, `${path}/part`, { recursive: true });
+  rmSync(`${path}/part/next/.next/server`, { recursive: true });
+  return `${path}/part/next`;
+}
+
+// `next start` and standalone say that they listen before they have looked at what they serve.
+const NOT_BUILT = { broken: withoutBuild, error: /Could not find a production build/ };
 test.concurrent.each([
-  ["a server of one's own", NEXT_SERVER],
-  // `next start` says that it listens before it has looked at what it serves.
-  ["next start with --settle", { ...NEXT_START, options: ["--settle=60s"] }],
+  ["a server of one's own", { ...NEXT_SERVER, ...NOT_BUILT }],
+  ["next start with --settle", { ...NEXT_START, ...NOT_BUILT, options: ["--settle=60s"] }],
+  ["standalone with --probe", { ...NEXT_STANDALONE, broken: withoutPages, error: /ENOENT.*preview-props/ }],
 ])(
   "Next.js, %s: the reload to a release that isn't built fails, and the old one serves on",
-  async (_, app) => {
+  async (_, { broken, error, ...app }) => {
     const { path, remove } = temporaryDirectory();
     closers.push(remove);
-    mkdirSync(`${path}/empty/app`, { recursive: true });
-    for (const file of ["server.mjs", "zerodown.mjs"]) symlinkSync(`${NEXT.directory}${file}`, `${path}/empty/${file}`);
-    symlinkSync(NEXT.directory, `${path}/current`);
+    symlinkSync(app.directory, `${path}/current`);
     const { address, supervisor } = start({ ...app, directory: `${path}/current` });
     await supervisor.serving(1);
-    symlinkSync(`${path}/empty`, `${path}/next`);
+    symlinkSync(broken(path), `${path}/next`);
     renameSync(`${path}/next`, `${path}/current`);
     expect(await supervisor.reload()).toMatch(/reload failed .* generation 2 .* exited with status 1/);
-    expect(supervisor.log.matching(/Could not find a production build/)).not.toEqual([]);
+    expect(supervisor.log.matching(error)).not.toEqual([]);
     expect(await ask(address)).toMatch(/generation 1/);
     expect(await supervisor.stop()).toEqual({ status: 0, signal: null });
   },

@@ -1,4 +1,5 @@
 import { createServer } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Server } from "socket.io";
 import { onStop, serve } from "zerodown";
 
@@ -27,6 +28,10 @@ io.engine.use((request, _response, next) => {
 const goodbyeSpread = 2000;
 await serve(server, { listen: 8080, goodbyeSpread, goodbye: socket => webSockets.get(socket)?.close() });
 // A session that polls lives in this process alone. It ends now, so that its client begins another one in the new process.
-onStop(() => {
-  for (const session of sessions.values()) if (session.transport.name === "polling") session.close();
+onStop(async () => {
+  const polling = [...sessions.values()].filter(({ transport }) => transport.name === "polling");
+  for (const session of polling) {
+    session.close();
+    await sleep(goodbyeSpread / polling.length);
+  }
 });

@@ -10,9 +10,13 @@ interface WebSocket {
   on(event: "message", listener: (message: Buffer) => void): this;
   on(event: "error", listener: (error: Error) => void): this;
   on(event: "close", listener: (code: number) => void): this;
+  readonly readyState: number;
   send(message: string): void;
   close(): void;
 }
+
+/** The `readyState` in which a message can be sent. */
+const OPEN = 1;
 
 /** Service Restart, in IANA's registry of close codes. */
 const RESTART = 1012;
@@ -66,8 +70,8 @@ export class WebSocketLoad {
     let count = 0;
     let isAnswered = true;
     const send = () => {
-      // It may have been closed while it waited.
-      if (!this.open.has(webSocket)) return;
+      // The server may have said goodbye while this client waited.
+      if (webSocket.readyState !== OPEN) return;
       this.requests++;
       isAnswered = false;
       webSocket.send(String(++count));

@@ -188,3 +188,19 @@ test("a socket unit with Accept=yes is refused, and the error says what to chang
   client.destroy();
   await unit.must("stop", `${name}.socket`);
 });
+
+test("an app without a handler for the stop signal is warned of, with the cure; one that has a handler isn't", async () => {
+  const bare = install({ command: "/bin/sleep 1000", options: "--ready exec" }).unit;
+  const handling = install({ command: EXAMPLE }).unit;
+  for (const unit of [bare, handling]) {
+    await unit.start();
+    await unit.reload();
+    await unit.log.next(/generation 1 \(pid \d+\) drained and /);
+  }
+  expect(bare.log.matching(/had no handler/)).toEqual([
+    expect.stringMatching(
+      /generation 1 \(pid \d+\): it had no handler for SIGINT, .*\(--stop-signal, --pass-signal\)$/,
+    ),
+  ]);
+  expect(handling.log.matching(/had no handler/)).toEqual([]);
+});

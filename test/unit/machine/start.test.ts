@@ -59,8 +59,7 @@ describe("the first start", () => {
     [
       "notify",
       "notice: generation 1 (pid 101) has not sent READY=1 to its $NOTIFY_SOCKET after 5s; --start-timeout is 10min. " +
-        "With zerodown's library startupFinished() sends it, and so does serve(). " +
-        "If it knows no sd_notify(3), use --ready accept, --ready fd or --ready delay:TIME",
+        "In Node call startupFinished(); if it knows no sd_notify(3), use --ready accept, --ready fd or --ready delay:TIME",
     ],
     [
       "fd",
