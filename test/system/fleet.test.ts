@@ -1,6 +1,7 @@
 // The role of docs/examples/ansible, by Debian's Ansible, on three hosts that are reached by ssh: what reaches them, what stops at
 // the first, what is undone, and that nobody's request is lost.
 
+import { existsSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import { blockWith } from "../support/doc-blocks.js";
 import { besideFleet, HOSTS } from "../support/fleet.js";
@@ -33,10 +34,17 @@ asked() {
 }
 `;
 
-test("a good release reaches all in batches, a broken one stops at the first host, one that got through is undone, and no request is lost", () => {
-  const output = besideFleet(
-    UNIT,
-    `${PACK}${PLAY}
+/** The roots of other releases have none. */
+const missing = ["/usr/bin/ansible-playbook", "/usr/sbin/sshd"].filter(path => !existsSync(path));
+if (missing.length > 0) console.log(`left out: the role, because ${missing.join(" and ")} aren't installed here`);
+const onThreeHosts = missing.length > 0 ? test.skip : test;
+
+onThreeHosts(
+  "a good release reaches all in batches, a broken one stops at the first host, one that got through is undone, and no request is lost",
+  () => {
+    const output = besideFleet(
+      UNIT,
+      `${PACK}${PLAY}
 pack one
 pack two
 pack broken 's/^server.listen/process.exit(3);&/'
@@ -63,31 +71,33 @@ asked
 kill $pid
 cat <&$load
 `,
-  );
-  expect(output).toEqual([
-    "deploy one: status 0, 2 batches",
-    "release one,release one,release one",
-    "deploy two: status 0, 2 batches",
-    "release two,release two,release two",
-    "deploy broken: status 2, 1 batches",
-    expect.stringMatching(
-      /^Release broken is refused\. Reload failed: generation 3 exited with status 3 before it was ready\. Generation 2 \(pid \d+\) still serving/,
-    ),
-    "release two,release two,release two",
-    "releases/two",
-    "releases/two",
-    // The one that a rollback would start stays, though one is to be kept.
-    "one",
-    "two",
-    "deploy bad: status 0, 2 batches",
-    "release bad,release bad,release bad",
-    "bad",
-    "two",
-    "rollback bad: status 0, 1 batches",
-    "release two,release two,release two",
-    "releases/two",
-    "rollback bad: status 0, 1 batches",
-    "release two,release two,release two",
-    ...HOSTS.map(host => `${host}:8080: some requests, 0 lost`),
-  ]);
-}, 300_000);
+    );
+    expect(output).toEqual([
+      "deploy one: status 0, 2 batches",
+      "release one,release one,release one",
+      "deploy two: status 0, 2 batches",
+      "release two,release two,release two",
+      "deploy broken: status 2, 1 batches",
+      expect.stringMatching(
+        /^Release broken is refused\. Reload failed: generation 3 exited with status 3 before it was ready\. Generation 2 \(pid \d+\) still serving/,
+      ),
+      "release two,release two,release two",
+      "releases/two",
+      "releases/two",
+      // The one that a rollback would start stays, though one is to be kept.
+      "one",
+      "two",
+      "deploy bad: status 0, 2 batches",
+      "release bad,release bad,release bad",
+      "bad",
+      "two",
+      "rollback bad: status 0, 1 batches",
+      "release two,release two,release two",
+      "releases/two",
+      "rollback bad: status 0, 1 batches",
+      "release two,release two,release two",
+      ...HOSTS.map(host => `${host}:8080: some requests, 0 lost`),
+    ]);
+  },
+  300_000,
+);

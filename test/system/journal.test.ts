@@ -135,3 +135,32 @@ for e in map(json.loads, sys.stdin):
 `);
   expect(output).toEqual(["6 stdout"]);
 });
+
+test("with journal+console the console has what the app writes; the supervisor's lines are in the journal alone", () => {
+  const output = besideSystemManager(`${SERVICE}
+cat >/run/console.py <<'CODE'
+import os, pty
+reader, writer = pty.openpty()
+os.symlink(os.ttyname(writer), "/run/tty")
+with open("/run/console", "wb", 0) as console:
+    while True: console.write(os.read(reader, 4096))
+CODE
+python3 /run/console.py &
+until [ -e /run/tty ]; do sleep 0.05; done
+mkdir -p /etc/systemd/journald.conf.d /run/systemd/system/app.service.d
+printf '[Journal]\\nTTYPath=%s\\n' "$(readlink /run/tty)" >/etc/systemd/journald.conf.d/console.conf
+systemctl restart systemd-journald
+printf '[Service]\\nStandardError=journal+console\\n' >/run/systemd/system/app.service.d/console.conf
+sed -i 's/^systemd-notify/echo "app: up" >\\&2; &/' /run/app.sh
+systemctl daemon-reload
+systemctl start app
+systemctl reload app
+until [ $(grep --count 'app: up' /run/console) = 2 ]; do sleep 0.05; done
+journalctl --sync
+echo "console: $(grep --count serving /run/console || true)"
+echo "journal: $(journalctl --unit app --quiet --output cat --grep 'generation . .* serving: ' | wc --lines)"
+systemctl stop app
+kill %1
+`);
+  expect(output).toEqual(["console: 0", "journal: 2"]);
+});

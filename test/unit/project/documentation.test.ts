@@ -8,7 +8,13 @@ import { TABLES } from "../../../src/cli/tables.js";
 import { blocksOf, blockWith } from "../../support/doc-blocks.js";
 import { ROOT } from "../../support/supervisor.js";
 
-const OPERATORS = ["README.md", "docs/upgrading.md", "docs/deploying-without-root.md", "docs/removing.md"];
+const OPERATORS = [
+  "README.md",
+  "docs/upgrading.md",
+  "docs/deploying-without-root.md",
+  "docs/fleet.md",
+  "docs/removing.md",
+];
 const PAGES = [
   "README.md",
   ...readdirSync(`${ROOT}docs`).flatMap(name => (name.endsWith(".md") ? `docs/${name}` : [])),

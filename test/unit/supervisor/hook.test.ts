@@ -119,7 +119,7 @@ test("one that takes more than 30 s is killed, with all that it has started, and
     limits.push([time, callback]);
     return () => {};
   };
-  const door: Outside = { ...outside, after };
+  const door: Outside = { ...outside, after, now: () => 0 };
   const hook = newHook(`[ $ZERODOWN_GENERATION != 1 ] || sleep infinity & echo $! >>${file("out")}; wait`, door);
   hook.tell(promoted(1), "");
   hook.tell(promoted(2), "");
