@@ -4,7 +4,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-class Hello(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         body = b"Hello\n"
         self.send_response(200)
@@ -22,7 +22,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = False
 
 
-server = Server(("", 0), Hello, bind_and_activate=False)
+server = Server(("", 0), Handler, bind_and_activate=False)
 server.socket.close()
 server.socket = socket.socket(fileno=3)
 # Another generation may take the client that both have seen.
