@@ -179,7 +179,7 @@ servers: build/.stamp ## writes docs/servers.md and its examples' units from the
 	node build/src/packaging/server-pages.js docs
 
 server-figures: build $(SERVERS) ## runs the servers of docs/servers.md, and writes what they lose into its table
-	SERVER_FIGURES=1 test/run build/test/system/servers.test.js build/test/system/own-sockets.test.js
+	SERVER_FIGURES=1 test/run build/test/system/{servers,own-sockets,containers}.test.js
 	node build/src/packaging/server-pages.js docs
 
 lint: node_modules/.package-lock.json ## format and lint

@@ -120,8 +120,9 @@ export function programPath(program: string): string {
 export function buildGo(directory: string): void {
   const env = { ...process.env, CGO_ENABLED: "0", GOCACHE: `${ROOT}build/go`, GOFLAGS: "-mod=mod" };
   const { status, stderr } = spawnSync("go", ["build", "serve.go"], { cwd: directory, env, encoding: "utf8" });
-  if (status !== 0 && !stderr.includes("broken on purpose")) throw new Error(`go build: ${stderr}`);
-  if (status !== 0) writeFileSync(`${directory}/serve`, "broken on purpose\n", { mode: 0o755 });
+  if (status === 0) return;
+  if (!readFileSync(`${directory}/serve.go`, "utf8").includes("broken on purpose")) throw new Error(stderr);
+  writeFileSync(`${directory}/serve`, "broken on purpose\n", { mode: 0o755 });
 }
 
 const units = new Set<ServerUnit>();

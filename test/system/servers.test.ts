@@ -7,7 +7,7 @@ import { eventually } from "../support/eventually.js";
 import { ask, HttpLoad, killLoads, loopback } from "../support/http-load.js";
 import { noteFigures } from "../support/server-figures.js";
 import { buildGo, closeServerUnits, programPath, type ServerName, ServerUnit } from "../support/server-unit.js";
-import { ROOT, temporaryDirectory } from "../support/supervisor.js";
+import { ROOT } from "../support/supervisor.js";
 import { besideSystemManager } from "../support/system-manager.js";
 import { TestProcess } from "../support/test-process.js";
 import { property, removeUnits, zerodown } from "../support/user-manager.js";
@@ -123,15 +123,13 @@ test.each(here)(
 );
 
 test("as they are printed, with all their protection and a user made up for each, the examples serve and reload", () => {
-  const { path: serve, remove } = temporaryDirectory();
-  if (here.includes("go")) {
-    cpSync(`${ROOT}docs/examples/servers/go`, serve, { recursive: true });
-    buildGo(serve);
-  }
+  // In the project, which the other root has, too.
+  const go = `${ROOT}build/go-example`;
+  cpSync(`${ROOT}docs/examples/servers/go`, go, { recursive: true });
+  if (here.includes("go")) buildGo(go);
   const output = besideSystemManager(`
 [ -x /usr/bin/node ] || ln -s "$(command -v node)" /usr/bin/node
-cp ${serve}/serve /usr/bin/serve 2>/dev/null || true
-[ -x /usr/bin/deno ] || cp ${programPath("/usr/bin/deno")} /usr/bin/deno || true
+[ -x /usr/bin/deno ] || ln -s ${programPath("/usr/bin/deno")} /usr/bin/deno
 for name in ${here.join(" ")}; do
   rm -rf /srv/app
   mkdir -p /srv/app/releases
@@ -139,7 +137,7 @@ for name in ${here.join(" ")}; do
   mkdir /srv/app/releases/1/node_modules
   ln -s $PROJECT /srv/app/releases/1/node_modules/zerodown
   ln -s releases/1 /srv/app/current
-  [ $name != go ] || mv /usr/bin/serve /srv/app/current/
+  [ $name != go ] || cp ${go}/serve /srv/app/current/
   zerodown unit --for $name --install --force >/dev/null
   systemctl daemon-reload
   systemctl start app.socket app.service || journalctl --unit app.service --output=cat
@@ -148,6 +146,5 @@ for name in ${here.join(" ")}; do
   echo "$name: $answer $(systemctl is-active app) $(systemctl show --property=User --value app)"
   systemctl stop app.socket app.service
 done`);
-  remove();
   expect(output).toEqual(here.map(name => `${name}: Hello active app`));
 }, 120_000);

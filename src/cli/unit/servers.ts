@@ -284,11 +284,11 @@ export const SERVERS = {
     environment: () => ["NODE_CLUSTER_SCHED_POLICY=none"],
     command: ["/usr/bin/node", `${CURRENT}/cluster.mjs`],
     fresh: "0",
-    kept: "more",
+    kept: "1 each",
     isProbed: false,
     notes: [
       "In round robin its main process accepts, and new connections that it has not handed on yet are lost at a reload. --workers of zerodown does without node:cluster.",
-      "cluster.disconnect() alone may never come to an end under load, which is Node's doing: a worker closes its idle connections, and waits for those that it answers just then, on which clients may go on asking. From then on the example answers with Connection: close.",
+      "cluster.disconnect() alone may never come to an end under load, which is Node's doing: a worker closes its idle connections, and waits for those that it answers just then, on which clients may go on asking. The slower the answers, the likelier that is. From then on the example answers with Connection: close.",
     ],
     files: ["cluster.mjs"],
   },

@@ -4,7 +4,9 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-class Hello(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self):
         body = b"Hello\n"
         self.send_response(200)
@@ -22,7 +24,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = False
 
 
-server = Server(("", 0), Hello, bind_and_activate=False)
+server = Server(("", 0), Handler, bind_and_activate=False)
 server.socket.close()
 server.socket = socket.socket(fileno=3)
 # Another generation may take the client that both have seen.
