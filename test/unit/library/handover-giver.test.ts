@@ -111,6 +111,7 @@ describe("an idle connection", () => {
     busy.text = "";
     busy.get("/busy");
     expect(await readFrom(first!)).toMatch(/^GET \/busy/);
+    expect(end.hasMore).toBe(false);
     closeSync(fds[0]!);
     end.close();
     const [back] = await second.take(1);
