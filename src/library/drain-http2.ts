@@ -7,6 +7,7 @@
 
 import { constants, type Http2Session, type ServerHttp2Stream } from "node:http2";
 import type { Server } from "node:net";
+import type { Spread } from "./spread.js";
 import type { Track } from "./track.js";
 
 /** How long requests may be held, ms: a client that sends on and on never waits for an answer. */
@@ -17,7 +18,7 @@ const ANNOUNCED_LIMIT = 500;
 const ANY_STREAM = 2 ** 31 - 1;
 
 /** @returns a function that ends the drain */
-export function drainHttp2(server: Server, track: Track, grace: number): () => void {
+export function drainHttp2(server: Server, track: Track, grace: number, spread: Spread): () => void {
   if (!("updateSettings" in server)) return () => {};
   const drains = new Map<Http2Session, SessionDrain>();
   const drainOf = (session: Http2Session) => {
@@ -28,14 +29,16 @@ export function drainHttp2(server: Server, track: Track, grace: number): () => v
   const listeners = server.listeners("stream");
   server.removeAllListeners("stream");
   server.on("stream", (stream: ServerHttp2Stream, ...rest: unknown[]) => {
-    drainOf(stream.session!).hold(() => {
+    const give = () => {
       for (const listener of listeners) Reflect.apply(listener, server, [stream, ...rest]);
-    });
+    };
+    if (spread.isDue(stream.session!)) drainOf(stream.session!).hold(give);
+    else give();
   });
   // A session without a new request begins its drain after the grace.
   const timer = setTimeout(() => {
     for (const session of track.sessions) drainOf(session).begin();
-  }, grace);
+  }, grace + spread.time);
   return () => clearTimeout(timer);
 }
 

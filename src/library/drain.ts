@@ -8,6 +8,7 @@ import { drainHttp2 } from "./drain-http2.js";
 import type { Moves } from "./handover/departure.js";
 import { whenRead } from "./late-data.js";
 import { say } from "./logger.js";
+import { Spread } from "./spread.js";
 import type { Track } from "./track.js";
 
 export interface DrainOptions {
@@ -15,6 +16,8 @@ export interface DrainOptions {
   readonly idleGrace: number;
   readonly stopTimeout: number;
   readonly goodbye: ((socket: Duplex) => void) | undefined;
+  /** Over which time connections are told to close, ms. */
+  readonly spread: number;
   /** Where connections may move. */
   readonly moves: Moves | undefined;
 }
@@ -30,9 +33,10 @@ export async function drain(server: Server, track: Track, options: DrainOptions)
     for (const socket of track.handshaking) socket.destroy();
   };
   const handshakeTimer = setTimeout(() => whenRead(giveUpHandshakes), options.idleGrace);
+  const spread = new Spread(options.spread);
   const ends = [
-    drainHttp1(server, track, options.idleGrace, options.moves),
-    drainHttp2(server, track, options.idleGrace),
+    drainHttp1(server, track, { ...options, spread }),
+    drainHttp2(server, track, options.idleGrace, spread),
   ];
   if (options.goodbye) sayGoodbye(server, track, options.goodbye);
 

@@ -16,6 +16,7 @@ import { sayReady } from "./ready.js";
 import { isChild } from "./role.js";
 import { atLeastUntil, onStop, STOP_TIMEOUT } from "./stop.js";
 import { type Track, trackConnections } from "./track.js";
+import { checkWarm, type WarmOptions, warmUp } from "./warm.js";
 
 export interface ServeOptions {
   /**
@@ -62,6 +63,19 @@ export interface ServeOptions {
    * @default nothing is done
    */
   goodbye?: ((socket: import("node:stream").Duplex) => void) | undefined;
+  /**
+   * What the server answers to itself before it listens, so that its first clients don't meet code that has never run.
+   *
+   * @default nothing
+   */
+  warm?: WarmOptions | undefined;
+  /**
+   * Over which time connections that can't move are told to close, at the stop, ms: otherwise the clients of all of them connect
+   * again at the same time. The drain takes that much longer, so it must be shorter than stopTimeout, less idleGrace.
+   *
+   * @default 0
+   */
+  drainSpread?: number | undefined;
   /**
    * Whether connections that clients keep open go on in the next generation, where both say true: HTTP/1.1 without TLS, on a
    * socket that was passed. Each moves when it is idle, with all that has not been read of it; its client sees nothing of that.
@@ -135,6 +149,7 @@ export async function serveOr(server: Server, options: ServeOptions, listenItsel
   if (ready) awaited++;
   let listened: Listened;
   try {
+    if (options.warm) await warmUp(server, options.warm);
     listened = await listen(server, options.socket, listenItself);
   } catch (error) {
     if (ready) awaited--;
@@ -223,6 +238,7 @@ function drainAtStop(
         idleGrace: Math.min(idleGrace, LONGEST),
         stopTimeout,
         goodbye,
+        spread: Math.min(options.drainSpread ?? 0, stopTimeout),
         moves: moves?.(),
       });
       resolve();
@@ -232,7 +248,8 @@ function drainAtStop(
 }
 
 const OPTIONS = Object.keys({
-  ...{ socket: 1, listen: 1, ready: 1, idleGrace: 1, stopTimeout: 1, goodbye: 1, handover: 1 },
+  ...{ socket: 1, listen: 1, ready: 1, idleGrace: 1, stopTimeout: 1, goodbye: 1 },
+  ...{ handover: 1, warm: 1, drainSpread: 1 },
 } satisfies Record<keyof ServeOptions, 1>);
 
 function check(server: Server, options: ServeOptions): void {
@@ -244,11 +261,12 @@ function check(server: Server, options: ServeOptions): void {
   if (unknown !== undefined) {
     throw new TypeError(`serve(): there is no option "${unknown}", but ${OPTIONS.join(", ")}`);
   }
-  const { socket, idleGrace, stopTimeout, goodbye, handover } = options;
+  const { socket, idleGrace, stopTimeout, drainSpread, goodbye, handover, warm } = options;
+  if (warm !== undefined) checkWarm(warm, server);
   if (socket !== undefined && typeof socket !== "string" && !Number.isInteger(socket)) {
     throw new TypeError(`serve(): { socket: ${String(socket)} } is neither a name nor an index`);
   }
-  for (const [name, value] of Object.entries({ idleGrace, stopTimeout })) {
+  for (const [name, value] of Object.entries({ idleGrace, stopTimeout, drainSpread })) {
     if (value !== undefined && !(typeof value === "number" && value >= 0)) {
       throw new RangeError(`serve(): { ${name}: ${value} } isn't a time in ms`);
     }

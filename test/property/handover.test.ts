@@ -1,9 +1,9 @@
 // Whatever clients send while generations change, and in whichever pieces: each request is answered once, in its order, on the
 // connection that it came on.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { setTimeout as sleep } from "node:timers/promises";
 import { loopback } from "../support/http-load.js";
 import { PRELUDE, RawClient } from "../support/node-app.js";
 import { killSupervisors, TestSupervisor } from "../support/supervisor.js";

@@ -1,9 +1,9 @@
 // Kept connections go from generation to generation, under a supervisor.
 
 import { afterEach, describe, expect, test } from "@jest/globals";
+import { eventually } from "../../support/eventually.js";
 import { loopback } from "../../support/http-load.js";
 import { killApps, PRELUDE, RawClient } from "../../support/node-app.js";
-import { eventually } from "../../support/eventually.js";
 import { killSupervisors, TestSupervisor } from "../../support/supervisor.js";
 
 afterEach(killApps);
@@ -104,7 +104,8 @@ describe("workers", () => {
   test.each([[], ["--surge=1"]])("give their connections to those in their slots %s", async (...args) => {
     const { supervisor, clients, slots } = await crew(...args);
     await supervisor.reload();
-    for (let slot = 0; slot < 3; slot++) await supervisor.log.next(new RegExp(`worker ${slot} of generation 1 .*drained`));
+    for (let slot = 0; slot < 3; slot++)
+      await supervisor.log.next(new RegExp(`worker ${slot} of generation 1 .*drained`));
     expect(await Promise.all(clients.map(client => ask(client)))).toEqual(slots.map(slot => `2/${slot}`));
   });
 
