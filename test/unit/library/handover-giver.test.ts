@@ -92,7 +92,8 @@ describe("an idle connection", () => {
     };
     await Promise.all([take(0, crowded, 6), take(1, empty, 2)]);
     expect(counts[0]! + counts[1]!).toBe(10);
-    expect(Math.abs(6 + counts[0]! - (2 + counts[1]!))).toBeLessThanOrEqual(4);
+    // The first few may go to the one that is heard first.
+    expect(counts[1]!).toBeGreaterThan(counts[0]!);
     expect(await app.ended).toEqual(END);
   });
 
