@@ -7,6 +7,7 @@ import type { Server, Socket } from "node:net";
 import type { Moves } from "./handover/departure.js";
 import { makeLast } from "./last-response.js";
 import { whenRead } from "./late-data.js";
+import type { Spread } from "./spread.js";
 import type { Track } from "./track.js";
 
 /** Node gives each request to the app by one of these events. */
@@ -24,10 +25,18 @@ interface Held {
   readonly cancel: () => void;
 }
 
+export interface Http1DrainOptions {
+  /** ms */
+  readonly idleGrace: number;
+  readonly spread: Spread;
+  /** Where connections may move. */
+  readonly moves: Moves | undefined;
+}
+
 /** @returns a function that ends the drain */
-export function drainHttp1(server: Server, track: Track, idleGrace: number, moves: Moves | undefined): () => void {
+export function drainHttp1(server: Server, track: Track, { idleGrace, moves, spread }: Http1DrainOptions): () => void {
   if (!("closeIdleConnections" in server)) return () => {};
-  const drain = new Http1Drain(server as HttpServer, track, moves);
+  const drain = new Http1Drain(server as HttpServer, track, spread, moves);
   return drain.start(idleGrace);
 }
 
@@ -39,6 +48,7 @@ class Http1Drain {
   constructor(
     private readonly server: HttpServer,
     private readonly track: Track,
+    private readonly spread: Spread,
     private readonly moves: Moves | undefined,
   ) {}
 
@@ -48,7 +58,7 @@ class Http1Drain {
     // Node closes the connections that become idle from now on. (It takes 0 for "never".)
     const { keepAliveTimeout } = this.server;
     if (!keepAliveTimeout || keepAliveTimeout > idleGrace) this.server.keepAliveTimeout = Math.max(idleGrace, 1);
-    const timer = setTimeout(() => whenRead(() => this.closeIdle()), idleGrace);
+    const timer = setTimeout(() => whenRead(() => this.closeIdle()), idleGrace + this.spread.time);
     return () => clearTimeout(timer);
   }
 
@@ -70,7 +80,7 @@ class Http1Drain {
       responses.splice(responses.indexOf(response), 1);
       this.moves?.consider(socket);
     });
-    if (mayBeLast) makeLast(response, () => responses.at(-1) === response && !this.willMove(socket));
+    if (mayBeLast) makeLast(response, () => responses.at(-1) === response && !this.staysOpen(socket));
     return responses;
   }
 
@@ -86,13 +96,14 @@ class Http1Drain {
       if (request.httpVersionMajor > 1) return give();
       const { socket } = request;
       const responses = this.admit(socket, response, true);
-      if (this.willMove(socket)) give();
+      if (this.staysOpen(socket)) give();
       else this.hold(socket, responses.length > 1 || this.mayPipeline(socket, response), give);
     });
   }
 
-  private willMove(socket: Socket): boolean {
-    return this.moves?.willMove(socket) ?? false;
+  /** Whether its response isn't the last one: the connection is to move, or its turn to end hasn't come. */
+  private staysOpen(socket: Socket): boolean {
+    return this.moves?.willMove(socket) || !this.spread.isDue(socket);
   }
 
   /** Whether the client pipelines, or may be about to: its first request may come in a packet of its own. */

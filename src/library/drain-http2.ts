@@ -8,6 +8,7 @@
 import { constants, type Http2Session, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Server } from "node:net";
 import type { Tell } from "./goodbye.js";
+import type { Spread } from "./spread.js";
 import { isTunnel, type Track } from "./track.js";
 
 /** How long requests may be held, ms: a client that sends on and on never waits for an answer. */
@@ -21,7 +22,7 @@ const ANY_STREAM = 2 ** 31 - 1;
  * @param tell called with each stream that is left to the app from now on
  * @returns a function that ends the drain
  */
-export function drainHttp2(server: Server, track: Track, grace: number, tell: Tell): () => void {
+export function drainHttp2(server: Server, track: Track, grace: number, spread: Spread, tell: Tell): () => void {
   if (!("updateSettings" in server)) return () => {};
   const drains = new Map<Http2Session, SessionDrain>();
   const drainOf = (session: Http2Session) => {
@@ -32,15 +33,17 @@ export function drainHttp2(server: Server, track: Track, grace: number, tell: Te
   const listeners = server.listeners("stream");
   server.removeAllListeners("stream");
   server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: unknown[]) => {
-    drainOf(stream.session!).hold(() => {
+    const give = () => {
       for (const listener of listeners) Reflect.apply(listener, server, [stream, headers, ...rest]);
       if (isTunnel(headers)) tell(stream);
-    });
+    };
+    if (spread.isDue(stream.session!)) drainOf(stream.session!).hold(give);
+    else give();
   });
   // A session without a new request begins its drain after the grace.
   const timer = setTimeout(() => {
     for (const session of track.sessions) drainOf(session).begin();
-  }, grace);
+  }, grace + spread.time);
   return () => clearTimeout(timer);
 }
 

@@ -7,6 +7,7 @@ import { drainHttp2 } from "./drain-http2.js";
 import { makeTell, sayGoodbye } from "./goodbye.js";
 import type { Moves } from "./handover/departure.js";
 import { whenRead } from "./late-data.js";
+import { Spread } from "./spread.js";
 import type { Track } from "./track.js";
 
 export interface DrainOptions {
@@ -14,8 +15,10 @@ export interface DrainOptions {
   readonly idleGrace: number;
   readonly stopTimeout: number;
   readonly goodbye: ((socket: Duplex) => void) | undefined;
-  /** ms */
+  /** Over which time the clients of upgraded connections are told, ms. */
   readonly goodbyeSpread: number;
+  /** Over which time connections are told to close, ms. */
+  readonly spread: number;
   /** Where connections may move. */
   readonly moves: Moves | undefined;
 }
@@ -31,10 +34,11 @@ export async function drain(server: Server, track: Track, options: DrainOptions)
     for (const socket of track.handshaking) socket.destroy();
   };
   const handshakeTimer = setTimeout(() => whenRead(giveUpHandshakes), options.idleGrace);
+  const spread = new Spread(options.spread);
   const tell = makeTell(options.goodbye);
   const ends = [
-    drainHttp1(server, track, options.idleGrace, options.moves),
-    drainHttp2(server, track, options.idleGrace, tell),
+    drainHttp1(server, track, { ...options, spread }),
+    drainHttp2(server, track, options.idleGrace, spread, tell),
     sayGoodbye(server, track, tell, options.goodbyeSpread),
   ];
 

@@ -9,3 +9,4 @@ export { isChild, isParent } from "./role.js";
 export { type Served, type ServeOptions, serve } from "./serve.js";
 export { onStop, stopping } from "./stop.js";
 export { type ListenFdsOptions, listenFds, type PassedFd } from "./systemd-socket.js";
+export type { WarmOptions } from "./warm.js";

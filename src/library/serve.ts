@@ -16,6 +16,7 @@ import { sayReady } from "./ready.js";
 import { isChild } from "./role.js";
 import { atLeastUntil, onStop, STOP_TIMEOUT } from "./stop.js";
 import { type Track, trackConnections } from "./track.js";
+import { checkWarm, type WarmOptions, warmUp } from "./warm.js";
 
 export interface ServeOptions {
   /**
@@ -80,6 +81,19 @@ export interface ServeOptions {
    */
   goodbyeSpread?: number | undefined;
   /**
+   * What the server answers to itself before it listens, so that its first clients don't meet code that has never run.
+   *
+   * @default nothing
+   */
+  warm?: WarmOptions | undefined;
+  /**
+   * Over which time connections that can't move are told to close, at the stop, ms: otherwise the clients of all of them connect
+   * again at the same time. The drain takes that much longer, so it must be shorter than stopTimeout, less idleGrace.
+   *
+   * @default 0
+   */
+  drainSpread?: number | undefined;
+  /**
    * Whether connections that clients keep open go on in the next generation, where both say true: HTTP/1.1 without TLS, on a
    * socket that was passed. Each moves when it is idle, with all that has not been read of it; its client sees nothing of that.
    * There it is a new connection to the app, with the event `connection`.
@@ -140,6 +154,7 @@ export async function serveOr(server: Server, options: ServeOptions, listenElsew
   if (ready) awaited++;
   let listened: Listened;
   try {
+    if (options.warm) await warmUp(server, options.warm);
     listened = await listen(server, options, listenElsewhere);
   } catch (error) {
     if (ready) awaited--;
@@ -226,6 +241,7 @@ function drainAtStop(
         stopTimeout,
         goodbye,
         goodbyeSpread,
+        spread: Math.min(options.drainSpread ?? 0, stopTimeout),
         moves: moves?.(),
       });
       resolve();
@@ -235,17 +251,8 @@ function drainAtStop(
 }
 
 const OPTIONS = Object.keys({
-  ...{
-    socket: 1,
-    listen: 1,
-    reusePort: 1,
-    ready: 1,
-    idleGrace: 1,
-    stopTimeout: 1,
-    goodbye: 1,
-    goodbyeSpread: 1,
-    handover: 1,
-  },
+  ...{ socket: 1, listen: 1, reusePort: 1, ready: 1, idleGrace: 1, stopTimeout: 1, goodbye: 1, goodbyeSpread: 1 },
+  ...{ handover: 1, warm: 1, drainSpread: 1 },
 } satisfies Record<keyof ServeOptions, 1>);
 
 function check(server: Server, options: ServeOptions): void {
@@ -257,14 +264,16 @@ function check(server: Server, options: ServeOptions): void {
   if (unknown !== undefined) {
     throw new TypeError(`serve(): there is no option "${unknown}", but ${OPTIONS.join(", ")}`);
   }
-  const { socket, reusePort, idleGrace, stopTimeout = STOP_TIMEOUT, goodbye, goodbyeSpread = 0, handover } = options;
+  const { socket, reusePort, idleGrace, stopTimeout = STOP_TIMEOUT, drainSpread } = options;
+  const { goodbye, goodbyeSpread = 0, handover, warm } = options;
+  if (warm !== undefined) checkWarm(warm, server);
   if (socket !== undefined && typeof socket !== "string" && !Number.isInteger(socket)) {
     throw new TypeError(`serve(): { socket: ${String(socket)} } is neither a name nor an index`);
   }
   if (reusePort !== undefined && typeof reusePort !== "boolean") {
     throw new TypeError(`serve(): { reusePort: ${String(reusePort)} } is neither true nor false`);
   }
-  for (const [name, value] of Object.entries({ idleGrace, stopTimeout, goodbyeSpread })) {
+  for (const [name, value] of Object.entries({ idleGrace, stopTimeout, goodbyeSpread, drainSpread })) {
     if (value !== undefined && !(typeof value === "number" && value >= 0)) {
       throw new RangeError(`serve(): { ${name}: ${value} } isn't a time in ms`);
     }

@@ -96,6 +96,11 @@ export class End {
     }
   }
 
+  /** Whether another message waits, or the other end is closed. */
+  get hasMore(): boolean {
+    return native.readable(this.fd);
+  }
+
   /** Takes so many connections, as they come. */
   async take(count: number): Promise<number[]> {
     const taken: number[] = [];

@@ -19,8 +19,6 @@ interface Listening {
 }
 
 interface Parser {
-  /** How long the message takes that has begun, ms; 0 between two messages. */
-  duration?: () => number;
   execute?: (bytes: Buffer) => unknown;
   onIncoming?: (...request: unknown[]) => unknown;
   incoming: IncomingMessage | null;
@@ -37,6 +35,7 @@ interface Inner {
 
 /** What node:http itself waits longer for a connection than it says, where it has no property for it; ms. */
 const KEEP_ALIVE_BUFFER = 1000;
+const CONNECTIONS = "http.server.connections";
 /** What the parser is given so that it stands where a request has been answered. Nobody hears of it. */
 const REQUEST = Buffer.from("GET / HTTP/1.1\r\nHost: -\r\n\r\n");
 
@@ -47,16 +46,23 @@ export function canHandOver(server: Server): server is HttpServer {
     "closeIdleConnections" in server &&
     !("setSecureContext" in server) &&
     !("updateSettings" in server) &&
-    typeof listening?.onconnection === "function"
+    typeof listening?.onconnection === "function" &&
+    idleParsers(server) !== undefined
   );
+}
+
+/** The parsers that stand between two messages: what closeIdleConnections() goes by. undefined where this Node hides them. */
+export function idleParsers(server: Server): ReadonlySet<unknown> | undefined {
+  const symbol = Object.getOwnPropertySymbols(server).find(({ description }) => description === CONNECTIONS);
+  const list = symbol && (server as unknown as Record<symbol, { idle?: () => unknown[] } | undefined>)[symbol];
+  return typeof list?.idle === "function" ? new Set(list.idle()) : undefined;
 }
 
 /** Whether the connection may move once it is idle: HTTP still has it, and both sides may go on to use it. */
 export function mayMove(socket: Socket): boolean {
   const { parser, _handle: handle } = socket as Inner;
   return (
-    typeof parser?.duration === "function" &&
-    typeof parser.execute === "function" &&
+    typeof parser?.execute === "function" &&
     typeof parser.onIncoming === "function" &&
     typeof handle?.readStop === "function" &&
     handle.fd >= 0 &&
@@ -69,8 +75,10 @@ export function mayMove(socket: Socket): boolean {
 /**
  * Whether the connection is idle: all that was read of it is answered, and all of the answers are in the kernel. Not to be asked
  * while the parser is at work, which may have more in its hands.
+ *
+ * @param idle those of its server, as of now
  */
-export function isIdle(socket: Socket): boolean {
+export function isIdle(socket: Socket, idle: ReadonlySet<unknown>): boolean {
   const { parser, _handle: handle, _httpMessage: response, _paused: isPaused } = socket as Inner;
   return (
     mayMove(socket) &&
@@ -80,7 +88,7 @@ export function isIdle(socket: Socket): boolean {
     socket.writableLength === 0 &&
     handle?.writeQueueSize === 0 &&
     // To the parser a connection that has brought nothing yet is one whose first message has begun.
-    (parser!.duration!() === 0 || socket.bytesRead === 0)
+    (idle.has(parser) || socket.bytesRead === 0)
   );
 }
 
@@ -122,8 +130,7 @@ export function countRequests(server: HttpServer): void {
 
 /** How many requests the connection has brought: at least so many; 0 for none. */
 export function requestsOn(socket: Socket): number {
-  const isUsed = (socket as Inner).parser?.duration?.() === 0;
-  return Math.max(counts.get(socket) ?? 0, isUsed ? 1 : 0);
+  return Math.max(counts.get(socket) ?? 0, socket.bytesRead > 0 ? 1 : 0);
 }
 
 /**
@@ -176,8 +183,8 @@ function beIdle(server: HttpServer, socket: Socket, requests: number): void {
   parser.execute(REQUEST);
   parser.incoming = null;
   parser.onIncoming = onIncoming;
+  counts.set(socket, requests);
   if (server.maxRequestsPerSocket) {
-    counts.set(socket, requests);
     parser.onIncoming = (...request) => countFrom(server, requests, () => onIncoming(...request));
   }
   endSilence(server, socket);

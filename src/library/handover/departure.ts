@@ -2,7 +2,7 @@
 
 import type { Server as HttpServer } from "node:http";
 import type { Socket } from "node:net";
-import { goOn, isIdle, mayMove, whenRequestEnds } from "./connection.js";
+import { goOn, idleParsers, isIdle, mayMove, whenRequestEnds } from "./connection.js";
 import { type Kept, Successor } from "./successor.js";
 
 /** What the drain of one server asks. */
@@ -72,8 +72,13 @@ export class Departure {
   }
 
   private move(): void {
+    const idle = new Map<HttpServer, ReadonlySet<unknown>>();
     for (let to = this.emptiest(); to; to = this.emptiest()) {
-      const batch = this.nextBatch();
+      const batch = this.nextBatch(server => {
+        const known = idle.get(server) ?? idleParsers(server) ?? new Set();
+        idle.set(server, known);
+        return known;
+      });
       if (batch.length === 0) return;
       for (const { socket } of batch) this.given.add(socket);
       to.give(batch);
@@ -86,14 +91,14 @@ export class Departure {
   }
 
   /** Idle ones of one server. Those that aren't are considered again when their request, or a response, has ended. */
-  private nextBatch(): Kept[] {
+  private nextBatch(idleOf: (server: HttpServer) => ReadonlySet<unknown>): Kept[] {
     const size = this.successors.size > 1 ? 1 : BATCH;
     const batch: Kept[] = [];
     for (const [socket, kept] of this.waiting) {
       if (batch.length === size) break;
       if (batch[0] && batch[0].index !== kept.index) continue;
       this.waiting.delete(socket);
-      if (isIdle(socket)) batch.push(kept);
+      if (isIdle(socket, idleOf(kept.server))) batch.push(kept);
       else whenRequestEnds(socket, () => this.consider(kept));
     }
     return batch;

@@ -1,10 +1,11 @@
 // Kept connections go from generation to generation, under a supervisor.
 
+import { writeFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { eventually } from "../../support/eventually.js";
 import { loopback } from "../../support/http-load.js";
 import { killApps, PRELUDE, RawClient } from "../../support/node-app.js";
-import { killSupervisors, TestSupervisor } from "../../support/supervisor.js";
+import { killSupervisors, ROOT, TestSupervisor, temporaryDirectory } from "../../support/supervisor.js";
 
 afterEach(killApps);
 afterEach(killSupervisors);
@@ -118,6 +119,33 @@ describe("workers", () => {
     expect(stayed).not.toContain(false);
     expect(new Set(now)).toEqual(new Set(["0", "1"]));
   });
+});
+
+test("a process in Python, that of docs/handover.md, takes them from its like and from Node, and gives them back", async () => {
+  const { path, remove } = temporaryDirectory();
+  const program = `${path}/program`;
+  const python = `exec python3 ${ROOT}docs/examples/kept-connections.py`;
+  writeFileSync(`${path}/app.mjs`, APP);
+  const node = `exec ${process.execPath} ${path}/app.mjs`;
+  const deploy = (text: string) => writeFileSync(program, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+  const address = loopback();
+  deploy(python);
+  const supervisor = new TestSupervisor([`--listen=${address.host}:${address.port}`, "--", program]);
+  await supervisor.serving(1);
+  const clients = Array.from({ length: 40 }, () => new RawClient(address.port, address.host));
+  let generation = 1;
+  for (const next of [python, node, node, python, python]) {
+    deploy(next);
+    await supervisor.reload();
+    await supervisor.log.next(drained(generation++));
+    for (const client of clients) {
+      client.text = "";
+      const text = await client.get().until(/\r\n\r\n(?:<.*>|generation \d+\n)$/);
+      expect(text).not.toMatch(/Connection: close/);
+      expect(text).toMatch(new RegExp(next === node ? `<${generation}/0>$` : `generation ${generation}\n$`));
+    }
+  }
+  remove();
 });
 
 test("10,000 connections go along, and requests are answered meanwhile", async () => {
