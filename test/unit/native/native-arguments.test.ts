@@ -19,7 +19,7 @@ const GOOD_SPAWN = {
 };
 
 /** These functions take none. */
-const WITHOUT = ["pipe", "trim", "bootTime", "holdSignals", "releaseSignals", "closeOnExec", "isClosing"];
+const WITHOUT = ["pipe", "socketPair", "trim", "bootTime", "holdSignals", "releaseSignals", "closeOnExec", "isClosing"];
 
 const NOT_INTEGERS = ["1", null, undefined, {}, [], 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, -1e300, 1n];
 const NOT_STRINGS = [1, null, undefined, {}, ["x"], Symbol("x"), "NUL\0byte"];

@@ -212,3 +212,15 @@ test("a descriptor that isn't a socket is refused", () => {
   }
   closeSync(file);
 });
+
+test("a pair of sockets passes messages both ways, and an end that is closed reads as an empty message", () => {
+  const [one, other] = native.socketPair();
+  expect([isCloseOnExec(one), isCloseOnExec(other)]).toEqual([true, true]);
+  native.send(one, "there", [receiver]);
+  native.send(other, "back", []);
+  const { data, fds } = native.receive(other)!;
+  expect([String(data), String(native.receive(one)!.data), native.receive(one)]).toEqual(["there", "back", null]);
+  for (const fd of [...fds, one]) closeSync(fd);
+  expect(native.receive(other)!.data).toHaveLength(0);
+  closeSync(other);
+});

@@ -27,7 +27,7 @@ function references(cell: string): { file: string; name: string }[] {
   });
 }
 
-const TESTS = ["system", "unit"].flatMap(folder =>
+const TESTS = ["system", "unit", "property"].flatMap(folder =>
   readdirSync(`${ROOT}test/${folder}`, { recursive: true, encoding: "utf8" }).map(path => `${folder}/${path}`),
 );
 
