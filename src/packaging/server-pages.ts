@@ -39,7 +39,9 @@ function table(figures: Figures): string {
     ...lost(figures[name]),
   ]);
   const others = Object.entries(WITHOUT_UNIT).flatMap(([name, { title }]) =>
-    figures[name] ? [[`[${title}](#without-a-unit)`, "none: with net.ipv4.tcp_migrate_req=1", "", "", "no", ...lost(figures[name])]] : [],
+    figures[name]
+      ? [[`[${title}](#without-a-unit)`, "none: with net.ipv4.tcp_migrate_req=1", "", "", "no", ...lost(figures[name])]]
+      : [],
   );
   const head = ["server", "how it takes the socket", "ready", "stop", "http probes", "lost, new", "lost, kept"];
   return [head, head.map(() => "---"), ...rows, ...others].map(cells => `| ${cells.join(" | ")} |\n`).join("");
