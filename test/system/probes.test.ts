@@ -209,12 +209,8 @@ describe("http:/PATH", () => {
   test("a candidate that never accepts it fails the reload at the time limit", async () => {
     const service = await launch("--probe-timeout", "3s");
     service.deploy(app("v2", "deaf"));
-    const [reloaded, hint] = await Promise.all([
-      service.reload(),
-      service.supervisor.log.next(/isn't seen to accept on the socket of its probes/),
-    ]);
-    expect(reloaded).toMatch(/did not pass its probe "http:\/health\?all" within 3s and was killed/);
-    expect(hint).toMatch(/generation 2 \(pid \d+\) .* must listen on \$ZERODOWN_PROBE_FD/);
+    expect(await service.reload()).toMatch(/did not pass its probe "http:\/health\?all" within 3s and was killed/);
+    await service.supervisor.log.next(/generation 2 .* isn't seen to accept on .* must listen on \$ZERODOWN_PROBE_FD/);
     expect(existsSync(`${service.path}/run/zerodown-${service.supervisor.pid}/probe-2.0`)).toBe(false);
   });
 
