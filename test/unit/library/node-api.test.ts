@@ -177,7 +177,7 @@ describe("serve() refuses", () => {
     ["net.createServer(), { reusePort: 1 }", "TypeError: serve(): { reusePort: 1 } is neither true nor false"],
     [
       "net.createServer(), { idelGrace: 5 }",
-      'TypeError: serve(): there is no option "idelGrace", but socket, listen, reusePort, ready, idleGrace, stopTimeout, goodbye, goodbyeSpread',
+      'TypeError: serve(): there is no option "idelGrace", but socket, listen, reusePort, ready, idleGrace, stopTimeout, goodbye, goodbyeSpread, handover, warm, drainSpread',
     ],
   ])("%s", async (args, message) => {
     expect(await failure(`await serve(${args});`, { PORT: undefined })).toBe(message);
