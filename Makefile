@@ -180,6 +180,7 @@ servers: build/.stamp ## writes docs/servers.md and its examples' units from the
 
 server-figures: build $(SERVERS) ## runs the servers of docs/servers.md, and writes what they lose into its table
 	SERVER_FIGURES=1 test/run build/test/system/{servers,own-sockets,containers}.test.js
+	$(BIN)/biome format --write docs/examples/servers/figures.json
 	node build/src/packaging/server-pages.js docs
 
 lint: node_modules/.package-lock.json ## format and lint
