@@ -221,7 +221,12 @@ test("50 upgrades leave no descriptor, no child and no file behind", async () =>
   for (let count = 0; count < 50; count++) {
     expect(await callSupervisor(control, "Upgrade", {})).toEqual({ before: "1.0.1", version: "1.0.1", pid });
   }
-  await eventually(() => expect(holdings()).toEqual(before));
+  await eventually(() => {
+    const { fds, ...others } = holdings();
+    // Before, the connection of who had asked may have been open still.
+    expect(fds).toBeLessThanOrEqual(before.fds);
+    expect(others).toEqual({ children: before.children, files: before.files });
+  });
   await unit.reload();
 }, 300_000);
 
