@@ -27,13 +27,16 @@ export function bootsAreGentle({ step: { after }, config, crew, weights }: Worke
 }
 
 /** Where others serve, another one starts only while fewer than that boot. */
-export function bootsAreFew({ step: { effects }, config, crew }: WorkerScene): void {
+export function bootsAreFew({ step: { effects, after }, config, crew }: WorkerScene): void {
   const isServed = ({ slot }: Worker) => crew.serving.some(other => other.slot === slot);
+  // One that isn't there yet is told to stop as soon as it is.
+  const isWanted = ({ generation, process }: Worker) =>
+    findActor(after, generation, process)?.process.duty !== "draining";
   for (const effect of effects) {
     if (effect.type !== "spawn") continue;
     const started = crew.find(effect);
     if (!started || started.isTrial || !isServed(started)) continue;
-    const booting = bootingIn(crew, started.generation).filter(isServed).length;
+    const booting = bootingIn(crew, started.generation).filter(worker => isServed(worker) && isWanted(worker)).length;
     check(booting <= config.bootParallel, `${booting} boot at a time, with --boot-parallel ${config.bootParallel}`);
   }
 }

@@ -13,7 +13,7 @@ import { shellWorkersSequences } from "./sequences.js";
 import { type Child, type Fact, isRunning, slotOf } from "./shell-child.js";
 import { ShellWorld } from "./shell-world.js";
 
-const RUNS = 700;
+const RUNS = 800;
 const STEPS = 20_000;
 
 /** The lives must have shown each of these. */

@@ -36,7 +36,7 @@ describe("LimitNOFILE=", () => {
     const { status, stderr } = zerodown("scale", unit.service, "1000");
     expect(status).toBe(1);
     expect(stderr).toMatch(
-      /^zerodown: 1000 workers, and 1000 more while a reload runs, take 40\d\d descriptors of the supervisor: LimitNOFILE= is 128\n$/,
+      /^zerodown: 1000 workers, and 1000 more while a reload runs, take 60\d\d descriptors of the supervisor: LimitNOFILE= is 128\n$/,
     );
     expect(await workersOf(unit)).toEqual(before);
     expect(zerodown("scale", unit.service, "4").status).toBe(0);
@@ -59,7 +59,7 @@ describe("LimitNOFILE=", () => {
     expect(await unit.property("ExecMainStatus")).toBe("71");
     expect(unit.log.lines).toEqual([
       expect.stringMatching(
-        /^zerodown: --workers 1000: 1000 workers, and 1000 more while a reload runs, take 40\d\d descriptors of the supervisor: LimitNOFILE= is 1024$/,
+        /^zerodown: --workers 1000: 1000 workers, and 1000 more while a reload runs, take 60\d\d descriptors of the supervisor: LimitNOFILE= is 1024$/,
       ),
     ]);
   });
