@@ -255,12 +255,15 @@ export const SERVERS = {
     socket: "listen({ fd: 3 }) of node:http",
     listen: "8080",
     options: ["--ready", "accept", "--stop-signal", "SIGTERM"],
-    environment: none,
+    environment: () => ["DENO_DIR=/tmp/deno"],
     command: ["/usr/bin/deno", "run", "--allow-all", `${CURRENT}/server.ts`],
     fresh: "0",
     kept: "1 each",
     isProbed: false,
-    notes: ["Deno.serve takes no descriptor. Bun 1.4 ignores fd and listens elsewhere."],
+    notes: [
+      "$DENO_DIR is where it keeps what it has compiled: a user that exists while the unit runs need have no home.",
+      "Deno.serve takes no descriptor. Bun 1.4 ignores fd and listens elsewhere.",
+    ],
     files: ["server.ts"],
   },
   node: {
