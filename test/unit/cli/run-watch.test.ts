@@ -260,6 +260,24 @@ test.each([
   expect(refused(args, env)).toEqual({ status, stderr: `zerodown: ${line}\n` });
 });
 
+test("where what is new can't be watched it says so once, and what was watched before is watched on", async () => {
+  const limited = `${directory.path}/limited`;
+  const script = `#!/bin/sh\nexec unshare -Ur sh -c 'echo 3 >/proc/sys/user/max_inotify_watches && exec "$0" "$@"' ${ZERODOWN} "$@"\n`;
+  writeFileSync(limited, script, { mode: 0o755 });
+  const args = ["--ready", "fd", "--watch", "src", "--", "sh", "src/app.sh"];
+  const supervisor = new TestSupervisor(args, { cwd: directory.path, zerodown: limited });
+  await supervisor.serving(1);
+  // It is looked for before the others.
+  mkdirSync(`${src}/a`);
+  await supervisor.serving(2);
+  appendFileSync(`${src}/lib/deep/a.js`, "2");
+  await supervisor.serving(3);
+  expect(changes(supervisor)).toEqual(["src/a", "src/lib/deep/a.js"]);
+  expect(supervisor.log.matching(/--watch: /)).toEqual([
+    expect.stringMatching(/as many directories .*; what is new there isn't watched$/),
+  ]);
+});
+
 /** A user namespace has limits of its own. */
 function withLimit(limit: string, value: number): { status: number | null; stderr: string } {
   const script = `echo ${value} >/proc/sys/user/${limit} && exec "$0" run --watch src -- echo started`;
