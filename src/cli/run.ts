@@ -181,7 +181,9 @@ export async function run(args: readonly string[], document?: Document): Promise
   const served = { ...about, version: VERSION, before: document?.version, upgrade };
   if (given.watch.length > 0) {
     const { startWatching } = await import("./run/watch.js");
-    startWatching(given.watch, { supervisor, log, outside, environment, goesOn: document !== undefined });
+    const { path } = runtimeDirectory;
+    const goesOn = document !== undefined;
+    startWatching(given.watch, { supervisor, log, outside, environment, runtimeDirectory: path, goesOn });
   }
   if (document) supervisor.adopt(document.supervisor);
   if (document?.hook) hook?.adopt(document.hook);

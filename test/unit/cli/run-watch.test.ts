@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { startWatching } from "../../../src/cli/run/watch.js";
+import { initialState } from "../../../src/machine/state.js";
 import { zerodown } from "../../support/command.js";
 import { eventually } from "../../support/eventually.js";
 import { idle } from "../../support/processes.js";
@@ -160,6 +161,24 @@ test("what is below node_modules and .git, and what editors put beside a file, d
   expect(changes(supervisor)).toEqual(["src/lib/deep/a.js"]);
 });
 
+test("neither the supervisor's own files count, where these are in DIR, nor what is written at a stop", async () => {
+  writeFileSync(
+    `${src}/app.sh`,
+    "trap '[ ! -e stopping ] || echo >src/a; sleep 0.5; exit' INT; echo >&$ZERODOWN_READY_FD; while :; do sleep 0.1; done\n",
+  );
+  const run = `${src}/run`;
+  mkdirSync(run);
+  const args = ["--ready", "fd", "--watch", "src", "--", "sh", "src/app.sh"];
+  const supervisor = new TestSupervisor(args, { cwd: directory.path, env: { RUNTIME_DIRECTORY: run } });
+  await supervisor.serving(1);
+  writeFileSync(`${src}/b.js`, "");
+  await supervisor.serving(2);
+  await supervisor.log.next(/generation 1 .* drained/);
+  writeFileSync(`${directory.path}/stopping`, "");
+  await supervisor.stop();
+  expect(changes(supervisor)).toEqual(["src/b.js"]);
+});
+
 test("a broken change leaves the old one serving, and says so; the next one is tried again", async () => {
   const supervisor = await start();
   writeFileSync(`${src}/app.sh`, BROKEN);
@@ -188,10 +207,11 @@ test("changes that never pause are told of, once", async () => {
     return () => {};
   };
   startWatching([src], {
-    supervisor: { reload: () => Promise.reject(new Error("nobody is to reload")) },
+    supervisor: { reload: () => Promise.reject(new Error("nobody is to reload")), state: initialState },
     log: (_, text) => lines.push(text),
     outside: { after, now: () => clock },
     environment: {},
+    runtimeDirectory: directory.path,
     goesOn: false,
   });
   for (let second = 0; second < 30; second += 4) {
