@@ -109,7 +109,8 @@ export async function run(args: readonly string[], document?: Document): Promise
   const addresses = options.sharesQueues ? groupQueues(sockets) : sockets.map(socket => [socket]);
   if (!document) {
     checkQueues(addresses, options.workers);
-    checkMappedNumbers(options, addresses.length, fdstoreMax);
+    // An earlier supervisor may have been allowed to store more.
+    checkMappedNumbers(options, addresses.length, Math.max(fdstoreMax, store.fds.length));
   }
   const runtimeDirectory = document?.runtimeDirectory ?? makeRuntimeDirectory(environment, log);
   leftovers.push(() => removeRuntimeDirectory(runtimeDirectory));
