@@ -109,7 +109,8 @@ export async function run(args: readonly string[], document?: Document): Promise
   const addresses = options.sharesQueues ? groupQueues(sockets) : sockets.map(socket => [socket]);
   if (!document) {
     checkQueues(addresses, options.workers);
-    checkMappedNumbers(options, addresses.length, fdstoreMax);
+    // An earlier supervisor may have been allowed to store more.
+    checkMappedNumbers(options, addresses.length, Math.max(fdstoreMax, store.fds.length));
   }
   const runtimeDirectory = document?.runtimeDirectory ?? makeRuntimeDirectory(environment, log);
   leftovers.push(() => removeRuntimeDirectory(runtimeDirectory));
@@ -181,7 +182,9 @@ export async function run(args: readonly string[], document?: Document): Promise
   const served = { ...about, version: VERSION, before: document?.version, upgrade };
   if (given.watch.length > 0) {
     const { startWatching } = await import("./run/watch.js");
-    startWatching(given.watch, { supervisor, log, outside, environment, goesOn: document !== undefined });
+    const { path } = runtimeDirectory;
+    const goesOn = document !== undefined;
+    startWatching(given.watch, { supervisor, log, outside, environment, runtimeDirectory: path, goesOn });
   }
   if (document) supervisor.adopt(document.supervisor);
   if (document?.hook) hook?.adopt(document.hook);

@@ -16,8 +16,8 @@ const MOST_LINKS = 40;
 
 interface Watched {
   readonly watcher: FSWatcher;
-  /** Something else may be at this path now. */
-  isStale: boolean;
+  /** See identityOf(). */
+  readonly identity: string;
 }
 
 /** All paths are absolute, and strings of bytes (linux/bytes.ts). */
@@ -28,20 +28,32 @@ export class TreeWatch {
   private whole = new Set<string>();
   /** In other directories the entries that lead to a root: a symbolic link that may be switched, or what isn't there yet. */
   private steps = new Map<string, Set<string>>();
+  /** Paths at which, and below which, something else may be now. */
+  private readonly stale = new Set<string>();
   private scanning: NodeJS.Immediate | undefined;
+  /** Why not all could be watched by the look that is under way. */
+  private problem: unknown;
+  private isTold = false;
 
   /**
    * @param roots directories, which may be removed and made again; a path may lead through symbolic links that are switched
    * @param onChange called with the path of each file or directory that was changed, made or removed
-   * @param onProblem called where a directory that was made since can't be watched
+   * @param onProblem called where a directory that was made since can't be watched, once until all can be again
+   * @param except a real path: whatever happens there doesn't count
    * @throws what watch() of node:fs does: ENOSPC and EMFILE where the limits of inotify(7) are reached
    */
   constructor(
     private readonly roots: readonly string[],
     private readonly onChange: (path: string) => void,
     private readonly onProblem: (error: NodeJS.ErrnoException) => void,
+    private readonly except?: string,
   ) {
-    this.look();
+    try {
+      this.look();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** How many directories are watched as a whole. */
@@ -49,15 +61,10 @@ export class TreeWatch {
     return this.whole.size;
   }
 
-  /** Looks for directories again. Every event that asks for it does; and one may be lost where very many come at once. */
+  /** Looks for all directories again: of very many events that come at once the kernel leaves some out. */
   scan(): void {
-    clearImmediate(this.scanning);
-    this.scanning = undefined;
-    try {
-      this.look();
-    } catch (error) {
-      this.onProblem(error as NodeJS.ErrnoException);
-    }
+    for (const [path, { identity }] of this.watched) if (identityOf(path) !== identity) this.stale.add(path);
+    this.lookAgain();
   }
 
   close(): void {
@@ -65,12 +72,34 @@ export class TreeWatch {
     for (const path of [...this.watched.keys()]) this.drop(path);
   }
 
+  private lookAgain(): void {
+    clearImmediate(this.scanning);
+    this.scanning = undefined;
+    try {
+      this.look();
+      this.isTold = false;
+    } catch (error) {
+      if (!this.isTold) this.onProblem(error as NodeJS.ErrnoException);
+      this.isTold = true;
+    }
+  }
+
+  /** @throws what kept one of the directories from being watched; the others are */
   private look(): void {
-    for (const [path, { isStale }] of [...this.watched]) if (isStale) this.drop(path);
+    if (this.stale.size > 0) for (const path of [...this.watched.keys()]) if (this.isStale(path)) this.drop(path);
+    this.stale.clear();
     this.whole = new Set();
     this.steps = new Map();
     for (const root of this.roots) this.enter(root);
     for (const path of [...this.watched.keys()]) if (!this.whole.has(path) && !this.steps.has(path)) this.drop(path);
+    const { problem } = this;
+    this.problem = undefined;
+    if (problem !== undefined) throw problem;
+  }
+
+  private isStale(path: string): boolean {
+    for (let at = path; at !== "/"; at = dirname(at)) if (this.stale.has(at)) return true;
+    return false;
   }
 
   private enter(root: string): void {
@@ -84,11 +113,12 @@ export class TreeWatch {
   }
 
   private walk(directory: string): void {
-    if (this.whole.has(directory)) return;
+    if (this.whole.has(directory) || directory === this.except) return;
     // It is watched before it is read, so that nothing is made in between unseen.
     if (!this.open(directory)) return;
     this.whole.add(directory);
-    for (const entry of read(directory)) {
+    const read = () => readdirSync(toPath(directory), { withFileTypes: true, encoding: "latin1" });
+    for (const entry of this.attempt(read) ?? []) {
       if (entry.isDirectory() && !isIgnored(entry.name)) this.walk(join(directory, entry.name));
     }
   }
@@ -96,15 +126,21 @@ export class TreeWatch {
   /** @returns whether it is watched: not where it is gone, or may not be read */
   private open(directory: string): boolean {
     if (this.watched.has(directory)) return true;
+    const watcher = this.attempt(() => watch(toPath(directory), { encoding: "latin1", persistent: false } as never));
+    if (!watcher) return false;
+    watcher.on("change", (kind, name) => this.happened(directory, kind, name as string | null));
+    watcher.on("error", () => this.drop(directory));
+    this.watched.set(directory, { watcher, identity: identityOf(directory) });
+    return true;
+  }
+
+  /** One directory that can't be watched must not keep us from the others. */
+  private attempt<T>(action: () => T): T | undefined {
     try {
-      const watcher = watch(toPath(directory), { encoding: "latin1", persistent: false } as never);
-      watcher.on("change", (kind, name) => this.happened(directory, kind, name as string | null));
-      watcher.on("error", () => this.drop(directory));
-      this.watched.set(directory, { watcher, isStale: false });
-      return true;
+      return action();
     } catch (error) {
-      if (isOutOfReach(error)) return false;
-      throw error;
+      if (!isOutOfReach(error)) this.problem ??= error;
+      return undefined;
     }
   }
 
@@ -117,6 +153,7 @@ export class TreeWatch {
     const isOfRoot = name === null || this.steps.get(directory)?.has(name);
     if (!isOfRoot && (!this.whole.has(directory) || isIgnored(name))) return;
     const entry = name === null ? directory : join(directory, name);
+    if (entry === this.except) return;
     this.onChange(kind === "rename" ? this.lookAt(directory, entry) : entry);
   }
 
@@ -129,10 +166,10 @@ export class TreeWatch {
     const stats = statOf(entry);
     // A directory tells its own end by its own name.
     const what = !stats && basename(entry) === basename(directory) ? directory : entry;
-    const below = [...this.watched].filter(([path]) => path === what || path.startsWith(`${what}/`));
-    for (const [, watched] of below) watched.isStale = true;
+    const isWatched = this.watched.has(what);
+    if (isWatched) this.stale.add(what);
     const leads = this.steps.get(directory)?.has(basename(entry));
-    if (below.length > 0 || leads || stats?.isDirectory()) this.scanning ??= setImmediate(() => this.scan());
+    if (isWatched || leads || stats?.isDirectory()) this.scanning ??= setImmediate(() => this.lookAgain());
     return what;
   }
 }
@@ -170,15 +207,6 @@ function isIgnored(name: string): boolean {
   return IGNORED_DIRECTORIES.has(name) || TEMPORARY.test(name);
 }
 
-function read(directory: string) {
-  try {
-    return readdirSync(toPath(directory), { withFileTypes: true, encoding: "latin1" });
-  } catch (error) {
-    if (isOutOfReach(error)) return [];
-    throw error;
-  }
-}
-
 /** Of a symbolic link its own; undefined for what isn't there. */
 function statOf(path: string): Stats | undefined {
   try {
@@ -187,6 +215,12 @@ function statOf(path: string): Stats | undefined {
     if (isOutOfReach(error)) return undefined;
     throw error;
   }
+}
+
+/** Another one that is made at the same path may have its inode, but not its time of birth. */
+function identityOf(path: string): string {
+  const { ino, birthtimeMs } = statOf(path) ?? {};
+  return `${ino} ${birthtimeMs}`;
 }
 
 /** It is gone, or isn't what it was, or is nothing that we may look at. */

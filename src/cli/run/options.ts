@@ -1,6 +1,7 @@
 // Reads the options of `zerodown run`.
 
 import { usableCpus } from "../../linux/cpus.js";
+import { maxOpenFiles } from "../../linux/limits.js";
 import { type Listen, parseListen, type SocketType } from "../../linux/sockets/address.js";
 import type { ReadyMode } from "../../machine/config.js";
 import { STOP_SIGNALS } from "../../machine/events.js";
@@ -171,10 +172,15 @@ export function checkProbeName({ probes }: RunOptions, names: readonly (string |
 
 /**
  * @param sockets how many a process gets
+ * @param stored how many descriptors it may get beside them
  * @throws {UsageError} where a number of --fd-map is one of those that a process has anyway
  */
 export function checkMappedNumbers({ fdMap, probes, ready }: RunOptions, sockets: number, stored: number): void {
   const end = LISTEN_FDS_START + sockets + Math.min(probes.length, 1) + stored + (ready === "fd" ? 1 : 0);
+  const most = maxOpenFiles() ?? Number.POSITIVE_INFINITY;
+  const beyond = fdMap.find(({ number }) => number >= most);
+  if (beyond)
+    throw new UsageError(`--fd-map: ${beyond.number} is beyond ${most - 1}, the last that may be open (LimitNOFILE=)`);
   const taken = fdMap.find(({ number }) => number >= LISTEN_FDS_START && number < end);
   if (!taken) return;
   throw new UsageError(

@@ -1,5 +1,6 @@
 // zerodown run --watch: for whoever writes the code. What has changed on disk is reloaded, when no more of it changes.
 
+import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { toBytes, toText } from "../../linux/bytes.js";
 import { EX_OSERR } from "../../linux/exit-codes.js";
@@ -16,10 +17,12 @@ const QUIET = 100;
 const LONG = 10_000;
 
 interface Watcher {
-  readonly supervisor: Pick<Supervisor, "reload">;
+  readonly supervisor: Pick<Supervisor, "reload" | "state">;
   readonly log: Log;
   readonly outside: Pick<Outside, "after" | "now">;
   readonly environment: NodeJS.ProcessEnv;
+  /** It changes with each generation, and may be in one that is watched. */
+  readonly runtimeDirectory: string;
   /** Generations that another supervisor has started serve, whatever can't be watched. */
   readonly goesOn: boolean;
 }
@@ -41,7 +44,7 @@ export function startWatching(directories: readonly string[], watcher: Watcher):
 }
 
 function watchDirectories(directories: readonly string[], watcher: Watcher): void {
-  const { log } = watcher;
+  const { log, runtimeDirectory } = watcher;
   const roots = directories.map(directory => resolve(toBytes(process.cwd()), directory));
   for (const [index, root] of roots.entries()) check(root, directories[index]!);
   const burst = new Burst(watcher, () => tree.scan());
@@ -51,6 +54,7 @@ function watchDirectories(directories: readonly string[], watcher: Watcher): voi
       roots,
       path => burst.add(path),
       error => log("err", `--watch: ${explainLimit(error)}; what is new there isn't watched`),
+      toBytes(realpathSync(runtimeDirectory)),
     );
   } catch (error) {
     throw new CommandError(`--watch: ${explainLimit(error as NodeJS.ErrnoException)}`, EX_OSERR, { cause: error });
@@ -111,13 +115,13 @@ class Burst {
     const [first = "", ...others] = this.paths;
     this.paths.clear();
     this.isTold = false;
+    const { supervisor, log } = this.watcher;
+    // What an app writes when it is told to stop.
+    if (supervisor.state.phase !== "running") return;
     this.beforeReload();
-    this.watcher.log(
-      "info",
-      `${shown(first)}${others.length > 0 ? ` and ${others.length} more` : ""} changed: reloading`,
-    );
+    log("info", `${shown(first)}${others.length > 0 ? ` and ${others.length} more` : ""} changed: reloading`);
     // Whoever saves again doesn't wait for a candidate that is out of date, or that hangs.
-    void this.watcher.supervisor.reload(null, true);
+    void supervisor.reload(null, true);
   }
 }
 

@@ -26,7 +26,9 @@ const WEIGHTS: readonly MarkKind[] = ["ready", "end", "failure"];
 
 /** How long a time the whole line may be, µs. */
 const SPANS = [10e6, 20e6, 30e6, 60e6, 120e6, 300e6, LONGEST];
-const LABEL = "GEN   STATE     ";
+const STATE_WIDTH = 10;
+/** So that the scale doesn't change with generation 10. */
+const LEAST_NAME = 5;
 /** With fewer columns there is nothing to see. */
 const LEAST = 20;
 /** How often what moves is drawn at most, and how often what rests. ms */
@@ -35,6 +37,8 @@ const RESTING = 1000;
 const AGES = 10_000;
 
 interface Scale {
+  /** Of the column with names. */
+  readonly names: number;
   /** µs */
   readonly span: number;
   readonly columns: number;
@@ -51,8 +55,8 @@ export function formatTimeline(lanes: readonly Lane[], now: number, look: Look, 
   const shown = lanes.filter(({ endedAt }) => endedAt === null || endedAt > now - scale.span);
   const visible = shown.length > rows - 2 ? shown.slice(0, Math.max(rows - 3, 1)) : shown;
   return [
-    look.paint(`${LABEL}${axis(scale)}`, "dim"),
-    ...visible.map(lane => `${label(lane, look.paint)}${bar(lane, scale, look.paint)}`),
+    look.paint(`${"GEN".padEnd(scale.names)}${"STATE".padEnd(STATE_WIDTH)}${axis(scale)}`, "dim"),
+    ...visible.map(lane => `${label(lane, scale, look.paint)}${bar(lane, scale, look.paint)}`),
     ...(shown.length > visible.length ? [`… and ${shown.length - visible.length} more`] : []),
     legend(look),
   ];
@@ -71,8 +75,9 @@ function scaleOf(lanes: readonly Lane[], now: number, width: number): Scale {
   const ages = lastChanges(lanes, now).map(at => now - at);
   const longest = ages.length > 0 ? Math.max(...ages) : LONGEST;
   // A terminal without an end has no scale.
-  const columns = Number.isFinite(width) ? width - LABEL.length : 0;
-  return { span: SPANS.find(span => span > longest) ?? LONGEST, columns, now };
+  const names = 1 + Math.max(LEAST_NAME, ...lanes.map(lane => nameOf(lane).length));
+  const columns = Number.isFinite(width) ? width - names - STATE_WIDTH : 0;
+  return { names, span: SPANS.find(span => span > longest) ?? LONGEST, columns, now };
 }
 
 function lastChanges(lanes: readonly Lane[], now: number): number[] {
@@ -89,11 +94,15 @@ function axis({ span, columns }: Scale): string {
   return `${isRoomy ? start.padEnd(half) + middle : start}`.padEnd(columns - end.length) + end;
 }
 
-function label({ generation, slot, phases, endedAt }: Lane, paint: Paint): string {
-  const name = slot === null ? String(generation) : `${generation}/${slot}`;
+function nameOf({ generation, slot }: Lane): string {
+  return slot === null ? String(generation) : `${generation}/${slot}`;
+}
+
+function label(lane: Lane, { names }: Scale, paint: Paint): string {
+  const { phases, endedAt } = lane;
   const phase = phases.at(-1)!.phase;
   const [state, colour] = endedAt === null ? [phase, PHASES[phase][1]] : ["ended", "dim" as const];
-  return `${name.padEnd(LABEL.indexOf("STATE") - 1)} ${paint(state, colour)}${" ".repeat(10 - state.length)}`;
+  return `${nameOf(lane).padEnd(names)}${paint(state, colour)}${" ".repeat(STATE_WIDTH - state.length)}`;
 }
 
 function bar(lane: Lane, { span, columns, now }: Scale, paint: Paint): string {

@@ -22,15 +22,22 @@ export interface Lane {
 interface Seen extends Lane {
   readonly phases: { readonly phase: Phase; readonly from: number }[];
   readonly marks: { readonly kind: MarkKind; readonly at: number }[];
+  slot: number | null;
   endedAt: number | null;
   startedAt: number;
+}
+
+interface Doing {
+  readonly slot: number | null;
+  readonly phase: Phase;
+  readonly startedAt: number;
 }
 
 /** Longer ago than that nothing is of interest here, µs. */
 export const LONGEST = 600e6;
 
 export class Timeline {
-  private readonly seen = new Map<string, Seen>();
+  private seen: Seen[] = [];
 
   /** Notes what has changed. What came before the first call is taken to have been as it is then. */
   add({ generations, now }: Pick<StatusFacts, "generations" | "now">): void {
@@ -39,30 +46,36 @@ export class Timeline {
       if (generation.endedAt === null) this.addRunning(generation, now);
       else this.addEnded(generation, generation.endedAt);
     }
-    for (const [key, { endedAt }] of this.seen) if (endedAt !== null && endedAt < now - LONGEST) this.seen.delete(key);
+    this.seen = this.seen.filter(({ endedAt }) => endedAt === null || endedAt >= now - LONGEST);
   }
 
   /** The newest generation first. */
   get lanes(): readonly Lane[] {
-    return [...this.seen.values()].sort((a, b) => b.generation - a.generation || (a.slot ?? 0) - (b.slot ?? 0));
+    const bySlot = (a: Seen, b: Seen) => (a.slot ?? 0) - (b.slot ?? 0) || a.startedAt - b.startedAt;
+    return [...this.seen].sort((a, b) => b.generation - a.generation || bySlot(a, b));
   }
 
   private addRunning(generation: GenerationFacts, now: number): void {
     const { number, workers, startedAt } = generation;
     const processes = workers ?? [{ slot: null, state: generation.state as Phase, startedAt }];
-    for (const { slot, state, startedAt } of processes) {
-      const lane = this.laneOf(number, slot, startedAt);
-      this.enter(lane, state, startedAt, now);
+    const left = new Set(this.open(number));
+    const take = (lane: Seen | undefined) => (lane && left.delete(lane) ? lane : undefined);
+    // In one slot two may be: one that is too old, and the one that is to replace it.
+    const known = processes.map(({ slot, startedAt }) =>
+      take([...left].find(lane => isIn(lane, slot) && lane.startedAt === startedAt)),
+    );
+    for (const [index, { slot, state, startedAt }] of processes.entries()) {
+      const lane = known[index] ?? take([...left].find(lane => isIn(lane, slot)));
+      this.enter(lane ?? this.addLane(number, slot, startedAt), { slot, phase: state, startedAt }, now);
     }
-    const slots = new Set(processes.map(({ slot }) => slot));
-    for (const lane of this.open(number)) if (!slots.has(lane.slot)) finish(lane, now, false);
+    for (const lane of left) finish(lane, now, false);
   }
 
   /** Of one that ended before it was watched only that much is known. */
   private addEnded({ number, startedAt, outcome }: GenerationFacts, endedAt: number): void {
     const isFailure = outcome !== null && (outcome.state !== "draining" || outcome.kind === "stop-timeout");
-    if (![...this.seen.values()].some(({ generation }) => generation === number)) {
-      const lane = this.laneOf(number, null, startedAt);
+    if (!this.seen.some(({ generation }) => generation === number)) {
+      const lane = this.addLane(number, null, startedAt);
       const did = outcome?.state ?? "serving";
       lane.phases.push({ phase: did === "draining" ? "serving" : did, from: startedAt });
     }
@@ -70,19 +83,20 @@ export class Timeline {
   }
 
   private open(number: number): Seen[] {
-    return [...this.seen.values()].filter(({ generation, endedAt }) => generation === number && endedAt === null);
+    return this.seen.filter(({ generation, endedAt }) => generation === number && endedAt === null);
   }
 
-  private laneOf(generation: number, slot: number | null, startedAt: number): Seen {
-    const key = `${generation}/${slot}`;
-    const lane = this.seen.get(key) ?? { generation, slot, phases: [], marks: [], endedAt: null, startedAt };
-    this.seen.set(key, lane);
+  private addLane(generation: number, slot: number | null, startedAt: number): Seen {
+    const lane = { generation, slot, phases: [], marks: [], endedAt: null, startedAt };
+    this.seen.push(lane);
     return lane;
   }
 
-  private enter(lane: Seen, phase: Phase, startedAt: number, now: number): void {
+  private enter(lane: Seen, { slot, phase, startedAt }: Doing, now: number): void {
     const before = lane.phases.at(-1)?.phase;
-    const isAnother = startedAt !== lane.startedAt;
+    // With another number of workers that is wanted, what was one process is the first of several.
+    const isAnother = startedAt !== lane.startedAt && slot === lane.slot;
+    lane.slot = slot;
     if (before === phase && !isAnother) return;
     // The process in its slot has crashed; in its place another one is to start, or has started.
     if (before !== undefined && before !== "waiting" && (phase === "waiting" || isAnother)) {
@@ -93,6 +107,10 @@ export class Timeline {
     const isReady = phase === "settling" || phase === "serving";
     if (isReady && (before === "starting" || before === "waiting")) lane.marks.push({ kind: "ready", at: now });
   }
+}
+
+function isIn(lane: Lane, slot: number | null): boolean {
+  return (lane.slot ?? 0) === (slot ?? 0);
 }
 
 function finish(lane: Seen, at: number, isFailure: boolean): void {

@@ -53,13 +53,26 @@ function setting(name: string): string | undefined {
 
 /** Those to sockets, of a process that may be looked into. */
 function linksOf(pid: string): Set<string> {
-  const links = new Set<string>();
+  const directory = `/proc/${pid}/fd`;
+  return new Set(fdsIn(directory).flatMap(fd => socketAt(`${directory}/${fd}`)));
+}
+
+function fdsIn(directory: string): string[] {
   try {
-    for (const fd of readdirSync(`/proc/${pid}/fd`)) links.add(readlinkSync(`/proc/${pid}/fd/${fd}`));
+    return readdirSync(directory);
   } catch {
-    // It is gone, or closes one just now; what was found counts.
+    // The process is gone, or nobody may look into it.
+    return [];
   }
-  return new Set([...links].filter(link => link.startsWith("socket:")));
+}
+
+function socketAt(path: string): string[] {
+  try {
+    return [readlinkSync(path)].filter(link => link.startsWith("socket:"));
+  } catch {
+    // It is closed by now. One always is in our own list: the descriptor by which that was read.
+    return [];
+  }
 }
 
 /** They come first in the file, which may be long; none where it can't be read. */
@@ -67,15 +80,21 @@ export function readListeners(path: string): Listener[] {
   let fd: number | undefined;
   try {
     fd = openSync(path, "r");
-    let text = "";
+    const listeners: Listener[] = [];
     const chunk = Buffer.alloc(CHUNK);
-    for (;;) {
-      const length = readSync(fd, chunk);
-      text += chunk.toString("latin1", 0, length);
-      const lines = text.split("\n").slice(1, -1).map(parseLine);
-      const others = lines.indexOf(undefined);
-      if (others >= 0 || length === 0) return lines.slice(0, others < 0 ? undefined : others) as Listener[];
+    let isTitle = true;
+    // The kernel gives 4 KiB at a time, however much is asked for.
+    for (let rest = "", length = readSync(fd, chunk); length > 0; length = readSync(fd, chunk)) {
+      const lines = `${rest}${chunk.toString("latin1", 0, length)}`.split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) {
+        const listener = parseLine(line);
+        if (listener) listeners.push(listener);
+        else if (!isTitle) return listeners;
+        isTitle = false;
+      }
     }
+    return listeners;
   } catch {
     return [];
   } finally {

@@ -69,6 +69,35 @@ test("a passed socket that has the name of the socket of the probes is refused w
   expect({ status, stdout, stderr }).toEqual({ status: 64, stdout: "", stderr: `zerodown: ${NAMED_PROBE}\n` });
 });
 
+test("--fd-map neither takes the number of what was stored before, nor one that can't be open", () => {
+  const stored = 'LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=zd-a:zd-b exec "$0" "$@" 3</dev/null 4</etc/passwd';
+  const limited = 'ulimit -n 512; exec "$0" "$@"';
+  const refused = (script: string, number: string) => {
+    const args = [
+      "-c",
+      script,
+      ZERODOWN,
+      "run",
+      "--listen",
+      socket,
+      "--fdstore-max",
+      "1",
+      "--fd-map",
+      number,
+      ...CHILD,
+    ];
+    return spawnSync("sh", args, { encoding: "utf8", timeout: 20_000 });
+  };
+  expect(refused(stored, "5")).toMatchObject({
+    status: 64,
+    stderr: "zerodown: --fd-map: the descriptors 3 to 5 are those of LISTEN_FDS and the like: 5 is among them\n",
+  });
+  expect(refused(limited, "512")).toMatchObject({
+    status: 64,
+    stderr: "zerodown: --fd-map: 512 is beyond 511, the last that may be open (LimitNOFILE=)\n",
+  });
+});
+
 test.each([
   ["999", /EBADF/],
   ["0", /Unexpected end of JSON input/],

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { startWatching } from "../../../src/cli/run/watch.js";
+import { initialState } from "../../../src/machine/state.js";
 import { zerodown } from "../../support/command.js";
 import { eventually } from "../../support/eventually.js";
 import { idle } from "../../support/processes.js";
@@ -160,6 +161,24 @@ test("what is below node_modules and .git, and what editors put beside a file, d
   expect(changes(supervisor)).toEqual(["src/lib/deep/a.js"]);
 });
 
+test("neither the supervisor's own files count, where these are in DIR, nor what is written at a stop", async () => {
+  writeFileSync(
+    `${src}/app.sh`,
+    "trap '[ ! -e stopping ] || echo >src/a; sleep 0.5; exit' INT; echo >&$ZERODOWN_READY_FD; while :; do sleep 0.1; done\n",
+  );
+  const run = `${src}/run`;
+  mkdirSync(run);
+  const args = ["--ready", "fd", "--watch", "src", "--", "sh", "src/app.sh"];
+  const supervisor = new TestSupervisor(args, { cwd: directory.path, env: { RUNTIME_DIRECTORY: run } });
+  await supervisor.serving(1);
+  writeFileSync(`${src}/b.js`, "");
+  await supervisor.serving(2);
+  await supervisor.log.next(/generation 1 .* drained/);
+  writeFileSync(`${directory.path}/stopping`, "");
+  await supervisor.stop();
+  expect(changes(supervisor)).toEqual(["src/b.js"]);
+});
+
 test("a broken change leaves the old one serving, and says so; the next one is tried again", async () => {
   const supervisor = await start();
   writeFileSync(`${src}/app.sh`, BROKEN);
@@ -188,10 +207,11 @@ test("changes that never pause are told of, once", async () => {
     return () => {};
   };
   startWatching([src], {
-    supervisor: { reload: () => Promise.reject(new Error("nobody is to reload")) },
+    supervisor: { reload: () => Promise.reject(new Error("nobody is to reload")), state: initialState },
     log: (_, text) => lines.push(text),
     outside: { after, now: () => clock },
     environment: {},
+    runtimeDirectory: directory.path,
     goesOn: false,
   });
   for (let second = 0; second < 30; second += 4) {
@@ -258,6 +278,24 @@ test.each([
   ],
 ])("%j with %j: exit status %d, and one line", (args, env, status, line) => {
   expect(refused(args, env)).toEqual({ status, stderr: `zerodown: ${line}\n` });
+});
+
+test("where what is new can't be watched it says so once, and what was watched before is watched on", async () => {
+  const limited = `${directory.path}/limited`;
+  const script = `#!/bin/sh\nexec unshare -Ur sh -c 'echo 3 >/proc/sys/user/max_inotify_watches && exec "$0" "$@"' ${ZERODOWN} "$@"\n`;
+  writeFileSync(limited, script, { mode: 0o755 });
+  const args = ["--ready", "fd", "--watch", "src", "--", "sh", "src/app.sh"];
+  const supervisor = new TestSupervisor(args, { cwd: directory.path, zerodown: limited });
+  await supervisor.serving(1);
+  // It is looked for before the others.
+  mkdirSync(`${src}/a`);
+  await supervisor.serving(2);
+  appendFileSync(`${src}/lib/deep/a.js`, "2");
+  await supervisor.serving(3);
+  expect(changes(supervisor)).toEqual(["src/a", "src/lib/deep/a.js"]);
+  expect(supervisor.log.matching(/--watch: /)).toEqual([
+    expect.stringMatching(/as many directories .*; what is new there isn't watched$/),
+  ]);
 });
 
 /** A user namespace has limits of its own. */

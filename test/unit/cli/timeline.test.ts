@@ -98,6 +98,35 @@ test("workers have a line each: one crashes, waits, and another one is started i
   expect(lines.slice(1, -1)).toEqual(["1/0   serving   ━━━━━━━━━━━━━━━━━━━━", "1/1   serving   ━━━━━✗···┄┄┄┄●━━━━━━"]);
 });
 
+test("a worker that another one replaces, for its age, has a line of its own, and none of them has failed", () => {
+  const at = (now: number, ...workers: Partial<WorkerFacts>[]) =>
+    [now, generation(1, "serving", LONG_AGO, { workers: [worker(0, "serving", LONG_AGO), ...workers] })] as const;
+  const old = (state: WorkerFacts["state"]) => worker(1, state, LONG_AGO);
+  const lines = drawn([
+    at(100, old("serving")),
+    at(102, old("serving"), worker(1, "starting", 102)),
+    at(103, old("serving"), worker(1, "starting", 102)),
+    at(104, old("draining"), worker(1, "serving", 102)),
+    at(107, worker(1, "serving", 102)),
+    at(109, worker(1, "serving", 102)),
+  ]);
+  expect(lines.slice(1, -1)).toEqual([
+    "1/0   serving   ━━━━━━━━━━━━━━━━━━━━",
+    "1/1   ended     ━━━━━━━━━──────┤",
+    "1/1   serving        ┄┄┄┄●━━━━━━━━━━",
+  ]);
+});
+
+test("one process becomes the first of several, when more are wanted", () => {
+  const two = [worker(0, "serving", LONG_AGO), worker(1, "starting", 104)];
+  const lines = drawn([
+    [100, generation(1, "serving", LONG_AGO)],
+    [104, generation(1, "serving", LONG_AGO, { workers: two })],
+    [106, generation(1, "serving", LONG_AGO, { workers: [two[0], worker(1, "serving", 104)] })],
+  ]);
+  expect(lines.slice(1, -1)).toEqual(["1/0   serving   ━━━━━━━━━━━━━━━━━━━━", "1/1   serving                  ┄┄┄┄●"]);
+});
+
 test("a worker that is gone before its generation is has drained", () => {
   const both = [worker(0, "draining", LONG_AGO), worker(1, "draining", LONG_AGO)];
   const lines = drawn([
@@ -136,6 +165,9 @@ test("no line is wider than the terminal, and where it is narrow there is none",
     for (const line of drawn(reports, { width })) expect(textWidth(line)).toBeLessThanOrEqual(width);
     expect(drawn(reports, { width })).toHaveLength(4);
   }
+  const workers = [worker(9, "serving", 0), worker(127, "serving", 0)];
+  const lines = drawn([[100, generation(1234, "serving", 0, { workers })]], { width: 60 });
+  expect(lines.slice(0, -1).map(textWidth)).toEqual([60, 60, 60]);
   for (const width of [0, 10, 35, Number.POSITIVE_INFINITY]) expect(drawn(reports, { width })).toEqual([]);
 });
 

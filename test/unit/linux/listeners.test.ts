@@ -1,10 +1,13 @@
 // What processes listen on for themselves, as /proc tells.
 
 import { randomInt } from "node:crypto";
-import { closeSync, readFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
-import { listensElsewhere, migratesRequests } from "../../../src/linux/sockets/listeners.js";
+import { listensElsewhere, migratesRequests, readListeners } from "../../../src/linux/sockets/listeners.js";
 import { AF_INET, native, SOCK_STREAM } from "../../../src/native/index.js";
+import { eventually } from "../../support/eventually.js";
 import { loopback } from "../../support/http-load.js";
 import { ended, PYTHON, readable, spawn } from "../../support/native.js";
 
@@ -40,6 +43,31 @@ test("what is listened on is told with its address, but not by sockets that are 
   const pid = await listener([host, port], ["::1", high], [host, 0]);
   expect([...listensElsewhere([pid, 2 ** 22 + 1]).addresses].sort()).toEqual([`${host}:${port}`, `[::1]:${high}`]);
   expect(listensElsewhere([process.pid]).addresses).toEqual([]);
+});
+
+test("what is ours is so at whatever number, whichever is free to read our own list by", async () => {
+  const gap = openSync("/dev/null", "r");
+  const own = Array.from({ length: 12 }, () => native.bindInet(SOCK_STREAM, AF_INET, loopback().host, "", 8080, false));
+  opened.push(...own);
+  const child = spawn({ argv: ["/bin/sleep", "1000"], fds: own });
+  children.push(child);
+  await eventually(() => expect(readFileSync(`/proc/${child.pid}/comm`, "utf8")).toBe("sleep\n"));
+  closeSync(gap);
+  expect(listensElsewhere([child.pid]).addresses).toEqual([]);
+});
+
+test("thousands of listeners are read line by line, and nothing behind them", () => {
+  const file = `${mkdtempSync(`${tmpdir()}/zerodown-`)}/tcp`;
+  const line = (number: number, state: string) =>
+    `${String(number).padStart(4)}: 0100007F:${number.toString(16).padStart(4, "0").toUpperCase()} 00000000:0000 ${state} 00000000:00000000 00:00000000 00000000 0 0 ${number} 1 0000000000000000 100 0 0 10 0`;
+  const lines = Array.from({ length: 3000 }, (_, number) => line(number, "0A"));
+  writeFileSync(
+    file,
+    ["  sl  local_address rem_address   st", ...lines, line(9999, "01"), line(8, "0A"), ""].join("\n"),
+  );
+  const listeners = readListeners(file);
+  rmSync(dirname(file), { recursive: true });
+  expect(listeners.map(({ inode }) => Number(inode))).toEqual(lines.map((_, number) => number));
 });
 
 test("whether what waits for a closed socket is moved to another one is what sysctl says", () => {
