@@ -4,6 +4,7 @@
 
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import type { Server, Socket } from "node:net";
+import { idleParsers } from "./handover/connection.js";
 import type { Moves } from "./handover/departure.js";
 import { makeLast } from "./last-response.js";
 import { whenRead } from "./late-data.js";
@@ -133,8 +134,15 @@ class Http1Drain {
   }
 
   private closeIdle(): void {
-    this.server.closeIdleConnections();
-    // Node doesn't count a connection as idle that never sent anything.
-    for (const socket of this.track.http) if (socket.bytesRead === 0) socket.destroy();
+    const idle = idleParsers(this.server);
+    if (!idle) this.server.closeIdleConnections();
+    for (const socket of this.track.http) {
+      // What is on its way to another process comes back if that dies.
+      if (this.moves?.isOnItsWay(socket)) continue;
+      const { parser, _httpMessage: response } = socket as { parser?: unknown; _httpMessage?: ServerResponse | null };
+      // Node doesn't count a connection as idle that never sent anything, but one whose client hasn't read all of its response,
+      // which closeIdleConnections() would cut off.
+      if (socket.bytesRead === 0 || (idle?.has(parser) && !response)) socket.destroy();
+    }
   }
 }

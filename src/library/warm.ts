@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import type { IncomingMessage, RequestOptions } from "node:http";
-import { createServer, type Server } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { say } from "./logger.js";
 
@@ -62,11 +62,16 @@ export async function warmUp(
   server: Server,
   { paths = [], run, times = 200, time = 2000 }: WarmOptions,
 ): Promise<void> {
-  const directory = mkdtempSync(`${tmpdir()}/zerodown-`);
   const { allowHalfOpen = false } = server as { allowHalfOpen?: boolean };
-  const own = createServer({ allowHalfOpen }, socket => server.emit("connection", socket));
+  const sockets: Socket[] = [];
+  const own = createServer({ allowHalfOpen }, socket => {
+    sockets.push(socket);
+    server.emit("connection", socket);
+  });
+  let directory: string | undefined;
   let timer: NodeJS.Timeout | undefined;
   try {
+    directory = mkdtempSync(`${tmpdir()}/zerodown-`);
     own.listen(`${directory}/socket`);
     await once(own, "listening");
     const end = new Promise<void>(resolve => (timer = setTimeout(resolve, time)));
@@ -80,7 +85,9 @@ export async function warmUp(
   } finally {
     clearTimeout(timer);
     own.close();
-    rmSync(directory, { recursive: true, force: true });
+    // An answer that doesn't end, as that of a stream of events, would count as a client's for ever.
+    for (const socket of sockets) socket.destroy();
+    if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
   }
 }
 

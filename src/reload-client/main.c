@@ -225,6 +225,10 @@ int main(void) {
   signal(SIGTERM, stopped);
   // A message on a pipe that nobody reads any more.
   signal(SIGPIPE, SIG_IGN);
+  // Where one of these is closed, what is opened next would be taken for stderr.
+  for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) leave_to_node();
+  }
   const char *pid = getenv("MAINPID");
   if (!pid || !is_pid(pid)) leave_to_node();
   int64_t since = process_start();

@@ -4,7 +4,16 @@
 import { closeSync } from "node:fs";
 import type { Effect } from "../machine/effects.js";
 import type { Address } from "../machine/events.js";
-import { type Actor, actorsOf, actorsOn, findActor, isDoomed, isTrial, type State } from "../machine/state.js";
+import {
+  type Actor,
+  actorsOf,
+  actorsOn,
+  findActor,
+  isDoomed,
+  isLeaving,
+  isTrial,
+  type State,
+} from "../machine/state.js";
 import { native } from "../native/index.js";
 import { addressIn, processKey } from "./generation.js";
 import type { Supervisor } from "./supervisor.js";
@@ -14,6 +23,14 @@ export class Handover {
   private readonly takers = new Map<string, readonly Address[]>();
 
   constructor(private readonly supervisor: Pick<Supervisor, "processOf">) {}
+
+  /** After an upgrade: those that drain have been told to stop, and give to those that serve. */
+  adopt(state: State): void {
+    for (const actor of state.generations.flatMap(generation => actorsOn(generation, "draining"))) {
+      const isTold = !isLeaving(state, addressOf(actor));
+      if (isTold) this.takers.set(processKey(addressOf(actor)), takersFor(state, actor).map(addressOf));
+    }
+  }
 
   /** Signals a process. One that has been replaced knows who takes its place when it is told to stop. */
   signal(effect: Extract<Effect, { type: "signal" }>, state: State): void {

@@ -78,6 +78,7 @@ export class Supervisor {
     this.blockingAsReceived = blockingAsReceived;
     for (const { about, saved, blockingBefore } of processes)
       this.keep(about, GenerationProcess.adopt(saved, this.listenerOf(about), this.options.outside), blockingBefore);
+    this.handover.adopt(state);
     for (const timer of timersOf(state)) this.timers.set(timer);
     for (const look of looks) this.acceptance.begin(look, this.processOf(look)!);
     this.strays.adopt(strays);

@@ -11,6 +11,8 @@ export interface Moves {
   willMove(socket: Socket): boolean;
   /** It may be idle now, or soon. */
   consider(socket: Socket): void;
+  /** Whether the connection was given to another process, which has not answered yet, or has taken it. */
+  isOnItsWay(socket: Socket): boolean;
 }
 
 /** How many connections go in one message. */
@@ -44,15 +46,19 @@ export class Departure {
     };
     this.all.push(considerAll);
     considerAll();
-    return { willMove: socket => this.willMove(socket), consider };
+    return {
+      willMove: socket => this.willMove(socket),
+      consider,
+      isOnItsWay: socket => this.given.has(socket),
+    };
   }
 
   private willMove(socket: Socket): boolean {
-    return this.hasTakers && mayMove(socket);
+    return [...this.successors].some(({ takes, isSilent }) => takes && !isSilent) && mayMove(socket);
   }
 
   private consider(kept: Kept): void {
-    if (this.given.has(kept.socket) || !this.willMove(kept.socket)) return;
+    if (this.given.has(kept.socket) || !this.hasTakers || !mayMove(kept.socket)) return;
     this.waiting.set(kept.socket, kept);
     this.moveSoon();
   }

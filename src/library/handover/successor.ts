@@ -26,6 +26,12 @@ export interface SuccessorListener {
 /** How many messages may be on their way: its requests under way are not to wait for thousands of connections. */
 const MESSAGES = 4;
 
+/**
+ * How long it may leave a message without an answer, ms. Then connections are told to close, so that each client knows before the
+ * grace for idle ones is over: that is a second longer than what clients were promised.
+ */
+const PATIENCE = 1000;
+
 export class Successor {
   private readonly stop: () => void;
   /** What each message on its way brings. */
@@ -34,6 +40,8 @@ export class Successor {
   private open: number | undefined;
   private hasRefused = false;
   private hasEnded = false;
+  /** Since when it owes an answer. */
+  private owesSince: number | undefined = performance.now();
 
   constructor(
     private readonly fd: number,
@@ -51,6 +59,11 @@ export class Successor {
     return !this.hasRefused && !this.hasEnded;
   }
 
+  /** Whether it is stopped, hangs, or has too much to do. Once it says something it can take connections again. */
+  get isSilent(): boolean {
+    return this.owesSince !== undefined && performance.now() - this.owesSince >= PATIENCE;
+  }
+
   /** How many connections it has, with those on their way. */
   get size(): number {
     return (this.open ?? 0) + this.sent.flat().length;
@@ -63,6 +76,7 @@ export class Successor {
     try {
       native.send(this.fd, `SOCKET=${batch[0]!.index}\nREQUESTS=${requests}`, fds);
       this.sent.push(batch);
+      this.owesSince ??= performance.now();
     } catch {
       // It has ended, or the kernel lets no more descriptors be under way (ETOOMANYREFS in unix(7)).
       this.refuse(batch);
@@ -82,6 +96,7 @@ export class Successor {
       if (message === CLOSED) return this.end();
       this.open = message.number("OPEN") ?? 0;
       this.heard(message.number("TAKEN"));
+      this.owesSince = this.sent.length > 0 ? performance.now() : undefined;
     }
     if (!this.hasEnded) this.listener.onRoom();
   }

@@ -1,6 +1,7 @@
 // A process that is told to stop hands its kept connections over; the test takes them, or fails to.
 
 import { closeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { answerOn, type End, endParties, Party, readFrom } from "../../support/handover-party.js";
 import { RawClient } from "../../support/node-app.js";
@@ -147,6 +148,21 @@ describe("an idle connection", () => {
     end.close();
   });
 
+  test("once the one that takes its place says something, however late", async () => {
+    const { app, clients, end } = await start(2);
+    await stop(app);
+    await sleep(1500);
+    clients[0]!.text = "";
+    expect(await clients[0]!.get("/again").until(DONE)).toMatch(/\r\nConnection: close\r\n/);
+    takes(end);
+    const [fd] = await end.take(1);
+    clients[1]!.get("/next");
+    expect(await readFrom(fd!)).toMatch(/^GET \/next/);
+    expect(await app.ended).toEqual(END);
+    closeSync(fd!);
+    end.close();
+  });
+
   test("with the number of its requests, where the server limits that", async () => {
     const { app, clients, end } = await start(1, `${OK}; server.maxRequestsPerSocket = 9;`);
     await clients[0]!.get().until(DONE);
@@ -260,6 +276,36 @@ describe("a connection that isn't idle moves when it is:", () => {
 });
 
 describe("a connection that can't move drains, and loses nothing:", () => {
+  test("the one that takes its place says nothing", async () => {
+    const { app, clients, end } = await start(3, OK, "{ idleGrace: 2500 }");
+    await stop(app);
+    // Each response could be the last one before the grace is over, so each client must know by then.
+    const untilTold = async (client: RawClient) => {
+      do {
+        client.text = "";
+        await client.get("/again").until(DONE);
+        await sleep(50);
+      } while (!/\r\nConnection: close\r\n/.test(client.text));
+    };
+    await Promise.all(clients.map(untilTold));
+    expect(await app.ended).toEqual(END);
+    end.close();
+  });
+
+  test("the one that takes its place ends without a word of what it was given, after the grace", async () => {
+    const { app, clients, end } = await start(3, OK, "{ idleGrace: 300 }");
+    takes(end);
+    await stop(app);
+    const { fds } = await end.next();
+    expect(fds).toHaveLength(3);
+    for (const client of clients) client.get("/again");
+    await sleep(600);
+    for (const fd of fds) closeSync(fd);
+    end.close();
+    for (const client of clients) await client.until(DONE);
+    expect(await app.ended).toEqual(END);
+  });
+
   /** All are asked again, and each answer says that it is the last one. */
   async function expectDrained(app: Party, clients: readonly RawClient[]): Promise<void> {
     for (const client of clients) client.get("/again");

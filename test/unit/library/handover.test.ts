@@ -2,6 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
+import { zerodown } from "../../support/command.js";
 import { eventually } from "../../support/eventually.js";
 import { loopback } from "../../support/http-load.js";
 import { killApps, PRELUDE, RawClient } from "../../support/node-app.js";
@@ -82,6 +83,23 @@ test("a response that outlasts a second reload goes on with the generation that 
   await supervisor.log.next(drained(2));
   expect(await late).toBe("1/0");
   await moved(client, "3/0");
+  await supervisor.log.next(drained(1));
+});
+
+test("so does one that outlasts an upgrade of the supervisor and then a reload", async () => {
+  const { supervisor, connect } = start();
+  await supervisor.serving(1);
+  const [idle, client] = [connect(), connect()];
+  await ask(idle);
+  const late = ask(client, "/?5000");
+  await supervisor.reload();
+  await moved(idle, "2/0");
+  const { status, stderr } = await zerodown(["upgrade", "--pid", String(supervisor.pid)]);
+  expect([status, stderr]).toEqual([0, ""]);
+  await supervisor.reload();
+  await moved(idle, "3/0");
+  expect(await late).toBe("1/0");
+  expect(await ask(client)).toBe("3/0");
   await supervisor.log.next(drained(1));
 });
 

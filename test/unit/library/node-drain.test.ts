@@ -1,5 +1,6 @@
 // The library's drain, one rule after the other: what a process does with each kind of connection when it is told to stop.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { Http1Connection } from "../../support/http1-client.js";
 import { Http2Connection } from "../../support/http2-client.js";
@@ -74,6 +75,24 @@ describe("a response", () => {
     expect(client.text).not.toMatch(/Connection: close/);
     client.text = "";
     expect(await client.get("/second").until(/\r\n0\r\n\r\n$/)).toMatch(/Connection: close/);
+    expect(await app.ended).toEqual(END);
+  });
+
+  test("that ended before its client has read it goes on past the grace", async () => {
+    const size = 30e6;
+    const { app, port } = await serving(
+      `response.end(Buffer.alloc(${size}, "x")); console.log("ended");`,
+      "{ idleGrace: 200 }",
+    );
+    const client = new RawClient(port);
+    client.pause();
+    client.get();
+    await app.output.next(/^ended$/);
+    await stop(app);
+    await sleep(600);
+    client.resume();
+    await client.closed;
+    expect(client.text.length - client.text.indexOf("\r\n\r\n") - 4).toBe(size);
     expect(await app.ended).toEqual(END);
   });
 

@@ -47,6 +47,20 @@ describe("warm", () => {
     expect(JSON.parse(answer)[0]).toEqual({ "/mine": 1, "/client": 1 });
   });
 
+  test("leaves no connection behind, though an answer never ended", async () => {
+    const endless = `const server = http.createServer((request, response) => {
+      if (request.url === "/client") return response.end("ok []");
+      response.once("close", () => console.log("left")).write("event");
+    });`;
+    const { app } = await warmed(`warm: { paths: ["/events"], time: 100 }`, endless);
+    await app.output.next(/^left$/);
+  });
+
+  test("without a directory for its socket is told of, and the server serves", async () => {
+    const { app } = await warmed(`warm: { paths: ["/"] }`, `process.env.TMPDIR = "/nonexistent"; ${COUNT}`);
+    expect(app.errors.matching(/warm: ENOENT: .*nonexistent/)).toHaveLength(1);
+  });
+
   test("that fails is told of, and the server serves", async () => {
     const { app, answer } = await warmed(`warm: { run: () => { throw new Error("no database"); } }`);
     expect(JSON.parse(answer)[0]).toEqual({ "/client": 1 });

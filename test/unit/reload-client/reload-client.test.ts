@@ -232,6 +232,20 @@ os.execv(sys.argv[2], sys.argv[2:])`;
   expect((await command.ended).status).toBe(69);
 });
 
+test("what it says where stderr is closed doesn't go to the supervisor", async () => {
+  let heard = "";
+  await serve(client =>
+    client.on("data", data => {
+      heard += data;
+      if (heard.endsWith("\0")) client.write("[]\0");
+    }),
+  );
+  const command = new TestCommand("sh", ["-c", `exec ${CLIENT} 2>&-`], { env: environment() });
+  expect(await command.ended).toEqual({ status: 69, stdout: "", stderr: "" });
+  await new Promise(resolve => setTimeout(resolve, 100));
+  expect(heard).toMatch(/^\{[^\0]*\}\0$/);
+});
+
 describe("the launcher", () => {
   /** A copy of the command, with a Node that says what it was called with. */
   function install(path: string): string {
