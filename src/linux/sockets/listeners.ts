@@ -53,13 +53,23 @@ function setting(name: string): string | undefined {
 
 /** Those to sockets, of a process that may be looked into. */
 function linksOf(pid: string): Set<string> {
-  const links = new Set<string>();
+  const directory = `/proc/${pid}/fd`;
   try {
-    for (const fd of readdirSync(`/proc/${pid}/fd`)) links.add(readlinkSync(`/proc/${pid}/fd/${fd}`));
+    const links = readdirSync(directory).map(fd => linkOf(`${directory}/${fd}`));
+    return new Set(links.filter(link => link.startsWith("socket:")));
   } catch {
-    // It is gone, or closes one just now; what was found counts.
+    // The process is gone.
+    return new Set();
   }
-  return new Set([...links].filter(link => link.startsWith("socket:")));
+}
+
+/** Empty for a descriptor that is closed by now: among our own is the one by which the directory was read. */
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
 }
 
 /** They come first in the file, which may be long; none where it can't be read. */

@@ -1,7 +1,7 @@
 // What processes listen on for themselves, as /proc tells.
 
 import { randomInt } from "node:crypto";
-import { closeSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
 import { listensElsewhere, migratesRequests } from "../../../src/linux/sockets/listeners.js";
 import { AF_INET, native, SOCK_STREAM } from "../../../src/native/index.js";
@@ -40,6 +40,13 @@ test("what is listened on is told with its address, but not by sockets that are 
   const pid = await listener([host, port], ["::1", high], [host, 0]);
   expect([...listensElsewhere([pid, 2 ** 22 + 1]).addresses].sort()).toEqual([`${host}:${port}`, `[::1]:${high}`]);
   expect(listensElsewhere([process.pid]).addresses).toEqual([]);
+});
+
+test("a passed socket is ours, even where a lower descriptor is free, by which our own are read", async () => {
+  const lower = openSync("/dev/null", "r");
+  const pid = await listener([loopback().host, 0]);
+  closeSync(lower);
+  expect(listensElsewhere([pid]).addresses).toEqual([]);
 });
 
 test("whether what waits for a closed socket is moved to another one is what sysctl says", () => {
