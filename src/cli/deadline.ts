@@ -7,9 +7,10 @@ import { CommandError } from "./errors.js";
 /** Node's timers take no more. ms */
 const LONGEST = 2 ** 31 - 1;
 
-/** @param time in µs; with `Infinity` the signal never comes */
+/** @param time in µs, of which Node takes whole ms; with `Infinity` the signal never comes */
 export function abortAfter(time: number): AbortSignal {
-  return Number.isFinite(time) ? AbortSignal.timeout(Math.min(time / 1e3, LONGEST)) : new AbortController().signal;
+  if (!Number.isFinite(time)) return new AbortController().signal;
+  return AbortSignal.timeout(Math.min(Math.ceil(time / 1e3), LONGEST));
 }
 
 /** @param what was asked for: "a reload" */

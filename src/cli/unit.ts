@@ -15,7 +15,7 @@ import { choiceOption, parseValue, positiveOption } from "./options/values.js";
 import { checkProbeName, parseRunOptions, type RunOptions, SOCKET_TYPES } from "./run/options.js";
 import { findProgram, SYSTEMD_PATH } from "./search-path.js";
 import { type Installation, installUnits, unitDirectory } from "./unit/install.js";
-import { SERVERS, type Server, WITHOUT_UNIT } from "./unit/servers.js";
+import { inNameOf, SERVERS, type Server, WITHOUT_UNIT } from "./unit/servers.js";
 import { isForRun, UNIT, UNIT_OPTIONS } from "./unit/table.js";
 
 /** Of the services in docs/examples/servers. */
@@ -62,8 +62,8 @@ function readPlan(args: readonly string[]): (UnitPlan & { readonly install: Inst
   const { values, given, operands, rest } = parseCommandLine({ ...UNIT, options: UNIT_OPTIONS }, args);
   if (values.help) return null;
   if (values.user && values.system) throw new UsageError("give one of --user and --system");
-  const server = serverNamed(values.for);
-  const [name = server && EXAMPLE_NAME, ...others] = operands;
+  const example = serverNamed(values.for);
+  const [name = example && EXAMPLE_NAME, ...others] = operands;
   if (name === undefined) throw new UsageError("no name: zerodown unit NAME -- COMMAND");
   if (others.length > 0) {
     throw new UsageError(
@@ -71,6 +71,7 @@ function readPlan(args: readonly string[]): (UnitPlan & { readonly install: Inst
     );
   }
 
+  const server = example && inNameOf(name.replace(/\.service$/, ""), example);
   const runArguments = server === undefined ? [] : optionsOf(server, given);
   const listen = [];
   for (const { name: option, value = "" } of given.filter(({ name }) => isForRun(name))) {

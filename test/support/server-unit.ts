@@ -59,7 +59,7 @@ export class ServerUnit {
     const [service = "", socket = ""] = stdout.split(/^(?=# \S+\.socket$)/m);
     const log = `append:${this.directory}/log`;
     installUnits({
-      [`${this.name}.service`]: service.replaceAll("/srv/app/current", `${this.directory}/current`),
+      [`${this.name}.service`]: service.replaceAll(`/srv/${this.name}/current`, `${this.directory}/current`),
       [`${this.name}.socket`]: socket,
       // The sandbox has no journal.
       [`${this.name}.service.d/log.conf`]: `[Service]\nStandardOutput=${log}\nStandardError=${log}\n`,

@@ -31,6 +31,7 @@ test("README's service is installed, answers, and is reloaded", () => {
   expect(printed.get("systemctl reload app")).toBe("");
   expect(printed.get("zerodown status")).toMatch(/\napp\.service +active \(running\) +2 .* succeeded/);
   expect(printed.get("zerodown logs app")).toMatch(/generation 2 \(pid \d+\) serving: /);
+  expect(printed.get("zerodown logs app")).not.toContain("by a socket of its own");
 });
 
 test("the picture of a broken deploy shows what a terminal shows", () => {

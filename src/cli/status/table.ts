@@ -8,9 +8,9 @@ export const STATUS = {
   operand: "unit",
   about: [
     `
-      Shows the supervisor, its sockets and its generations, the newest first: age, memory (resident) and CPU time of
-      all processes of each, the sockets they have open beside those that were passed, the last STATUS=; and how the
-      last few ended.`,
+      Shows the supervisor, its sockets and its generations, the newest first: age, memory and CPU time of all
+      processes of each, the sockets they have open beside those that were passed, the last STATUS=; and how the last
+      few ended.`,
     `
       With UNIT it shows systemd's view of it, too. Without UNIT, --pid or --control it shows all units that run
       zerodown in a table; in a command of such a unit, that unit.`,

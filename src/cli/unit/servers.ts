@@ -193,9 +193,9 @@ export const SERVERS = {
     isProbed: false,
     notes: [
       "It says READY=1.",
-      "Without process_control_timeout its end cuts off what is under way.",
+      "Without process_control_timeout its end cuts off the requests that are under way.",
       "Its end removes the file of a unix socket; zerodown puts that back, but clients may miss it meanwhile: a TCP address of this machine is better.",
-      "A web server asks it on a connection for each request.",
+      "A web server asks it on a connection for each request, and names the script. php-fpm reads the script then: so a new script counts as soon as the web server names it, and a reload brings only what php-fpm itself reads: its configuration, and what opcache keeps.",
     ],
     files: ["index.php", "php-fpm.conf"],
   },
@@ -325,6 +325,14 @@ export const SERVERS = {
 export function optionOf({ options }: Server, option: string, usual: string): string {
   const index = options.indexOf(option);
   return index < 0 ? usual : options[index + 1]!;
+}
+
+/** What the server needs in a service of that name: its release, variables and containers are its own. */
+export function inNameOf(name: string, server: Server): Server {
+  const own = (text: string) =>
+    text.replaceAll(/(?<=\/srv\/)app(?=\/)|(?<=\/etc\/)app(?=\.env)|(?<=--name=)app(?=-)/g, name);
+  const { options, command, notes } = server;
+  return { ...server, options: options.map(own), command: command.map(own), notes: notes.map(own) };
 }
 
 /** Those for which no unit is printed, with the reason: they take no socket that is passed. */

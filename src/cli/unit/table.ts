@@ -8,12 +8,12 @@ import { SERVERS } from "./servers.js";
 const OWN = {
   for: {
     value: "SERVER",
-    help: "what that server needs: options, variables and, where none is given, an example's NAME, socket and COMMAND",
+    help: "what that server needs: options and variables; NAME, the socket and COMMAND may be left out, and are those of an example",
     choices: titles(SERVERS),
     more: `
-      Options and variables that SERVER needs, with comments that say why. Options that are given count more. Where NAME, the
-      socket or COMMAND isn't given, it is that of an example in docs/examples/servers, which has configuration files, too.
-      docs/servers.md tells of each.`,
+      Options and variables that SERVER needs, with comments that say why. An option that is given counts more. Where NAME,
+      the socket or COMMAND isn't given, it is that of an example in docs/examples/servers, which has configuration files,
+      too. What belongs to one service has NAME in it: /srv/NAME/current, /etc/NAME.env. docs/servers.md tells of each.`,
   },
   "run-as": {
     value: "USER",

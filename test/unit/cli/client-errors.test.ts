@@ -155,6 +155,13 @@ test.each(["systemd's SIGTERM", "the supervisor's reply"])(
   },
 );
 
+test("a --timeout that isn't a whole number of milliseconds", async () => {
+  const supervisor = new TestSupervisor(["--ready", "fd", "--", "sh", "-c", START_ONCE]);
+  await supervisor.serving(1);
+  const args = ["reload", "--timeout", "1500us", "--pid", String(supervisor.pid)];
+  expectError(await zerodown(args), 75, /no outcome within 2ms; /);
+});
+
 test("a reload that takes longer than --timeout goes on", async () => {
   const supervisor = new TestSupervisor(["--ready", "fd", "--", "sh", "-c", START_ONCE]);
   await supervisor.serving(1);

@@ -106,6 +106,14 @@ test("--for gives what a server needs, and an example where nothing else is give
   );
 });
 
+test("with --for two services have each a release, variables and containers of their own", () => {
+  const text = printed("shop", "--for", "podman") + printed("shop.service", "--for", "gunicorn");
+  expect(text).toContain("--name=shop-{generation}");
+  expect(text).toContain("--env-file /etc/shop.env");
+  expect(text).toContain("--working-directory /srv/shop/current");
+  expect(text).not.toMatch(/\/app\b|=app\b/);
+});
+
 test("beside --for, what is given counts", () => {
   const args = [
     "--for",
