@@ -28,10 +28,10 @@ export function bootsAreGentle({ step: { after }, config, crew, weights }: Worke
 
 /** Where others serve, another one starts only while fewer than that boot. */
 export function bootsAreFew({ step: { effects, after }, config, crew }: WorkerScene): void {
-  const isServed = ({ slot }: Worker) => crew.serving.some(other => other.slot === slot);
-  // One that isn't there yet is told to stop as soon as it is.
-  const isWanted = ({ generation, process }: Worker) =>
-    findActor(after, generation, process)?.process.duty !== "draining";
+  const dutyOf = ({ generation, process }: Worker) => findActor(after, generation, process)?.process.duty;
+  // One that settles doesn't serve yet, and one that isn't there yet is told to stop as soon as it is.
+  const isServed = ({ slot }: Worker) => crew.serving.some(other => other.slot === slot && dutyOf(other) === "serving");
+  const isWanted = (worker: Worker) => dutyOf(worker) !== "draining";
   for (const effect of effects) {
     if (effect.type !== "spawn") continue;
     const started = crew.find(effect);
