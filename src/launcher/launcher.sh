@@ -11,7 +11,8 @@
 ':' //;   done
 ':' //; }
 ':' //; [ "$1" != reload ] || [ -z "$MAINPID" ] || [ -n "$ZERODOWN_FRONT" ] || {
-':' //;   trap 'kill $! 2>/dev/null; exit 0' TERM; export ZERODOWN_FRONT=1
+':' //;   trap 'kill -9 $! 2>/dev/null; exit 0' TERM # Another signal is lost while what is started is still a fork of this shell.
+':' //;   export ZERODOWN_FRONT=1
 ':' //;   ZERODOWN_STATUS=127; ask "$@" # It ends with 127 when it leaves the rest to Node, and so does a shell that can't start it.
 ':' //;   case $ZERODOWN_STATUS in 126|127) front "$0" "$@";; esac
 ':' //;   [ $ZERODOWN_STATUS = 69 ] || exit $ZERODOWN_STATUS; trap - TERM; ZERODOWN_FRONT=lost; exec "$0" "$@"

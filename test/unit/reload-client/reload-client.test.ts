@@ -297,6 +297,17 @@ describe("the launcher", () => {
     expect(await run(command, args)).toMatchObject({ status: 0, stdout: `Node: ${node}\n` });
   });
 
+  test("leaves nothing behind at a stop, though what it has started misses the signal", async () => {
+    const command = install(`${place.path}/dist`);
+    const deaf = "#!/bin/sh\ntrap '' TERM\necho started\nexec sleep 30\n";
+    writeFileSync(`${place.path}/dist/zerodown-reload-${process.arch}`, deaf);
+    const started = new TestCommand(command, ["reload"], { env: environment() });
+    await started.output.next(/^started$/);
+    started.signal("SIGTERM");
+    const ended = await Promise.race([started.ended, new Promise(resolve => setTimeout(resolve, 3000))]);
+    expect(ended).toEqual({ status: 0, stdout: "started\n", stderr: "" });
+  });
+
   test("starts Node for the last words when the supervisor is lost, in its own process", async () => {
     await serve(client => client.once("data", () => client.end()));
     const command = install(`${place.path}/dist`);
