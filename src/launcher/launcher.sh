@@ -6,7 +6,7 @@
 ':' //;   [ $# = 1 ] && [ ! -t 2 ] || return
 ':' //;   ZERODOWN_ARCH=; [ ! -e /lib64/ld-linux-x86-64.so.2 ] || ZERODOWN_ARCH=x64; [ ! -e /lib/ld-linux-aarch64.so.1 ] || ZERODOWN_ARCH=${ZERODOWN_ARCH}arm64
 ':' //;   for ZERODOWN_DIST in "${0%/*}" "${0%/*}/../lib/zerodown/dist" "${0%/*}/../lib/node_modules/zerodown/dist"; do
-':' //;     [ "$0" -ef "$ZERODOWN_DIST/zerodown.cjs" ] && [ -x "$ZERODOWN_DIST/zerodown-reload-$ZERODOWN_ARCH" ] || continue
+':' //;     [ "$0" -ef "$ZERODOWN_DIST/zerodown.cjs" ] && [ -x "$ZERODOWN_DIST/zerodown-reload-$ZERODOWN_ARCH" ] && [ -s "$ZERODOWN_DIST/zerodown-reload-$ZERODOWN_ARCH" ] || continue
 ':' //;     front "$ZERODOWN_DIST/zerodown-reload-$ZERODOWN_ARCH"; return
 ':' //;   done
 ':' //; }

@@ -285,6 +285,8 @@ describe("the launcher", () => {
 
   test.each<[string, readonly string[], (path: string) => void, string]>([
     ["there is none", ["reload"], path => rmSync(path), "1 reload"],
+    // A shell takes it for a script, which does nothing and succeeds.
+    ["it is empty, as after a crash of the machine", ["reload"], path => writeFileSync(path, ""), "1 reload"],
     ["it may not be executed", ["reload"], path => chmodSync(path, 0o644), "1 reload"],
     ["it leaves it to Node", ["reload"], () => rmSync(`${directory}/control`), "1 reload"],
     ["there are options", ["reload", "--same"], () => {}, "1 --same"],
