@@ -36,6 +36,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
     draining = true;
     // Node's own http close() would cut idle keep-alive connections at once, with requests on their way to them.
     net.Server.prototype.close.call(server, () => process.exit(0));
+    // (This cuts off what a slow client has not read of a large response by then. The library's drain does not.)
     setTimeout(() => server.closeIdleConnections(), IDLE_GRACE);
   });
 }

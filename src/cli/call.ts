@@ -27,6 +27,7 @@ export async function call(...args: Parameters<typeof callSupervisor>): Promise<
     if (error instanceof ConnectionLost)
       throw new CommandError(`${path}: ${error.message}`, EX_UNAVAILABLE, { cause: error });
     if (error instanceof VarlinkError) {
+      if (typeof error.error !== "string") throw noSupervisor(path);
       if (error.error === "tech.fornaxian.zerodown.TooManyWatchers") {
         throw new CommandError(`${path}: it has as many watchers as it takes`, EX_UNAVAILABLE);
       }

@@ -29,7 +29,9 @@ export async function callSupervisor(
     const call: Call = { method: `tech.fornaxian.zerodown.${method}`, parameters, ...(onReply && { more: true }) };
     socket.write(encode(call));
     for await (const reply of replies(socket)) {
-      const { error, continues, parameters: result = {} } = reply;
+      const { error, continues, parameters } = reply;
+      // Anything may have written it.
+      const result = typeof parameters === "object" ? (parameters ?? {}) : {};
       if (error !== undefined) throw new VarlinkError(error, result);
       if (!continues) return { ...result };
       onReply?.({ ...result });

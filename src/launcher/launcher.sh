@@ -6,12 +6,13 @@
 ':' //;   [ $# = 1 ] && [ ! -t 2 ] || return
 ':' //;   ZERODOWN_ARCH=; [ ! -e /lib64/ld-linux-x86-64.so.2 ] || ZERODOWN_ARCH=x64; [ ! -e /lib/ld-linux-aarch64.so.1 ] || ZERODOWN_ARCH=${ZERODOWN_ARCH}arm64
 ':' //;   for ZERODOWN_DIST in "${0%/*}" "${0%/*}/../lib/zerodown/dist" "${0%/*}/../lib/node_modules/zerodown/dist"; do
-':' //;     [ "$0" -ef "$ZERODOWN_DIST/zerodown.cjs" ] && [ -x "$ZERODOWN_DIST/zerodown-reload-$ZERODOWN_ARCH" ] || continue
+':' //;     [ "$0" -ef "$ZERODOWN_DIST/zerodown.cjs" ] && [ -x "$ZERODOWN_DIST/zerodown-reload-$ZERODOWN_ARCH" ] && [ -s "$ZERODOWN_DIST/zerodown-reload-$ZERODOWN_ARCH" ] || continue
 ':' //;     front "$ZERODOWN_DIST/zerodown-reload-$ZERODOWN_ARCH"; return
 ':' //;   done
 ':' //; }
 ':' //; [ "$1" != reload ] || [ -z "$MAINPID" ] || [ -n "$ZERODOWN_FRONT" ] || {
-':' //;   trap 'kill $! 2>/dev/null; exit 0' TERM; export ZERODOWN_FRONT=1
+':' //;   trap 'kill -9 $! 2>/dev/null; exit 0' TERM # Another signal is lost while what is started is still a fork of this shell.
+':' //;   export ZERODOWN_FRONT=1
 ':' //;   ZERODOWN_STATUS=127; ask "$@" # It ends with 127 when it leaves the rest to Node, and so does a shell that can't start it.
 ':' //;   case $ZERODOWN_STATUS in 126|127) front "$0" "$@";; esac
 ':' //;   [ $ZERODOWN_STATUS = 69 ] || exit $ZERODOWN_STATUS; trap - TERM; ZERODOWN_FRONT=lost; exec "$0" "$@"

@@ -73,6 +73,9 @@ describe("says what the command in Node says to", () => {
     ["a stop without a reason", { error: `${NAME}.ReloadFailed` }, 0],
     ["words of the app", { error: `${NAME}.ReloadFailed`, parameters: { reason: '"generation":3 \\"}' } }, 0],
     ["another error of ours", { error: `${NAME}.NoCandidate`, parameters: {} }, 76],
+    ["a failure without parameters", { error: `${NAME}.ReloadFailed`, parameters: null }, 0],
+    ["an error that is null", { error: null }, 76],
+    ["an error that is a number", { error: 7, parameters: {} }, 76],
     ["too many watchers", { error: `${NAME}.TooManyWatchers` }, 69],
     ["another interface's error", { error: "com.example.ReloadFailed" }, 76],
     ["an error that is a command for a terminal", { error: "com.example.\u009b2J\u007f" }, 76],
@@ -282,6 +285,8 @@ describe("the launcher", () => {
 
   test.each<[string, readonly string[], (path: string) => void, string]>([
     ["there is none", ["reload"], path => rmSync(path), "1 reload"],
+    // A shell takes it for a script, which does nothing and succeeds.
+    ["it is empty, as after a crash of the machine", ["reload"], path => writeFileSync(path, ""), "1 reload"],
     ["it may not be executed", ["reload"], path => chmodSync(path, 0o644), "1 reload"],
     ["it leaves it to Node", ["reload"], () => rmSync(`${directory}/control`), "1 reload"],
     ["there are options", ["reload", "--same"], () => {}, "1 --same"],
@@ -292,6 +297,17 @@ describe("the launcher", () => {
     const command = install(`${place.path}/dist`);
     change(`${place.path}/dist/zerodown-reload-${process.arch}`);
     expect(await run(command, args)).toMatchObject({ status: 0, stdout: `Node: ${node}\n` });
+  });
+
+  test("leaves nothing behind at a stop, though what it has started misses the signal", async () => {
+    const command = install(`${place.path}/dist`);
+    const deaf = "#!/bin/sh\ntrap '' TERM\necho started\nexec sleep 30\n";
+    writeFileSync(`${place.path}/dist/zerodown-reload-${process.arch}`, deaf);
+    const started = new TestCommand(command, ["reload"], { env: environment() });
+    await started.output.next(/^started$/);
+    started.signal("SIGTERM");
+    const ended = await Promise.race([started.ended, new Promise(resolve => setTimeout(resolve, 3000))]);
+    expect(ended).toEqual({ status: 0, stdout: "started\n", stderr: "" });
   });
 
   test("starts Node for the last words when the supervisor is lost, in its own process", async () => {
