@@ -22,7 +22,7 @@ import {
   type UnitTarget,
   unitTarget,
 } from "./target.js";
-import { paint, width } from "./terminal.js";
+import { canRedraw, paint, width } from "./terminal.js";
 
 declare const VERSION: string;
 
@@ -122,7 +122,7 @@ async function look({ control, unit }: Target): Promise<StatusFacts> {
 
 /** On a terminal it is drawn over what was there before; what was last seen stays to be read. */
 async function watchLines(target: Target, end: AbortController): Promise<void> {
-  if (!process.stdout.isTTY) return watchStatus(target, end, facts => print([...toLines(facts), ""]));
+  if (!canRedraw) return watchStatus(target, end, facts => print([...toLines(facts), ""]));
   const view = new LiveView();
   try {
     await watchStatus(target, end, (facts, look) => view.show(facts, look));

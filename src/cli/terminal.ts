@@ -4,11 +4,17 @@ import { cutText } from "./status/text-width.js";
 
 const { stdout, stderr } = process;
 
+/** One that knows no sequences, as in Emacs, has TERM=dumb. */
+const isDumb = process.env.TERM === "dumb";
+
+/** Whether what is on stdout can be drawn over. */
+export const canRedraw = Boolean(stdout.isTTY) && !isDumb;
+
 export type Paint = (text: string, colour: "red" | "green" | "yellow" | "bold" | "dim") => string;
 
-/** Colours for stdout; none when it isn't a terminal, or NO_COLOR is set. */
+/** Colours for stdout; none when it isn't a terminal, or a dumb one, or NO_COLOR is set. */
 export const paint: Paint = (text, colour) => {
-  if (!stdout.isTTY || process.env.NO_COLOR) return text;
+  if (!canRedraw || process.env.NO_COLOR) return text;
   const code = { red: 31, green: 32, yellow: 33, bold: 1, dim: 2 }[colour];
   return `\x1b[${code}m${text}\x1b[0m`;
 };
@@ -34,7 +40,7 @@ export class Progress {
   private frame = 0;
 
   constructor() {
-    if (stderr.isTTY) this.timer = setInterval(() => this.draw(), 100);
+    if (stderr.isTTY && !isDumb) this.timer = setInterval(() => this.draw(), 100);
   }
 
   show(text: string): void {

@@ -150,11 +150,16 @@ export class TreeWatch {
   }
 
   private happened(directory: string, kind: string, name: string | null): void {
-    const isOfRoot = name === null || this.steps.get(directory)?.has(name);
+    // The directory in which a root is awaited may go, too: by its own name.
+    const isOfRoot = name === null || this.steps.get(directory)?.has(name) || this.awaitsIn(directory, name);
     if (!isOfRoot && (!this.whole.has(directory) || isIgnored(name))) return;
     const entry = name === null ? directory : join(directory, name);
     if (entry === this.except) return;
     this.onChange(kind === "rename" ? this.lookAt(directory, entry) : entry);
+  }
+
+  private awaitsIn(directory: string, name: string): boolean {
+    return this.steps.has(directory) && name === basename(directory);
   }
 
   /**

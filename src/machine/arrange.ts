@@ -53,7 +53,7 @@ function isSpare({ state }: Move, { generation, process }: Actor): boolean {
     return [serving(state), ...later.filter(isDraining)].some(other => servesIn(other, slot));
   }
   if (generation.state !== "serving") return false;
-  if (duty === "serving") return actorsOn(generation, "serving").some(other => replaces(other, process));
+  if (duty === "serving") return generation.processes.some(other => replaces(other, process));
   // What would replace one that serves is left to the candidate.
   return duty === "starting" && candidate(state) !== undefined && isServed(state, slot);
 }
@@ -62,8 +62,8 @@ function isDraining({ state }: Generation): boolean {
   return state === "draining";
 }
 
-function replaces(other: Actor, { slot, number }: Process): boolean {
-  return other.process.slot === slot && other.process.number > number;
+function replaces(other: Process, { slot, number }: Process): boolean {
+  return other.duty === "serving" && other.slot === slot && other.number > number;
 }
 
 /** As many workers serve as are wanted, and no others. */

@@ -3,17 +3,7 @@
 
 import type { Address } from "./events.js";
 import { addressOf, type Move } from "./move.js";
-import {
-  type Actor,
-  actorsOf,
-  actorsOn,
-  findActor,
-  type Generation,
-  isDoomed,
-  isServed,
-  isTrial,
-  type State,
-} from "./state.js";
+import { type Actor, actorsOn, findActor, type Generation, isDoomed, isServed, isTrial, type State } from "./state.js";
 
 /** What a cgroup's cpu.weight is by itself. With it for a boot, too, no boot is a gentle one. */
 export const USUAL_WEIGHT = 100;
@@ -55,10 +45,11 @@ export function startable(move: Move, generation: Generation, slots: readonly nu
 export function weigh(move: Move, before: State): void {
   const { bootWeight } = move.config;
   if (bootWeight === USUAL_WEIGHT) return;
-  for (const actor of move.state.generations.flatMap(actorsOf)) {
-    const address = addressOf(actor);
-    const old = findActor(before, address.generation, address.process);
-    if (!old || old.process.state === "waiting" || isDoomed(actor.process)) continue;
+  // Others have the usual one, and keep it.
+  for (const old of before.generations.flatMap(generation => actorsOn(generation, "starting"))) {
+    const address = addressOf(old);
+    const actor = findActor(move.state, address.generation, address.process);
+    if (!actor || old.process.state === "waiting" || isDoomed(actor.process)) continue;
     const weight = weightOf(move.state, actor, bootWeight);
     if (weight !== weightOf(before, old, bootWeight)) move.effects.push({ type: "weigh", ...address, weight });
   }

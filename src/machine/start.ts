@@ -45,8 +45,8 @@ export function startIn(move: Move, generation: Generation, slots: readonly numb
 
 /** The slots in which no process is, nor is to be. */
 export function emptySlots({ workers }: State, { processes }: Generation): number[] {
-  const isEmpty = (slot: number) => !processes.some(process => process.slot === slot && process.duty !== "draining");
-  return Array.from({ length: workers }, (_, slot) => slot).filter(isEmpty);
+  const held = new Set(processes.filter(({ duty }) => duty !== "draining").map(({ slot }) => slot));
+  return Array.from({ length: workers }, (_, slot) => slot).filter(slot => !held.has(slot));
 }
 
 export function startWorker(move: Move, generation: Generation, slot: number): Actor {

@@ -24,7 +24,7 @@ interface Sink {
   readonly write: Log;
 }
 
-/** @param environment JOURNAL_STREAM and NO_COLOR are read */
+/** @param environment JOURNAL_STREAM, NO_COLOR and TERM are read */
 export function createLog(environment: NodeJS.ProcessEnv): Log {
   const { name, hasDebug, write } = chooseSink(environment);
   let missing = 0;
@@ -51,7 +51,7 @@ function chooseSink(environment: NodeJS.ProcessEnv): Sink {
     if (!isStderrSocket()) return { name: "stderr", hasDebug: true, write: prefixed };
     return { name: "the journal", hasDebug: true, write: toJournal(new Journal(), prefixed) };
   }
-  const colours = isTerminal() && !environment.NO_COLOR ? COLOURS : {};
+  const colours = isTerminal() && !environment.NO_COLOR && environment.TERM !== "dumb" ? COLOURS : {};
   const coloured = lines((priority, line) => {
     const colour = colours[priority];
     return colour ? `zerodown: ${colour}${line}\x1b[0m` : `zerodown: ${line}`;

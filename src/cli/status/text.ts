@@ -181,7 +181,7 @@ function foreignLine({ address, holders }: ForeignSocket): string {
 
 /** A generation's row, and those of its workers. */
 function generationRows(generation: GenerationFacts, now: number, hasQueues: boolean): Row[] {
-  const { workers = [] } = generation;
+  const workers = (generation.workers ?? []).toSorted((a, b) => a.slot - b.slot);
   const row = (
     state: Row["state"],
     [number = "", name = "", pid = "", ...rest]: string[],

@@ -4,7 +4,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, 
 import { basename, dirname } from "node:path";
 import { watchAlarm } from "../../native/alarm.js";
 import { read, write } from "./cgroup-file.js";
-import { addUpWeights, setWeight } from "./cpu-weight.js";
+import { addUpWeights, setWeight, tryToAddUpWeights } from "./cpu-weight.js";
 
 export const ROOT = "/sys/fs/cgroup";
 /** Of the cgroups of workers, which are in one of their generation. */
@@ -118,7 +118,7 @@ export class Cgroup {
     const around = dirname(this.directory);
     if (!this.isWorkers) return;
     if (below(around).length === 0) rmdirSync(around);
-    else addUpWeights(around);
+    else tryToAddUpWeights(around);
   }
 
   private get isWorkers(): boolean {

@@ -29,6 +29,15 @@ export function addUpWeights(around: string): void {
   if (sum > 0) setWeight(around, Math.min(sum, MOST));
 }
 
+/** The same, where a share that is wrong must keep nobody from what else there is to do. */
+export function tryToAddUpWeights(around: string): void {
+  try {
+    addUpWeights(around);
+  } catch {
+    // With cpu.idle=1, for one, the kernel takes no weight.
+  }
+}
+
 function weightIn(directory: string): number {
   try {
     return Number(read(`${directory}/cpu.weight`)) || USUAL;

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, statfsSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { Cgroup, cgroupOf, makeFree, ROOT, WORKER_PREFIX } from "./cgroup.js";
 import { read, write } from "./cgroup-file.js";
-import { addUpWeights } from "./cpu-weight.js";
+import { tryToAddUpWeights } from "./cpu-weight.js";
 import { isDelegated, isUnit } from "./delegation.js";
 
 /** statfs(2) says so of it where cgroup v2 is all there is. */
@@ -90,7 +90,7 @@ export class UnitCgroup {
     const place = `${this.directory}/${PREFIX}${generation}`;
     if (worker === null) return new Cgroup(makeFree(place));
     const created = new Cgroup(makeFree(`${this.groupOf(generation, place)}/${WORKER_PREFIX}${worker}`));
-    if (this.weighs) addUpWeights(dirname(created.directory));
+    if (this.weighs) tryToAddUpWeights(dirname(created.directory));
     return created;
   }
 

@@ -108,6 +108,19 @@ test("a directory that was removed and made again is watched on, be it DIR itsel
   expect(changes(supervisor).at(-1)).toBe("src/lib/deep/a.js");
 });
 
+test("DIR is found again, where the one around it was removed after it", async () => {
+  const supervisor = await start("src/lib/deep");
+  rmSync(`${src}/lib/deep`, { recursive: true });
+  await supervisor.serving(2);
+  rmSync(`${src}/lib`, { recursive: true });
+  await supervisor.serving(3);
+  mkdirSync(`${src}/lib/deep`, { recursive: true });
+  await supervisor.serving(4);
+  writeFileSync(`${src}/lib/deep/a.js`, "");
+  await supervisor.serving(5);
+  expect(changes(supervisor).at(-1)).toBe("src/lib/deep/a.js");
+});
+
 test("a directory that was moved away isn't watched any more; moved back by another name it is", async () => {
   const supervisor = await start();
   renameSync(`${src}/lib`, `${directory.path}/elsewhere`);

@@ -208,8 +208,9 @@ test("accept queues: who has which, what waits in each, and who else listens the
   ];
   const worker = { ...SERVING, state: "serving" as const, restarts: 0, last: null };
   const workers = [
-    { ...worker, slot: 0, queues: [0], status: "" },
+    // In the order in which they were started.
     { ...worker, slot: 1, queues: [1], pid: 902 },
+    { ...worker, slot: 0, queues: [0], status: "" },
   ];
   const foreignSockets = [
     { address, holders: [{ pid: 77, name: "nc" }] },

@@ -145,6 +145,18 @@ test("when the supervisor goes away the terminal is given back before it says so
   expect(stdout.split(LEAVE)[1]).toMatch(/ 1 +\S*serving[\s\S]*zerodown: the supervisor \(pid \d+\) went away\r\n$/);
 });
 
+test("on a terminal that knows no sequences it is plain text, cut where that ends", async () => {
+  const supervisor = await startSupervisor();
+  const words = `stty cols 50; TERM=dumb exec ${ZERODOWN} status --watch --pid ${supervisor.pid}`;
+  const command = new TestCommand("script", ["--quiet", "--return", "--command", words, "/dev/null"]);
+  await command.output.next(/ 1 +serving/);
+  await supervisor.reload();
+  await command.output.next(/ 1 +ended/);
+  command.type("\x03");
+  const { stdout } = await command.ended;
+  expect(stdout.replaceAll("\r\n", "\n")).not.toMatch(/[^\n -~…^]|^.{51}/m);
+});
+
 test("on a terminal it draws a timeline, which goes on while nothing changes without waking the supervisor", async () => {
   const supervisor = await startSupervisor();
   const { command } = await watchOnTerminal(supervisor);

@@ -1,9 +1,10 @@
 // The weights of cgroups: what is written into which file. That the kernel heeds it: test/vm/scenarios/boot-weight.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { afterEach, expect, test } from "@jest/globals";
 import { Cgroup } from "../../../src/systemd/as-service/cgroup.js";
+import { UnitCgroup } from "../../../src/systemd/as-service/unit-cgroup.js";
 
 const made: string[] = [];
 
@@ -48,6 +49,18 @@ test("what can't be read counts as usual", () => {
   mkdirSync(`${directory}/worker-0/cpu.weight`);
   new Cgroup(`${directory}/worker-1`).weigh(10);
   expect(read(`${directory}/cpu.weight`)).toBe(110);
+});
+
+test("a share that the kernel refuses costs no worker its cgroup, and is no reason why one stays", () => {
+  const directory = group(0);
+  // Opened for writing, that fails.
+  mkdirSync(`${directory}/generation-1/cpu.weight`, { recursive: true });
+  const groups = [[1, `${directory}/generation-1`]] as const;
+  const unit = UnitCgroup.adopt({ directory, groups, controllers: ["cpu"] });
+  const [first, second] = [0, 1].map(slot => unit.create(1, slot));
+  expect(second!.directory).toBe(`${directory}/generation-1/worker-1`);
+  first!.remove();
+  expect(existsSync(first!.directory)).toBe(false);
 });
 
 test("without the controller it is an error, and no file is made", () => {
