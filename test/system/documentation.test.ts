@@ -1,7 +1,7 @@
 // README and the pages for operators are tried as they stand: their commands run beside a system's own manager, and print
 // what the pages show.
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "@jest/globals";
 import { breakDeploy } from "../support/broken-deploy.js";
@@ -47,6 +47,55 @@ test("the picture of a reload shows what status --watch draws", () => {
   expect(drawn(textOf(picture))).toBe(drawn(lines));
   expect(drawn(lines)).toContain("#/# serving ┄●━ #/# ended ━─┤");
 });
+
+const hasPhp = ["/usr/sbin/php-fpm8.2", "/usr/bin/php", "/usr/sbin/nginx"].every(path => existsSync(path));
+if (!hasPhp) console.log("left out: php-fpm behind nginx, because one of them isn't installed");
+
+(hasPhp ? test : test.skip)(
+  "servers.md: behind nginx, each generation of php-fpm has the scripts of its release",
+  () => {
+    const page = "docs/servers.md";
+    const [install] = blocksOf(page, "sh").slice(-1);
+    const setup = `
+release() {
+  mkdir -p /srv/app/releases/$1
+  cp $PROJECT/docs/examples/servers/php-fpm/php-fpm.conf /srv/app/releases/$1
+  printf '%s' '${blocksOf(page, "ini")[0]}' >>/srv/app/releases/$1/php-fpm.conf
+  echo "$2" >/srv/app/releases/$1/index.php
+  ln -sfn releases/$1 /srv/app/current
+}
+release 1 one
+cat >/srv/app/front.php <<'CODE'
+${blocksOf(page, "php")[0]}CODE
+cat >/tmp/nginx.conf <<'CODE'
+error_log stderr;
+events {}
+http {
+  server {
+    listen 80;
+    ${blocksOf(page, "nginx")[0]}
+  }
+}
+CODE
+nginx -c /tmp/nginx.conf
+{
+  ${install}
+  systemctl daemon-reload
+  systemctl enable --now app.socket app.service
+} >/dev/null 2>&1
+`;
+    const lines = typed(
+      `curl localhost
+release 2 two; curl localhost
+systemctl reload app && curl localhost
+release 3 "<?php nope("; systemctl reload app || curl localhost
+zerodown rollback app >/dev/null; curl localhost`,
+      setup.replaceAll("include fastcgi_params", "include /etc/nginx/fastcgi_params"),
+    );
+    const answers = lines.filter(line => /^(?:one|two)$/.test(line));
+    expect([answers, lines]).toEqual([["one", "one", "two", "two", "one"], expect.anything()]);
+  },
+);
 
 test("upgrading.md: an older supervisor is marked, until its unit is restarted", () => {
   const older = `

@@ -6,8 +6,9 @@ import { expect, test } from "@jest/globals";
 import { blockWith } from "../support/doc-blocks.js";
 import { besideFleet, HOSTS } from "../support/fleet.js";
 
-/** What docs/fleet.md does once on each host. */
-const UNIT = blockWith("docs/fleet.md", "sh", "zerodown unit app --install");
+/** What docs/fleet.md does once on each host, which has a Node at that path. */
+const UNIT = `[ -x /usr/bin/node ] || ln -s "$(command -v node)" /usr/bin/node
+${blockWith("docs/fleet.md", "sh", "zerodown unit app --install")}`;
 
 /** `pack NAME [SED]` makes the archive of a release that greets with its name, changed by SED. */
 const PACK = `

@@ -41,7 +41,7 @@ export const RUN = {
       group: "sockets",
       value: "[NAME=]NUMBER",
       repeatable: true,
-      help: "a socket at that descriptor, too, where the app insists: 0",
+      help: "passes a socket at that descriptor, too, for an app that takes no other: 0",
       more: `
         Each process has the descriptor with that NAME, or the first one, at NUMBER as well, for an app that insists on one: 0 for
         Java's *System.inheritedChannel()* and for servers of inetd's kind. $LISTEN_FDS tells nothing of it, and the descriptor is
@@ -75,7 +75,7 @@ export const RUN = {
       group: "life",
       value: "TIME",
       default: "10min",
-      help: "until it must be ready",
+      help: "how long it may take until it is ready",
       more: "A candidate that isn't ready by then is killed, and the reload failed.",
     },
     probe: {
@@ -108,13 +108,13 @@ export const RUN = {
       group: "life",
       value: "TIME",
       default: "30s",
-      help: "until each of them must have passed",
+      help: "how long each probe may take",
     },
     settle: {
       group: "life",
       value: "TIME",
       default: "0",
-      help: "for how long old and new serve together after that",
+      help: "how long old and new serve together once the new one is ready",
       more: `
         Old and new serve together for TIME after the new one is ready; if it dies in that time, the reload failed and
         the old one was never told to stop.`,
@@ -123,14 +123,14 @@ export const RUN = {
       group: "life",
       value: "TIME",
       default: "90s",
-      help: "until it must have ended after the stop signal; then SIGKILL",
+      help: "how long it may take to end after the stop signal; then SIGKILL",
       more: "A generation that runs on for that long after its stop signal is killed.",
     },
     "on-crash": {
       group: "life",
       value: "WHAT",
       default: "restart",
-      help: "when the serving one crashes",
+      help: "what happens when the serving one crashes",
       choices: {
         restart: "the next one starts; beyond 5 crashes within 10 s zerodown exits",
         exit: "zerodown exits at the first",
@@ -227,7 +227,7 @@ export const RUN = {
       group: "store",
       value: "N",
       defaultText: "$FDSTORE, set by FileDescriptorStoreMax=, else 0",
-      help: "how many at a time",
+      help: "how many may be stored at a time",
       more: `
         How many descriptors generations may store at a time (*FDSTORE=1*; see WHAT A GENERATION MAY SAY). systemd
         sets $FDSTORE since version 254.`,
@@ -236,7 +236,7 @@ export const RUN = {
       group: "events",
       value: "COMMAND",
       completes: "file",
-      help: "is run for each event, which $ZERODOWN_EVENT and others tell; nobody waits for it",
+      help: "is run for each event, with $ZERODOWN_EVENT and others; nobody waits for it",
       more: `
         Is run by /bin/sh -c for each event: *promoted*, *failed*, *crashed*, *gave-up*, *drained*, *killed*,
         *recycled* and *upgraded* (see LOG). It finds what is known of it in $ZERODOWN_EVENT, $ZERODOWN_MESSAGE (the
@@ -264,7 +264,7 @@ export const RUN = {
       group: "events",
       value: "TIME",
       default: "10s",
-      help: "until it must have ended; then it is killed, and the process told to stop",
+      help: "how long it may take; then it is killed, and the process told to stop",
       more: "It is killed after that time, and the process told to stop. *--stop-timeout* begins then.",
     },
     watch: {

@@ -28,7 +28,7 @@ export const WORKERS = {
     group: "life",
     value: "N",
     default: "10",
-    help: "the share of CPU of what starts while another process serves, which has 100",
+    help: "the share of CPU that a process has which starts while another one serves; that has 100",
     more: `
       What starts while another process serves in its place gets the *cpu.weight*, and the *io.weight*, N of 1 to 10000 until it
       is ready; all others have 100. So a boot takes what is left over rather than what serves needs, and takes longer where
@@ -48,7 +48,7 @@ export const WORKERS = {
     group: "life",
     value: "TIME",
     default: "infinity",
-    help: "until another worker takes the place of one that serves",
+    help: "how old a worker gets before another one takes its place",
     more: `
       Another worker, started from the same code, takes the place of one that has served for TIME: it starts first, and when
       it is ready the old one drains. One at a time in the whole unit, and never beside a reload; the first workers of a
@@ -57,7 +57,7 @@ export const WORKERS = {
   "max-memory": {
     group: "life",
     value: "SIZE",
-    help: "the same for one that uses more (512M, 2G)",
+    help: "how much memory a worker may use before another one takes its place (512M, 2G)",
     more: `
       The same for one that uses more than SIZE, which is looked at every 10 s: what its cgroup is charged for without
       inactive file pages, else the proportional share (PSS) of its processes. One that uses more within a minute of its start

@@ -19,9 +19,9 @@ export const STATUS = {
     ...SCOPE,
     ...SUPERVISOR,
     watch: {
-      help: "show it again after every change, until Ctrl-C; on a terminal with a timeline",
+      help: "show one unit again after every change, until Ctrl-C; on a terminal with a timeline",
       more: `
-        Show it again after every change that the supervisor or systemd tells of, until Ctrl-C. On a terminal it is
+        Show one unit again after every change that the supervisor or systemd tells of, until Ctrl-C. On a terminal it is
         drawn in place, with a timeline: a line for each process, its past to the left, now at the right edge. It is
         drawn again as time goes by, which asks the supervisor nothing. What was before it was watched is drawn as if it
         had always been so.`,

@@ -52,7 +52,8 @@ export function installUnits(files: readonly UnitFile[], { scope, directory, for
       ? `  ${systemctl} daemon-reload`
       : `  ${systemctl} link ${units.map(({ target }) => shellWord(target)).join(" ")}`,
     `  ${systemctl} enable --now ${[socket, service, ...watching].join(" ")}`,
-    `  ${systemctl} reload ${service}      for each release`,
+    // Where systemd watches the link, its switch reloads.
+    ...(watching.length > 0 ? [] : [`  ${systemctl} reload ${service}      for each release`]),
   ];
 }
 

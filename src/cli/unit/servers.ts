@@ -195,7 +195,7 @@ export const SERVERS = {
       "It says READY=1.",
       "Without process_control_timeout its end cuts off the requests that are under way.",
       "Its end removes the file of a unix socket; zerodown puts that back, but clients may miss it meanwhile: a TCP address of this machine is better.",
-      "A web server asks it on a connection for each request, and names the script. php-fpm reads the script then: so a new script counts as soon as the web server names it, and a reload brings only what php-fpm itself reads: its configuration, and what opcache keeps.",
+      "A web server asks it on a connection for each request, and names the script, which php-fpm reads then. So where a deploy switches a link, new scripts serve before the reload, and zerodown rollback doesn't bring back the old ones. docs/servers.md has a remedy: php-fpm behind nginx.",
     ],
     files: ["index.php", "php-fpm.conf"],
   },

@@ -55,7 +55,7 @@ const OWN = {
   zerodown: {
     value: "PATH",
     completes: "file",
-    help: "the command zerodown there",
+    help: "the path of the command zerodown on the machine that the units are for",
     defaultText: "the one that runs now",
     more: "The command *zerodown* on the machine that the units are for.",
   },
