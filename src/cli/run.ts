@@ -11,7 +11,7 @@ import { EX_CANTCREAT, EX_CONFIG, EX_NOPERM, EX_OSERR } from "../linux/exit-code
 import type { Listen } from "../linux/sockets/address.js";
 import { bindSocket } from "../linux/sockets/bind.js";
 import { describeFd } from "../linux/sockets/describe.js";
-import { SocketFiles } from "../linux/sockets/files.js";
+import { keptName, SocketFiles } from "../linux/sockets/files.js";
 import { groupQueues, isSameAddress, type Queues, socketsOf } from "../linux/sockets/queues.js";
 import { removeSocketFile } from "../linux/sockets/remove.js";
 import { leaveStderrAlone } from "../linux/stderr.js";
@@ -182,9 +182,8 @@ export async function run(args: readonly string[], document?: Document): Promise
   const served = { ...about, version: VERSION, before: document?.version, upgrade };
   if (given.watch.length > 0) {
     const { startWatching } = await import("./run/watch.js");
-    const { path } = runtimeDirectory;
-    const goesOn = document !== undefined;
-    startWatching(given.watch, { supervisor, log, outside, environment, runtimeDirectory: path, goesOn });
+    const own = [runtimeDirectory.path, ...ownFiles(options)];
+    startWatching(given.watch, { supervisor, log, outside, environment, own, goesOn: document !== undefined });
   }
   if (document) supervisor.adopt(document.supervisor);
   if (document?.hook) hook?.adopt(document.hook);
@@ -319,6 +318,13 @@ function cleanUp(leftovers: readonly (() => void)[]): void {
       // Somebody else was faster (systemd removes RUNTIME_DIRECTORY too), or put something else there.
     }
   }
+}
+
+/** Files of its sockets, which are put back, and have a second name. */
+function ownFiles({ listen, control }: RunOptions): string[] {
+  const files = listen.flatMap(({ address }) => (address.family === "unix" ? [address.name] : []));
+  const named = files.filter(name => name.startsWith("/")).flatMap(name => [name, keptName(name)]);
+  return control === undefined || control === "none" ? named : [...named, resolve(control)];
 }
 
 function removeFileOf({ address }: Listen): void {

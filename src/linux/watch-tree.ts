@@ -39,14 +39,14 @@ export class TreeWatch {
    * @param roots directories, which may be removed and made again; a path may lead through symbolic links that are switched
    * @param onChange called with the path of each file or directory that was changed, made or removed
    * @param onProblem called where a directory that was made since can't be watched, once until all can be again
-   * @param except a real path: whatever happens there doesn't count
+   * @param except real paths: whatever happens there doesn't count
    * @throws what watch() of node:fs does: ENOSPC and EMFILE where the limits of inotify(7) are reached
    */
   constructor(
     private readonly roots: readonly string[],
     private readonly onChange: (path: string) => void,
     private readonly onProblem: (error: NodeJS.ErrnoException) => void,
-    private readonly except?: string,
+    private readonly except: ReadonlySet<string> = new Set(),
   ) {
     try {
       this.look();
@@ -113,7 +113,7 @@ export class TreeWatch {
   }
 
   private walk(directory: string): void {
-    if (this.whole.has(directory) || directory === this.except) return;
+    if (this.whole.has(directory) || this.except.has(directory)) return;
     // It is watched before it is read, so that nothing is made in between unseen.
     if (!this.open(directory)) return;
     this.whole.add(directory);
@@ -154,7 +154,7 @@ export class TreeWatch {
     const isOfRoot = name === null || this.steps.get(directory)?.has(name) || this.awaitsIn(directory, name);
     if (!isOfRoot && (!this.whole.has(directory) || isIgnored(name))) return;
     const entry = name === null ? directory : join(directory, name);
-    if (entry === this.except) return;
+    if (this.except.has(entry)) return;
     this.onChange(kind === "rename" ? this.lookAt(directory, entry) : entry);
   }
 

@@ -279,9 +279,9 @@ export const RUN = {
         candidate that isn't ready when more changes is given up.
 
         What is below node_modules, __pycache__, .git, .hg and .svn doesn't count, nor do the temporary files of editors and
-        zerodown's own runtime directory. DIR may be removed and made again, and may lead through symbolic links, whose switch
-        counts as a change; links below it aren't followed. An app that writes into DIR reloads itself: name the directory of
-        its code alone.
+        zerodown's own sockets and runtime directory. DIR may be removed and made again, and may lead through symbolic links,
+        whose switch counts as a change; links below it aren't followed. An app that writes into DIR reloads itself: name the
+        directory of its code alone.
 
         It is refused in a unit: there systemd watches, see --watch of *zerodown unit*.`,
     },

@@ -1,7 +1,7 @@
 // zerodown run --watch: for whoever writes the code. What has changed on disk is reloaded, when no more of it changes.
 
 import { realpathSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { toBytes, toText } from "../../linux/bytes.js";
 import { EX_OSERR } from "../../linux/exit-codes.js";
 import { checkDirectory, TreeWatch } from "../../linux/watch-tree.js";
@@ -21,8 +21,8 @@ interface Watcher {
   readonly log: Log;
   readonly outside: Pick<Outside, "after" | "now">;
   readonly environment: NodeJS.ProcessEnv;
-  /** It changes with each generation, and may be in one that is watched. */
-  readonly runtimeDirectory: string;
+  /** Of the supervisor: files and directories that change with generations, and may be in one that is watched. Absolute. */
+  readonly own: readonly string[];
   /** Generations that another supervisor has started serve, whatever can't be watched. */
   readonly goesOn: boolean;
 }
@@ -44,7 +44,7 @@ export function startWatching(directories: readonly string[], watcher: Watcher):
 }
 
 function watchDirectories(directories: readonly string[], watcher: Watcher): void {
-  const { log, runtimeDirectory } = watcher;
+  const { log, own } = watcher;
   const roots = directories.map(directory => resolve(toBytes(process.cwd()), directory));
   for (const [index, root] of roots.entries()) check(root, directories[index]!);
   const burst = new Burst(watcher, () => tree.scan());
@@ -54,7 +54,7 @@ function watchDirectories(directories: readonly string[], watcher: Watcher): voi
       roots,
       path => burst.add(path),
       error => log("err", `--watch: ${explainLimit(error)}; what is new there isn't watched`),
-      toBytes(realpathSync(runtimeDirectory)),
+      new Set(own.map(realPath)),
     );
   } catch (error) {
     throw new CommandError(`--watch: ${explainLimit(error as NodeJS.ErrnoException)}`, EX_OSERR, { cause: error });
@@ -84,6 +84,15 @@ function check(root: string, given: string): void {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = code === "ENOENT" ? "there is no such directory" : message;
     throw new UsageError(`--watch ${toText(given)}: ${why}`);
+  }
+}
+
+/** It need not be there yet. */
+function realPath(path: string): string {
+  try {
+    return toBytes(`${realpathSync(dirname(path))}/${basename(path)}`);
+  } catch {
+    return toBytes(path);
   }
 }
 

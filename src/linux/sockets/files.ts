@@ -24,6 +24,11 @@ export interface SocketFile {
   other?: number | undefined;
 }
 
+/** The second name of a socket's file. */
+export function keptName(path: string): string {
+  return `${dirname(path)}/.${basename(path)}.zerodown-keep`;
+}
+
 export class SocketFiles {
   private readonly files: readonly SocketFile[];
 
@@ -79,7 +84,7 @@ export class SocketFiles {
 
   /** @returns undefined where nothing is to be seen of the file: it may be in another mount namespace */
   private take(path: string): SocketFile | undefined {
-    const keep = `${dirname(path)}/.${basename(path)}.zerodown-keep`;
+    const keep = keptName(path);
     if (!look(path) && look(keep)?.isSocket()) this.putBackOldName(path, keep);
     const file = look(path);
     if (!file?.isSocket()) return undefined;

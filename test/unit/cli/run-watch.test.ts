@@ -177,11 +177,12 @@ test("what is below node_modules and .git, and what editors put beside a file, d
 test("neither the supervisor's own files count, where these are in DIR, nor what is written at a stop", async () => {
   writeFileSync(
     `${src}/app.sh`,
-    "trap '[ ! -e stopping ] || echo >src/a; sleep 0.5; exit' INT; echo >&$ZERODOWN_READY_FD; while :; do sleep 0.1; done\n",
+    "trap '[ ! -e stopping ] || echo >src/a; rm src/sock; sleep 0.5; exit' INT; echo >&$ZERODOWN_READY_FD; while :; do sleep 0.1; done\n",
   );
   const run = `${src}/run`;
   mkdirSync(run);
-  const args = ["--ready", "fd", "--watch", "src", "--", "sh", "src/app.sh"];
+  const sockets = ["--control", "src/control", "--listen", `${src}/sock`];
+  const args = ["--ready", "fd", "--watch", "src", ...sockets, "--", "sh", "src/app.sh"];
   const supervisor = new TestSupervisor(args, { cwd: directory.path, env: { RUNTIME_DIRECTORY: run } });
   await supervisor.serving(1);
   writeFileSync(`${src}/b.js`, "");
@@ -224,7 +225,7 @@ test("changes that never pause are told of, once", async () => {
     log: (_, text) => lines.push(text),
     outside: { after, now: () => clock },
     environment: {},
-    runtimeDirectory: directory.path,
+    own: [],
     goesOn: false,
   });
   for (let second = 0; second < 30; second += 4) {
