@@ -23,6 +23,6 @@ export const COMPLETION = {
   examples: [
     "zerodown completion bash >/etc/bash_completion.d/zerodown",
     "zerodown completion zsh >/usr/local/share/zsh/site-functions/_zerodown",
-    "zerodown completion fish >~/.config/fish/completions/zerodown.fish",
+    "zerodown completion fish >/etc/fish/completions/zerodown.fish",
   ],
 } as const satisfies CommandTable;

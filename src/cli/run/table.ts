@@ -304,5 +304,8 @@ export const RUN = {
       (the real path of the working directory) and {runtime} (a directory that is each process's own) are put in; {{worker}} is
       {worker} itself. Other braces stay as they are.`,
   ],
-  examples: ["zerodown run --listen 8080 -- node server.js      then: kill -HUP, or systemctl reload"],
+  examples: [
+    "zerodown run --listen 8080 -- node server.js      then: kill -HUP PID",
+    "zerodown run --watch src --listen 8080 -- node server.js",
+  ],
 } as const satisfies CommandTable;
