@@ -150,7 +150,7 @@ describe("in the middle of a rolling reload", () => {
     letGo();
     await unit.log.next(/generation 3 \(4 workers\) serving: /);
     await expectOnly(service, 4, "v3 from generation 3");
-    expect(await unit.property("StatusText")).toBe("Generation 3 serving (4 workers)");
+    await eventually(async () => expect(await unit.property("StatusText")).toBe("Generation 3 serving (4 workers)"));
   });
 
   test("a stop ends all of both generations, and well", async () => {

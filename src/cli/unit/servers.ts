@@ -82,10 +82,13 @@ export const SERVERS = {
     options: ["--ready", "accept", "--stop-signal", "SIGTERM"],
     environment: none,
     command: ["/usr/bin/hypercorn", "--bind", "fd://{fd}", `${CURRENT}/app:app`],
-    fresh: "0",
+    fresh: "1 each",
     kept: "more",
     isProbed: false,
-    notes: ["On kept connections it loses requests without any reload, too."],
+    notes: [
+      "On kept connections it loses requests without any reload, too.",
+      "A new connection that it accepts as it ends may be reset.",
+    ],
     files: ["app.py"],
   },
   puma: {
