@@ -263,16 +263,13 @@ test("nothing wakes it up while nothing changes", async () => {
   const supervisor = await start();
   await supervisor.reload();
   await idle(supervisor.pid);
-  let before: string[] = [];
-  // Memory is given back a while after a reload.
-  await eventually(() => {
-    const now = timesScheduled(supervisor.pid);
-    const isSame = now.join() === before.join();
-    before = now;
-    expect(isSame).toBe(true);
-  });
-  await new Promise(resolve => setTimeout(resolve, 3000));
-  expect(timesScheduled(supervisor.pid)).toEqual(before);
+  // Memory is given back a while after a reload, and in only one of these times.
+  const times: string[] = [];
+  for (let count = 0; count < 4; count++) {
+    times.push(timesScheduled(supervisor.pid).join());
+    await new Promise(resolve => setTimeout(resolve, 2000));
+  }
+  expect(new Set(times).size).toBeLessThanOrEqual(2);
 });
 
 function refused(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
