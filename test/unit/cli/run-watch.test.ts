@@ -15,7 +15,6 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { startWatching } from "../../../src/cli/run/watch.js";
 import { initialState } from "../../../src/machine/state.js";
 import { zerodown } from "../../support/command.js";
-import { eventually } from "../../support/eventually.js";
 import { idle } from "../../support/processes.js";
 import { killSupervisors, TestSupervisor, temporaryDirectory, ZERODOWN } from "../../support/supervisor.js";
 
