@@ -34,12 +34,22 @@ export function arrange(move: Move): void {
   // systemd waits for those that had to wait for their turn, too.
   if (starting?.state === "starting" && fill(move, starting) > 0 && move.state.reload)
     tell(move, extension(startLimit(move.config)));
-  // Beside a candidate nothing is started for its own sake: if that fails, it is made up for.
+  // Beside a candidate nothing is started for its own sake: if that fails, it is made up for. But a worker may crash that a
+  // failed one had left, and its queue have no other.
+  if (starting?.state === "settling" && current)
+    startIn(move, current, withoutQueue(move, emptySlots(move.state, current)));
   if (!starting && current) {
     startIn(move, current, emptySlots(move.state, current));
     recycle(move, serving(move.state)!);
   }
   if (move.state.scaling && isWhole(move)) answerScaling(move, null);
+}
+
+/** While a candidate settles it starts nothing: those of these slots on whose queue nobody is, or is to be, meanwhile. */
+function withoutQueue({ state, config }: Move, slots: readonly number[]): number[] {
+  const held = state.generations.flatMap(actorsOf).filter(({ process }) => process.duty !== "draining");
+  const queues = new Set(held.map(({ process }) => process.slot % config.queues));
+  return slots.filter(slot => !queues.has(slot % config.queues));
 }
 
 /** Whether nobody needs it: there are fewer slots, or another one serves in its place. */

@@ -291,3 +291,17 @@ test("it is idle when one generation serves, and nothing of it starts or drains"
   expect(isIdle(machine.state)).toBe(false);
   expect(isIdle(new Machine().state)).toBe(false);
 });
+
+test("the only worker of a queue crashes that a failed reload had left, while the next one settles: another one starts", () => {
+  const machine = Machine.ofWorkers(3, { queues: 2, surge: 1, settle: 3 * SECOND });
+  machine.reload(1);
+  for (const slot of [0, 1]) {
+    machine.arrive(2, slot);
+    machine.fires("settle 2");
+    machine.exits(1, 0, slot);
+  }
+  machine.exits(2, 1, 2);
+  machine.reload(2);
+  machine.arrive(3, 0);
+  expect(starts(machine.exits(2, 1, 1))).toEqual(["spawn 1/5"]);
+});
