@@ -1,6 +1,7 @@
 // Where a supervisor's control socket is, told from its pid.
 
 import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from "node:fs";
+import { readLink } from "../linux/proc.js";
 import {
   runtimeDirectoriesIn,
   runtimeDirectoryIn,
@@ -58,7 +59,7 @@ function openDirectories(pid: number): Stats[] {
   const name = runtimeDirectoryIn("", pid);
   try {
     // By their names first: to look at a file may take as long as the file system that it is of likes.
-    const named = readdirSync(links).filter(fd => readlinkSync(`${links}/${fd}`).includes(name));
+    const named = readdirSync(links).filter(fd => readLink(`${links}/${fd}`)?.includes(name));
     return named.flatMap(fd => stat(`${links}/${fd}`) ?? []);
   } catch {
     return [];

@@ -1,6 +1,7 @@
 // Finds out from /proc which processes hold a socket, and where they come from.
 
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { readLink } from "../linux/proc.js";
 import { processName } from "../linux/process-name.js";
 
 /** Links that are read in one go. */
@@ -30,7 +31,7 @@ export function* findHolders(
     if (!Number.isInteger(pid) || isLeftOut(pid)) continue;
     const held = new Set<string>();
     for (const [index, fd] of list(`/proc/${pid}/fd`).entries()) {
-      const inode = /^socket:\[(\d+)\]$/.exec(link(`/proc/${pid}/fd/${fd}`))?.[1];
+      const inode = /^socket:\[(\d+)\]$/.exec(readLink(`/proc/${pid}/fd/${fd}`) ?? "")?.[1];
       if (inode !== undefined && inodes.has(inode)) held.add(inode);
       if (index % LINKS === LINKS - 1) yield undefined;
     }
@@ -80,14 +81,6 @@ function list(directory: string): string[] {
     return readdirSync(directory);
   } catch {
     return [];
-  }
-}
-
-function link(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return "";
   }
 }
 

@@ -1,8 +1,9 @@
 // The last lines that a failed candidate wrote to its stderr, where they can be read; else where to look.
 
 import { spawnSync } from "node:child_process";
-import { closeSync, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { StatusReport } from "../../control/types.js";
+import { readLink } from "../../linux/proc.js";
 import type { Scope } from "../../systemd/dbus.js";
 import { shellWord } from "../check/finding.js";
 
@@ -66,13 +67,5 @@ function fromFile(path: string): string[] {
     return bytes.subarray(0, length).toString("utf8").split("\n").filter(Boolean).slice(-LINES);
   } finally {
     closeSync(fd);
-  }
-}
-
-function readLink(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 // TCP sockets that listen, whosever they are: proc_pid_net(5). They are those of a network namespace.
 
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import { readLink } from "../proc.js";
 
 /** A TCP socket that listens, from a line of /proc/PID/net/tcp or tcp6: proc_pid_net(5). */
 export interface Listener {
@@ -54,7 +55,8 @@ function setting(name: string): string | undefined {
 /** Those to sockets, of a process that may be looked into. */
 function linksOf(pid: string): Set<string> {
   const directory = `/proc/${pid}/fd`;
-  return new Set(fdsIn(directory).flatMap(fd => socketAt(`${directory}/${fd}`)));
+  const links = fdsIn(directory).map(fd => readLink(`${directory}/${fd}`) ?? "");
+  return new Set(links.filter(link => link.startsWith("socket:")));
 }
 
 function fdsIn(directory: string): string[] {
@@ -62,15 +64,6 @@ function fdsIn(directory: string): string[] {
     return readdirSync(directory);
   } catch {
     // The process is gone, or nobody may look into it.
-    return [];
-  }
-}
-
-function socketAt(path: string): string[] {
-  try {
-    return [readlinkSync(path)].filter(link => link.startsWith("socket:"));
-  } catch {
-    // It is closed by now. One always is in our own list: the descriptor by which that was read.
     return [];
   }
 }
