@@ -36,7 +36,14 @@ test("with net.ipv4.tcp_migrate_req=1 one that binds with SO_REUSEPORT loses not
   expect(told(withIt!)[0]).toContain("loses nothing, for net.ipv4.tcp_migrate_req is 1");
 });
 
-(existsSync("/usr/bin/caddy") ? test : test.skip)("caddy: so it is with it", () => {
+/** A test with a program, or what says why it is left out. */
+function testWith(program: string) {
+  if (existsSync(program)) return test;
+  console.log(`left out: ${program} isn't installed here`);
+  return test.skip;
+}
+
+testWith("/usr/bin/caddy")("caddy: so it is with it", () => {
   const { host } = loopback();
   const file = `${directory.path}/Caddyfile`;
   const example = readFileSync(`${ROOT}docs/examples/servers/caddy/Caddyfile`, "utf8");
@@ -51,7 +58,7 @@ test("with net.ipv4.tcp_migrate_req=1 one that binds with SO_REUSEPORT loses not
   expect(withIt!.fresh[0]).toBe(0);
 });
 
-(existsSync("/usr/sbin/apache2") ? test : test.skip)(
+testWith("/usr/sbin/apache2")(
   "apache can't: the next generation finds its address taken, and the old one serves on",
   async () => {
     const { host, port } = loopback();
