@@ -103,6 +103,8 @@ export class Upgrades {
     if (status === 0) throw new Error("the reload did not fail");
     await unit.log.next(new RegExp(`reload failed after .*: worker ${slot} of .* exited with status 1`), from);
     this.failedAsPlanned++;
+    // A worker that the failed one had replaced is started from what is deployed: the next one that fails must not be that.
+    await this.settle();
   }
 
   private async upgradeAmid(after: number): Promise<void> {
