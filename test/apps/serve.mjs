@@ -56,8 +56,9 @@ const names = listenFds()
   .map(({ name }) => name)
   .filter(name => name in servers);
 const more = JSON.parse(process.env.SERVE ?? "{}");
+const configured = server => Object.assign(server, JSON.parse(process.env.SERVER ?? "{}"));
 await Promise.all(
   (names.length > 0 ? names : ["http"]).map(name =>
-    serve(servers[name](), { ...(names.length > 0 ? { socket: name } : {}), ...more }),
+    serve(configured(servers[name]()), { ...(names.length > 0 ? { socket: name } : {}), ...more }),
   ),
 );

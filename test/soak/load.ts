@@ -38,7 +38,7 @@ const NEW: LoadOptions = { clients: 2, keepAlive: false, pause: 50 };
 const SECURE: LoadOptions = { ...KEPT, tls: true };
 const SECURE_2: LoadOptions = { ...SECURE, version: 2 };
 
-/** The clients of each socket. None is idle for 5 s to 6 s, after which Node closes a connection, reload or not. */
+/** The clients of each socket. None is idle for so long that the app closes the connection, reload or not. */
 const MIX: Record<string, Record<string, LoadOptions>> = {
   http: {
     "kept connections": KEPT,
