@@ -3,8 +3,6 @@
 // is 1 when a request was lost, something went otherwise than planned, or something grows.
 
 import { randomInt } from "node:crypto";
-import { existsSync, writeFileSync } from "node:fs";
-import { setPriority } from "node:os";
 import { CREWS } from "./plan.js";
 import { type Progress, type SoakResult, soak } from "./run.js";
 import { count, table } from "./table.js";
@@ -18,11 +16,6 @@ const requests = number("REQUESTS", 5_000_000);
 const crewReloads = number("CREW_RELOADS", 50);
 const recycled = number("RECYCLED", 20);
 const upgrades = number("UPGRADES", 200);
-
-/** It goes before all that it measures, here and, where the kernel shares out CPU time by session, in that: sched(7). */
-const FIRST = -20;
-setPriority(FIRST);
-if (existsSync("/proc/self/autogroup")) writeFileSync("/proc/self/autogroup", String(FIRST));
 
 const LINE_EVERY = 100;
 let shown = 0;
