@@ -47,11 +47,15 @@ function count(move: Move, change: (counts: Counts) => Partial<Counts>): void {
   move.state = { ...move.state, counts: { ...counts, ...change(counts) } };
 }
 
-/** @param startedAt when its candidate was started */
+/**
+ * Adds the difference, which isn't negative: of a sum with the time since the boot, rounding may leave less than there was.
+ *
+ * @param startedAt when its candidate was started
+ */
 export function countReload(move: Move, result: keyof Counts["reloads"], startedAt: number): void {
   count(move, ({ reloads }) => {
     const { count, time } = reloads[result];
-    return { reloads: { ...reloads, [result]: { count: count + 1, time: time + move.now - startedAt } } };
+    return { reloads: { ...reloads, [result]: { count: count + 1, time: time + (move.now - startedAt) } } };
   });
 }
 

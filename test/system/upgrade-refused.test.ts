@@ -1,7 +1,7 @@
 // zerodown upgrade where the version on disk can't go on, or may not, beside a real systemd.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { callSupervisor } from "../../src/control/client.js";
 import { locateControl } from "../../src/control/locate.js";
@@ -139,13 +139,18 @@ describe("is refused in words, and the service goes on, where the command is", (
 
   test("asked for twice at once", async () => {
     const unit = await startVersioned();
-    installVersion(unit.directory, "1.1.0", text => text.replace("\n", "\n':' //; sleep 1\n"));
+    const [held, goesOn] = ["held", "goes-on"].map(name => `${unit.directory}/${name}`) as [string, string];
+    execFileSync("mkfifo", [held]);
+    const line = `':' //; [ -e ${goesOn} ] || cat ${held}`;
+    installVersion(unit.directory, "1.1.0", text => text.replace("\n", `\n${line}\n`));
     const first = upgrade(unit);
     await unit.log.next(/looking whether/);
     expect(await upgrade(unit)).toEqual({
       status: 1,
       said: [expect.stringMatching(/no upgrade: an upgrade is under way already$/)],
     });
+    writeFileSync(goesOn, "");
+    writeFileSync(held, "");
     expect((await first).status).toBe(0);
   });
 });

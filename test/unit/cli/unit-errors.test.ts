@@ -54,7 +54,7 @@ test.each([
   [[...LISTEN, "--run-as", "a b", "a", ...APP], `--run-as: "a b" isn't the name of a user`],
   [[...LISTEN, "--run-as", "a", "--user", "a", ...APP], /^--run-as: a user's manager/],
   [[...LISTEN, "--user", "--system", "a", ...APP], "give one of --user and --system"],
-  [["--for", "iis"], /^--for: "iis" is none of gunicorn, uvicorn, .*, podman$/],
+  [["--for", "iis"], /^--for: "iis" is none of gunicorn, .*, podman$/],
   [["--for", "caddy"], /^--for: no unit is printed for caddy 2.6: it binds for itself, /],
   [["--for", "nginx", "--", "{release}/nginx"], /^the command: nothing is put into the name of a program /],
   [[...LISTEN, "--pid", "1", "a", ...APP], "unknown option '--pid'; see zerodown unit --help"],

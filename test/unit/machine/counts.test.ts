@@ -44,6 +44,17 @@ test("one that fails is counted as such; a candidate's end is no crash", () => {
   expect(counted(machine)).toEqual({ succeeded: none, failed, crashes: 0, exit: 1, spawn: 1 });
 });
 
+test("one that takes no time leaves the time as it was, whatever the clock has by then", () => {
+  const machine = Machine.reloading();
+  machine.now += SECOND / 6;
+  machine.exits(2, 3);
+  const { time } = machine.state.counts.reloads.failed;
+  machine.now += 24 * HOUR + 0.1;
+  machine.reload();
+  machine.spawnFailed(3, "ENOENT", 69);
+  expect(machine.state.counts.reloads.failed).toEqual({ count: 2, time });
+});
+
 test("one that a stop overtakes has no result, and a dry run is none", () => {
   const machine = Machine.serving();
   machine.tryOut(1);
