@@ -15,7 +15,8 @@ import { choiceOption, parseValue, positiveOption } from "./options/values.js";
 import { checkProbeName, parseRunOptions, type RunOptions, SOCKET_TYPES } from "./run/options.js";
 import { findProgram, SYSTEMD_PATH } from "./search-path.js";
 import { type Installation, installUnits, unitDirectory } from "./unit/install.js";
-import { inNameOf, SERVERS, type Server, WITHOUT_UNIT } from "./unit/servers.js";
+import { inNameOf, type Server } from "./unit/server.js";
+import { SERVERS, WITHOUT_UNIT } from "./unit/servers.js";
 import { isForRun, UNIT, UNIT_OPTIONS } from "./unit/table.js";
 
 /** Of the services in docs/examples/servers. */

@@ -4,7 +4,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { argv } from "node:process";
-import { optionOf, SERVERS, type Server, WITHOUT_UNIT } from "../cli/unit/servers.js";
+import { optionOf, type Server } from "../cli/unit/server.js";
+import { SERVERS, WITHOUT_UNIT } from "../cli/unit/servers.js";
 import { unitFiles } from "../cli/unit.js";
 import { FIGURES, type ServerFigures } from "./server-figures.js";
 

@@ -6,6 +6,8 @@
 //   /early       answers before it has read anything
 //   /keep        says "Connection: keep-alive" itself
 //   /restart     the next generation, please
+//
+// $SERVE has options of serve(), $SERVER properties of each server, as JSON.
 import { readFileSync } from "node:fs";
 import http from "node:http";
 import http2 from "node:http2";

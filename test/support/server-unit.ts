@@ -3,7 +3,8 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { SERVERS, type Server } from "../../src/cli/unit/servers.js";
+import type { Server } from "../../src/cli/unit/server.js";
+import { SERVERS } from "../../src/cli/unit/servers.js";
 import { type Result, TestCommand } from "./command.js";
 import { followFile } from "./follow.js";
 import { loopback } from "./http-load.js";

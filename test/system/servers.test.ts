@@ -2,7 +2,8 @@
 
 import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { afterEach, expect, test } from "@jest/globals";
-import { type Most, SERVERS, type Server } from "../../src/cli/unit/servers.js";
+import type { Most, Server } from "../../src/cli/unit/server.js";
+import { SERVERS } from "../../src/cli/unit/servers.js";
 import { eventually } from "../support/eventually.js";
 import { ask, HttpLoad, killLoads, loopback } from "../support/http-load.js";
 import { noteFigures } from "../support/server-figures.js";

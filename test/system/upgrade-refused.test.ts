@@ -1,7 +1,7 @@
 // zerodown upgrade where the version on disk can't go on, or may not, beside a real systemd.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { callSupervisor } from "../../src/control/client.js";
 import { locateControl } from "../../src/control/locate.js";
@@ -139,18 +139,20 @@ describe("is refused in words, and the service goes on, where the command is", (
 
   test("asked for twice at once", async () => {
     const unit = await startVersioned();
-    const [held, goesOn] = ["held", "goes-on"].map(name => `${unit.directory}/${name}`) as [string, string];
+    const held = `${unit.directory}/held`;
     execFileSync("mkfifo", [held]);
-    const line = `':' //; [ -e ${goesOn} ] || cat ${held}`;
-    installVersion(unit.directory, "1.1.0", text => text.replace("\n", `\n${line}\n`));
+    // For both directions, so that neither side waits for the other one to open it.
+    const release = openSync(held, "r+");
+    installVersion(unit.directory, "1.1.0", text => text.replace("\n", `\n':' //; read -r _ <${held}\n`));
     const first = upgrade(unit);
     await unit.log.next(/looking whether/);
     expect(await upgrade(unit)).toEqual({
       status: 1,
       said: [expect.stringMatching(/no upgrade: an upgrade is under way already$/)],
     });
-    writeFileSync(goesOn, "");
-    writeFileSync(held, "");
+    // It is started as a child, and then in place of the old one.
+    writeSync(release, "\n\n");
     expect((await first).status).toBe(0);
+    closeSync(release);
   });
 });

@@ -2,7 +2,8 @@
 
 import { basename } from "node:path";
 import { quoteArgument } from "../../systemd/formats/unit-files.js";
-import { optionOf, SERVERS } from "../unit/servers.js";
+import { optionOf } from "../unit/server.js";
+import { SERVERS } from "../unit/servers.js";
 import { list } from "./command-line.js";
 import type { Facts } from "./facts.js";
 import { type Rule, serviceFix, shown } from "./finding.js";

@@ -2,7 +2,8 @@
 
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { expect, test } from "@jest/globals";
-import { SERVERS, type Server } from "../../../src/cli/unit/servers.js";
+import type { Server } from "../../../src/cli/unit/server.js";
+import { SERVERS } from "../../../src/cli/unit/servers.js";
 import { FIGURES, type ServerFigures } from "../../../src/packaging/server-figures.js";
 import { exampleUnits, withServers } from "../../../src/packaging/server-pages.js";
 import { ROOT } from "../../support/supervisor.js";
