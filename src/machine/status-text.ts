@@ -1,5 +1,6 @@
 // STATUS=: what systemd is told of how it goes.
 
+import { doomText } from "./outcome-words.js";
 import { hasFallenBack } from "./releases.js";
 import {
   candidate,
@@ -12,7 +13,7 @@ import {
   serving,
   statusOf,
 } from "./state.js";
-import { capital, countOf, doomText, list, nameOf, problemText } from "./words.js";
+import { capital, countOf, list, nameOf, problemText } from "./words.js";
 
 /** What `systemctl status` shows. */
 export function statusText(state: State): string {

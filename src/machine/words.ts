@@ -5,7 +5,7 @@ import type { Config } from "./config.js";
 import type { Address, Unseen } from "./events.js";
 import { CRASH_WINDOW, HINT_AFTER, SHORTEST_WATCHDOG } from "./limits.js";
 import type { Doom, Named, Outcome, Problem } from "./outcome.js";
-import { endText, probeFailureText, probeHint, probeName } from "./probe-words.js";
+import { doomText, outcomeText } from "./outcome-words.js";
 import { type Actor, findActor, type Generation, named, namedActor, type State } from "./state.js";
 
 /** So many of a list are named at most. systemd drops a message longer than 4096 bytes, and a READY=1 that is in it. */
@@ -47,52 +47,7 @@ export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-// ── Ends and problems ────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** Says how a process ended: "exited with status 1 before it was ready". */
-export function outcomeText(outcome: Outcome): string {
-  const when = { starting: " before it was ready", settling: " while it settled", serving: "", draining: "" }[
-    outcome.state
-  ];
-  const said = outcome.reported || (outcome.lastStatus && `its last status: ${outcome.lastStatus}`);
-  const reason = said && ` (${said})`;
-  switch (outcome.kind) {
-    case "spawn":
-      return `could not be started: ${outcome.error}`;
-    case "exit":
-    case "signal":
-      return `${endText(outcome)}${when}${reason}`;
-    case "watchdog": {
-      const end = outcome.killed ? "did not end at SIGABRT" : endText(outcome.end);
-      return `${doomText(outcome)}${when} and ${end}${reason}`;
-    }
-    default:
-      return `${doomText(outcome)}${reason}`;
-  }
-}
-
-export function doomText(doom: Doom): string {
-  switch (doom.kind) {
-    case "cancelled":
-      return "was aborted";
-    case "start-timeout":
-      return `was not ready within ${formatTimeSpan(doom.limit)} and was killed`;
-    case "probe": {
-      const why = `${probeFailureText(doom.failure)}${probeHint(doom.probe, doom.failure)}`;
-      return `failed its probe ${probeName(doom.probe)} (${why}) and was killed`;
-    }
-    case "probe-timeout":
-      return `did not pass its probe ${probeName(doom.probe)} within ${formatTimeSpan(doom.limit)} and was killed`;
-    case "hidden":
-      return `can't be told to accept, because process ${doom.pids.join(", ")} may not be looked into, and was killed`;
-    case "watchdog":
-      return doom.timeout === null
-        ? "triggered its watchdog"
-        : `missed its watchdog of ${formatTimeSpan(doom.timeout)}`;
-    default:
-      return "did not stop in time and was killed";
-  }
-}
+// ── Problems ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Without the pid, which its own line in the log has. */
 function bareName(who: Named): string {

@@ -38,6 +38,7 @@ describe("the sources of the machine", () => {
       return [...code.matchAll(/"[^"\n]*"|`[^`]*`/g)].some(([text]) => /[a-z]{2} [a-z]{2}/.test(text));
     };
     expect(sources.filter(([, source]) => hasSentence(source)).map(([file]) => file)).toEqual([
+      "outcome-words.ts",
       "probe-words.ts",
       "status-text.ts",
       "trial-words.ts",

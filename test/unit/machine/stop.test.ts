@@ -110,7 +110,7 @@ describe("a stop", () => {
     expect(machine.stop("SIGTERM")).toEqual([]);
     expect(machine.stop("SIGINT")).toEqual(["kill 1", "kill 2"]);
     expect(machine.stop("SIGINT")).toEqual([]);
-    machine.ends(1, SIGKILL);
+    expect(machine.ends(1, SIGKILL)).toContain("warning: generation 1 (pid 101) was killed by a second Ctrl-C");
     expect(machine.ends(2, SIGKILL)).toContain("exit 137");
   });
 
