@@ -121,7 +121,7 @@ await serve(server);
     [
       "forgets startupFinished()",
       "init(); await serve(server, { ready: false });",
-      "was not ready within 1.5s and was killed",
+      "was not ready within 5s and was killed",
     ],
     [
       "listens twice",
@@ -134,7 +134,7 @@ await serve(server);
       "exited with status 1 before it was ready (its last status: Error: init() comes too late: it must be first, and this is open: TCPServerWrap)",
     ],
   ])("whose app %s tells the reason in its status, and the old generation serves", async (_, text, reason) => {
-    const { unit, address, deploy } = start("init({ startupTimeout: 1500 }); await serve(server);\n");
+    const { unit, address, deploy } = start("init({ startupTimeout: 5000 }); await serve(server);\n");
     await unit.start();
     deploy("v2", text);
     expect((await unit.systemctl("reload", unit.service)).status).toBe(1);
