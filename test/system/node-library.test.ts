@@ -138,7 +138,9 @@ await serve(server);
     await unit.start();
     deploy("v2", text);
     expect((await unit.systemctl("reload", unit.service)).status).toBe(1);
-    expect(await unit.property("StatusText")).toMatch(
+    const status = String(await unit.property("StatusText"));
+    // The time counts from when it was to start, and on a busy machine that takes a while.
+    expect(status.replace(/(within 5)\.\d+s/, "$1s")).toMatch(
       new RegExp(
         `^Reload failed: generation 2 ${reason.replace(/[()"[\].]/g, "\\$&")}\\. Generation 1 \\(pid \\d+\\) still serving$`,
       ),
