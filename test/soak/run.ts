@@ -32,6 +32,8 @@ export interface SoakOptions {
   readonly sampleEvery: number;
   /** Looks before that many reloads don't count. */
   readonly warmUp: number;
+  /** Ends it early: its result is what it has seen by then. */
+  readonly signal?: AbortSignal;
   /** Called every now and then. */
   readonly onStep?: (progress: Progress) => void;
 }
@@ -100,11 +102,13 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     for (const [index, step] of steps.entries()) {
       await reloads.run(step);
       // Reloads and requests come to their end together.
-      while (load.requests < (options.requests * (index + 1)) / steps.length) await sleep(10);
+      const due = (options.requests * (index + 1)) / steps.length;
+      while (load.requests < due && !options.signal?.aborted) await sleep(10);
       if (reloads.succeeded >= samples.length * options.sampleEvery || index === steps.length - 1) {
         await settled(supervisor);
         samples.push(await sample());
       }
+      if (options.signal?.aborted) break;
       if (performance.now() - told < TELL_EVERY) continue;
       told = performance.now();
       options.onStep?.(progress());

@@ -1,6 +1,7 @@
 // make soak RELOADS=… REQUESTS=… CREW_RELOADS=… RECYCLED=… UPGRADES=… SEED=… does reloads, faults, stops and starts under load,
 // for minutes to hours, and then upgrades. Each ends with tables; with RELOADS=0 or UPGRADES=0 it is left out. The exit status
-// is 1 when a request was lost, something went otherwise than planned, or something grows.
+// is 1 when a request was lost, something went otherwise than planned, or something grows. SIGINT ends it early, with the table of
+// what it has seen.
 
 import { randomInt } from "node:crypto";
 import { CREWS } from "./plan.js";
@@ -16,6 +17,9 @@ const requests = number("REQUESTS", 5_000_000);
 const crewReloads = number("CREW_RELOADS", 50);
 const recycled = number("RECYCLED", 20);
 const upgrades = number("UPGRADES", 200);
+
+const early = new AbortController();
+process.once("SIGINT", () => early.abort());
 
 const LINE_EVERY = 100;
 let shown = 0;
@@ -43,12 +47,13 @@ if (reloads > 0) {
     recycled,
     sampleEvery: Math.ceil(reloads / 40),
     warmUp: reloads / 5,
+    signal: early.signal,
     onStep,
   });
   console.log(`\n${table(result)}`);
   results.push(result);
 }
-if (upgrades > 0) {
+if (upgrades > 0 && !early.signal.aborted) {
   shown = 0;
   // Of each there are two reloads.
   const [sampleEvery, warmUp] = [Math.ceil(upgrades / 40), (upgrades * 2) / 5];
