@@ -104,11 +104,12 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
       // Reloads and requests come to their end together.
       const due = (options.requests * (index + 1)) / steps.length;
       while (load.requests < due && !options.signal?.aborted) await sleep(10);
-      if (reloads.succeeded >= samples.length * options.sampleEvery || index === steps.length - 1) {
+      const isLast = index === steps.length - 1 || options.signal?.aborted;
+      if (reloads.succeeded >= samples.length * options.sampleEvery || isLast) {
         await settled(supervisor);
         samples.push(await sample());
       }
-      if (options.signal?.aborted) break;
+      if (isLast) break;
       if (performance.now() - told < TELL_EVERY) continue;
       told = performance.now();
       options.onStep?.(progress());
@@ -123,7 +124,8 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   if (reloads.failed !== reloads.failedAsPlanned) wrong.push(`${reloads.failed} reloads failed`);
   await Promise.all([reloaded.remove(), stopped.remove()]);
 
-  const counted = samples.filter(({ reloads }) => reloads >= options.warmUp);
+  // One that ends early may have no look after the warm-up but the last.
+  const counted = samples.filter(({ reloads }) => options.signal?.aborted || reloads >= options.warmUp);
   const [counts, mixed, all] = [load.counts, mix.counts, tallies()];
   return {
     seconds: (performance.now() - start) / 1000,

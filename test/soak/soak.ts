@@ -1,7 +1,7 @@
 // make soak RELOADS=… REQUESTS=… CREW_RELOADS=… RECYCLED=… UPGRADES=… SEED=… does reloads, faults, stops and starts under load,
 // for minutes to hours, and then upgrades. Each ends with tables; with RELOADS=0 or UPGRADES=0 it is left out. The exit status
-// is 1 when a request was lost, something went otherwise than planned, or something grows. SIGINT ends it early, with the table of
-// what it has seen.
+// is 1 when a request was lost, something went otherwise than planned, or something grows. SIGINT ends the
+// reloads early, once CREW_RELOADS and RECYCLED are reached, with the table of what it has seen.
 
 import { randomInt } from "node:crypto";
 import { CREWS } from "./plan.js";
