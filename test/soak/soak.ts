@@ -19,7 +19,7 @@ const recycled = number("RECYCLED", 20);
 const upgrades = number("UPGRADES", 200);
 
 const early = new AbortController();
-process.once("SIGINT", () => early.abort());
+const endEarly = () => early.abort();
 
 const LINE_EVERY = 100;
 let shown = 0;
@@ -37,6 +37,7 @@ console.log(
 );
 const results: Pick<SoakResult, "lost" | "surprises" | "growth">[] = [];
 if (reloads > 0) {
+  process.once("SIGINT", endEarly);
   const result = await soak({
     bulk: true,
     seed,
@@ -50,6 +51,7 @@ if (reloads > 0) {
     signal: early.signal,
     onStep,
   });
+  process.off("SIGINT", endEarly);
   console.log(`\n${table(result)}`);
   results.push(result);
 }
