@@ -1,6 +1,6 @@
 // Follows a unit's properties as they change, by systemd's own events, over D-Bus.
 
-import { Message, sessionBus, type Variant } from "dbus-next";
+import { Message, MessageType, sessionBus, type Variant } from "dbus-next";
 import { Lines } from "./lines.js";
 
 const SYSTEMD = "org.freedesktop.systemd1";
@@ -20,9 +20,11 @@ export async function followProperties(unit: string): Promise<{ changes: Lines; 
     const reply = await bus.call(new Message({ destination, path, interface: iface!, member: name!, signature, body }));
     return reply!.body[0];
   };
-  const learn = (properties: Record<string, Variant>, tell: boolean) => {
+  // What systemd tells before it answers GetAll is no news: that answer has it.
+  let answered = false;
+  const learn = (properties: Record<string, Variant>) => {
     for (const [name, { value }] of Object.entries(properties)) {
-      if (tell && known.get(name) !== value && typeof value !== "object") changes.add(`${name}=${value}\n`);
+      if (answered && known.get(name) !== value && typeof value !== "object") changes.add(`${name}=${value}\n`);
       known.set(name, value);
     }
   };
@@ -30,11 +32,16 @@ export async function followProperties(unit: string): Promise<{ changes: Lines; 
   await call(MANAGER, `${SYSTEMD}.Manager.Subscribe`);
   const path: string = await call(MANAGER, `${SYSTEMD}.Manager.LoadUnit`, unit);
   bus.on("message", (message: Message) => {
-    if (message.path === path && message.member === "PropertiesChanged") learn(message.body[1], true);
+    if (message.path === path && message.member === "PropertiesChanged") learn(message.body[1]);
+    // Not where the answer is awaited: what comes with it is handled before that.
+    if (message.type === MessageType.METHOD_RETURN && message.signature === "a{sv}") {
+      learn(message.body[0]);
+      answered = true;
+    }
   });
   const rule = `type='signal',sender='${SYSTEMD}',path='${path}',member='PropertiesChanged'`;
   await call("/org/freedesktop/DBus", "org.freedesktop.DBus|org.freedesktop.DBus.AddMatch", rule);
-  learn(await call(path, "org.freedesktop.DBus.Properties.GetAll", ""), false);
+  await call(path, "org.freedesktop.DBus.Properties.GetAll", "");
   const close = () => {
     bus.disconnect();
     changes.end();
