@@ -7,9 +7,10 @@ import type { StatusFacts } from "../../src/cli/status/facts.js";
 import { killCommands, type Result, TestCommand, zerodown } from "../support/command.js";
 import { temporaryDirectory, ZERODOWN } from "../support/supervisor.js";
 
-/** With a file "broken" it can't start; a generation drains until somebody writes to "fifo". */
+/** With a file "broken" it can't start. It waits to be ready until somebody writes to "slow", if that is there; to end, to "fifo". */
 const APP = `
 [ ! -e broken ] || exit 3
+[ ! -e slow ] || read < slow
 trap 'read < fifo; exit 0' INT
 echo >&$ZERODOWN_READY_FD
 while :; do sleep infinity & wait; done
@@ -31,7 +32,7 @@ class TestUnit {
   constructor(command = `${ZERODOWN} run --ready fd --working-directory %D -- bash app.sh`, settings = "") {
     units.push(this);
     this.write("app.sh", APP);
-    execFileSync("mkfifo", [`${this.directory.path}/fifo`]);
+    this.hold("fifo");
     const start = command.replace("%D", this.directory.path);
     writeFileSync(
       this.file,
@@ -57,9 +58,13 @@ class TestUnit {
     rmSync(`${this.directory.path}/${file}`);
   }
 
+  hold(fifo: string): void {
+    execFileSync("mkfifo", [`${this.directory.path}/${fifo}`]);
+  }
+
   /** Lets those that drain end. */
-  release(): void {
-    this.write("fifo", "\n");
+  release(fifo = "fifo"): void {
+    this.write(fifo, "\n");
   }
 
   remove(): void {
@@ -133,10 +138,14 @@ test("--watch tells of what only systemd knows: the reload is over", async () =>
   systemctl("start", unit.name);
   const command = new TestCommand(ZERODOWN, ["status", "--user", "--watch", "--json", unit.name]);
   await command.output.next(/"serving"/);
-  // Generation 1 drains until it is released: the supervisor has nothing to tell when ExecReload= is over.
-  systemctl("reload", unit.name);
+  unit.hold("slow");
+  systemctl("reload", "--no-block", unit.name);
   await command.output.next(/"ActiveState":"reloading"/);
-  const last = await command.output.next(/"ActiveState":"active".*"state":"serving".*"state":"draining"/);
+  // Generation 1 drains until it is released: the supervisor has nothing to tell when ExecReload= is over.
+  unit.release("slow");
+  const last = await command.output.next(
+    /"ActiveState":"active".*"number":2,"state":"serving".*"number":1,"state":"draining"/,
+  );
   expect(parse(last).generations).toMatchObject([
     { number: 2, state: "serving" },
     { number: 1, state: "draining" },
