@@ -6,7 +6,7 @@ import { native, SOCK_DGRAM } from "../../src/native/index.js";
 import { median } from "../support/median.js";
 import { privateKilobytes } from "../support/processes.js";
 import { APPS, EXAMPLE_APP, TestSupervisor, ZERODOWN } from "../support/supervisor.js";
-import { now } from "./clock.js";
+import { now, sinceEpoch } from "./clock.js";
 import { IDLE_SECONDS, idleFootprint } from "./footprint.js";
 import { report } from "./report.js";
 
@@ -19,7 +19,7 @@ const STAMP = ["bash", "-c", "echo $EPOCHREALTIME"] as const;
 /** Returns how long it takes from our spawn until the child prints, ms. */
 function untilStamp(file: string, args: readonly string[]): number {
   const start = now();
-  return Number(spawnSync(file, args).stdout.toString()) * 1e3 - start;
+  return sinceEpoch(Number(spawnSync(file, args).stdout.toString())) - start;
 }
 
 /** Measures from exec of zerodown to exec of its child, beside a bare Node's whole run. @returns the first, ms */
@@ -69,7 +69,7 @@ async function benchReload(): Promise<void> {
     const signalled = now();
     supervisor.signal("SIGHUP");
     const stamp = async (what: string) =>
-      Number((await supervisor.output.next(new RegExp(`^${what} `), from)).split(" ")[1]) * 1e3;
+      sinceEpoch(Number((await supervisor.output.next(new RegExp(`^${what} `), from)).split(" ")[1]));
     toExec.push((await stamp("executed")) - signalled);
     toStop.push((await stamp("stopped")) - (await stamp("ready")));
   }

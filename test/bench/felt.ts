@@ -29,9 +29,9 @@ export async function benchFelt(...wanted: readonly string[]): Promise<void> {
       if (felt) all.push(felt);
     }
   }
+  writeFileSync(`${ROOT}build/felt.json`, `${JSON.stringify({ machine: describeHost(), boot, all }, null, 2)}\n`);
   const tables = feltTables(all, boot);
   console.log(`\nEach percentile in reloads beside that of the same run without:\n\n${tables}\n`);
-  writeFileSync(`${ROOT}build/felt.json`, `${JSON.stringify({ machine: describeHost(), boot, all }, null, 2)}\n`);
   if (wanted.length > 0) return;
   writeInto(`${ROOT}docs/benchmark.md`, describeHost(), tables);
   console.log("They are in docs/benchmark.md.");

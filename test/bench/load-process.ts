@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { Address } from "./candidate.js";
 import type { Timed } from "./statistics.js";
 
-/** A request whose times are ms since 1970. */
+/** A request whose times are ms of now(). */
 export interface LoadSample extends Timed {
   /** Whether its client keeps the connection. */
   readonly kept: boolean;
@@ -57,7 +57,7 @@ export class LoadProcess {
     return this.answered.length;
   }
 
-  /** Resolves with when that generation first answered, ms since 1970; generations are counted from 0, and have `limit` ms. */
+  /** Resolves with when that generation first answered, ms of now(); generations are counted from 0, and have `limit` ms. */
   async serving(generation: number, limit = LIMIT): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`no new generation answered within ${limit / 1000} s`)), limit);

@@ -6,7 +6,7 @@
 // when a connection is closed under a request.
 
 import { HttpLoad, type Sample } from "../support/http-load.js";
-import { now, sinceEpoch } from "./clock.js";
+import { now, sinceOrigin } from "./clock.js";
 import type { LoadSample } from "./load-process.js";
 
 const CLIENTS = 8;
@@ -19,7 +19,7 @@ const samples: LoadSample[] = [];
 const pids = new Set<string>();
 
 function record(kept: boolean, { start, duration, body }: Sample): void {
-  const sample = { start: sinceEpoch(start), duration };
+  const sample = { start: sinceOrigin(start), duration };
   samples.push({ ...sample, kept, lost: body === undefined });
   const pid = /pid (\d+)/.exec(body ?? "")?.[1];
   if (pid === undefined || pids.has(pid)) return;

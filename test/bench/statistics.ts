@@ -26,8 +26,9 @@ export const PERCENTILES = Object.keys(PERCENTS) as (keyof Latency)[];
 /** How long a reload may still be felt afterwards, ms, because the old generation drains. */
 export const AFTERMATH = 1000;
 
-/** Returns percentiles of the durations, ms. */
+/** Returns percentiles of the durations, ms. @throws when there is none */
 export function latency(samples: readonly Timed[]): Latency {
+  if (samples.length === 0) throw new Error("no request was under way");
   const sorted = sort(samples.map(({ duration }) => duration));
   return eachPercentile(name => percentile(sorted, PERCENTS[name]));
 }

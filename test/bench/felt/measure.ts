@@ -21,7 +21,7 @@ const LOOK_EVERY = 5;
 const LIMIT = 60_000;
 
 export interface FeltReload {
-  /** ms since 1970 */
+  /** ms of now() */
   readonly asked: number;
   /** When a new process first answered. */
   readonly serving: number;
