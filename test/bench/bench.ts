@@ -13,10 +13,6 @@ import { printResults, summarize } from "./results.js";
 import { measureUpgrades } from "./upgrades.js";
 import { measureWorkers } from "./workers.js";
 
-// Zerodown keeps these variables from its own Node, so the bare Node is spared them, too.
-delete process.env.NODE_OPTIONS;
-delete process.env.NODE_EXTRA_CA_CERTS;
-
 // Ctrl-C ends this process alone; test/system/sandbox then ends what it has started.
 process.once("SIGINT", () => process.exit(130));
 
