@@ -58,11 +58,12 @@ class TestUnit {
     rmSync(`${this.directory.path}/${file}`);
   }
 
+  /** Whoever reads from that waits until its release. */
   hold(fifo: string): void {
     execFileSync("mkfifo", [`${this.directory.path}/${fifo}`]);
   }
 
-  /** Lets those that drain end. */
+  /** Lets those that wait go on; without a name, those that drain. */
   release(fifo = "fifo"): void {
     this.write(fifo, "\n");
   }

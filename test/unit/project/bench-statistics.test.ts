@@ -1,5 +1,6 @@
 // make bench makes these figures of its samples.
 import { expect, test } from "@jest/globals";
+import { now, sinceEpoch, sinceOrigin } from "../../bench/clock.js";
 import { inReloads, latency, ratio } from "../../bench/statistics.js";
 import { median } from "../../support/median.js";
 
@@ -12,6 +13,21 @@ test("a percentile is the least value that so many percent don't exceed", () => 
   expect(latency(samples(1000))).toEqual({ p50: 500, p99: 990, "p99.9": 999, max: 1000 });
   expect(latency(samples(10))).toEqual({ p50: 5, p99: 10, "p99.9": 10, max: 10 });
   expect(latency(samples(1))).toEqual({ p50: 1, p99: 1, "p99.9": 1, max: 1 });
+});
+
+test("of no request there is no percentile", () => {
+  expect(() => latency([])).toThrow("no request was under way");
+});
+
+test("times of performance.now() and of bash are converted to those of the common clock", () => {
+  const before = now();
+  const [own, bashs] = [performance.now(), Date.now() / 1e3];
+  const between = now();
+  for (const time of [sinceOrigin(own), sinceEpoch(bashs)]) {
+    // Date.now() is whole milliseconds.
+    expect(time).toBeGreaterThan(before - 2);
+    expect(time).toBeLessThan(between + 2);
+  }
 });
 
 test("a median changes nothing", () => {
