@@ -1,13 +1,19 @@
-// A jest reporter: one plain line at the end, for programs that read it.
+// A jest reporter: what failed, a line each, and one plain line at the end, for programs that read it, and for those who see no
+// more of a log than its end.
+
+import type { AggregatedResult } from "@jest/reporters";
+
 export default class PlainSummary {
-  onRunComplete(
-    _: unknown,
-    {
-      numPassedTests,
-      numFailedTests,
-      numPendingTests,
-    }: { numPassedTests: number; numFailedTests: number; numPendingTests: number },
-  ): void {
-    process.stderr.write(`\n${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped\n`);
+  onRunComplete(_: unknown, { numPassedTests, numFailedTests, numPendingTests, testResults }: AggregatedResult): void {
+    const counts = `${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`;
+    process.stderr.write(`\n${[...testResults.flatMap(failures), counts].join("\n")}\n`);
   }
 }
+
+function failures({ testExecError, testFilePath, testResults }: AggregatedResult["testResults"][number]): string[] {
+  if (testExecError) return [line(testFilePath, testExecError.message)];
+  const failed = testResults.filter(({ status }) => status === "failed");
+  return failed.map(({ fullName, failureMessages: [message = ""] }) => line(fullName, message));
+}
+
+const line = (what: string, message: string) => `failed: ${what}: ${message.slice(0, 300).split("\n")[0]}`;

@@ -34,15 +34,20 @@ afterEach(() => {
   closeServerUnits();
 });
 
-/** What is compiled takes its compiler. */
-const programOf = ([name, { command }]: [string, Server]) => (name === "go" ? "/usr/bin/go" : programPath(command[0]!));
+/** What they take, where that is not just the program of their command. */
+const PROGRAMS: Partial<Record<string, string[]>> = {
+  go: ["/usr/bin/go"],
+  "gunicorn-uvicorn": ["/usr/bin/gunicorn", "/usr/bin/uvicorn"],
+  "php-fpm": [SERVERS["php-fpm"].command[0]!, "/usr/sbin/nginx"],
+};
 // Containers have a test of their own.
-const entries = Object.entries<Server>(SERVERS).filter(([, { confines }]) => !confines);
-const isHere = (entry: [string, Server]) => existsSync(programOf(entry));
-for (const entry of entries) {
-  if (!isHere(entry)) console.log(`left out: ${entry[0]}, because ${programOf(entry)} isn't installed here`);
-}
-const here = entries.filter(isHere).map(([name]) => name as ServerName);
+const here = Object.entries<Server>(SERVERS).flatMap(([name, { command, confines }]) => {
+  if (confines) return [];
+  const missing = (PROGRAMS[name] ?? [programPath(command[0]!)]).filter(program => !existsSync(program));
+  if (missing.length === 0) return [name as ServerName];
+  console.log(`left out: ${name}, because ${missing.join(" and ")} isn't installed here`);
+  return [];
+});
 
 /** nginx in front, which asks php-fpm on a connection for each request. */
 async function webServer(unit: ServerUnit): Promise<{ host: string; port: number }> {
