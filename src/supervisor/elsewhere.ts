@@ -29,7 +29,8 @@ export class OwnListeners {
 
 function cure(migrates: Elsewhere["migrates"]): string {
   const passed = "where clients come in it must take the descriptor that is passed ($LISTEN_FDS)";
-  if (migrates) return `${passed}, or bind with SO_REUSEPORT; that loses nothing, for net.ipv4.tcp_migrate_req is 1`;
+  if (migrates)
+    return `${passed}, or bind with SO_REUSEPORT; clients that wait move, for net.ipv4.tcp_migrate_req is 1`;
   const lack = migrates === undefined ? "which this kernel doesn't have" : "which is 0 here";
   return `${passed}, or bind with SO_REUSEPORT; reloads lose clients then without net.ipv4.tcp_migrate_req=1, ${lack}`;
 }

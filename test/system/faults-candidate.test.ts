@@ -50,10 +50,12 @@ while True: signal.pause()'`;
   expect(await service.reload()).toMatch(failure("was not ready within 1.5s and was killed"));
   expect(service.supervisor.output.matching(/^left/)).toHaveLength(1);
   await service.expectOnly(1, "v1");
+  const from = service.supervisor.output.count;
   service.deploy(leaving("systemd-notify --ready;"));
   expect(await service.reload()).toMatch(/^generation 3 .* serving: ready/);
-  await service.supervisor.output.next(/^left/, service.supervisor.output.count - 1);
-  expect(await service.supervisor.stop()).toEqual({ status: 0, signal: null });
+  // From then on no signal but SIGKILL ends it.
+  await service.supervisor.output.next(/^left/, from);
+  expect(await service.supervisor.stop()).toEqual({ status: 128 + 9, signal: null });
 });
 
 test("a candidate that forks and whose parent exits has failed, and the fork is gone", async () => {

@@ -19,21 +19,21 @@ const binds = ({ host, port }: { host: string; port: number }): Omit<Plan, "migr
   keeps: false,
 });
 
-test("with net.ipv4.tcp_migrate_req=1 one that binds with SO_REUSEPORT loses nothing; without, clients that wait", () => {
+test("one that binds with SO_REUSEPORT loses clients that wait; with net.ipv4.tcp_migrate_req=1 all but a few of them move", () => {
   const plan = binds(loopback());
   const [without, withIt] = [false, true].map(migrates => reloadInOwnNetwork({ ...plan, migrates }));
   console.log(
     `SO_REUSEPORT, ${plan.reloads} reloads: lost ${without!.fresh.join(" of ")} on new connections, and ${withIt!.fresh.join(" of ")} with net.ipv4.tcp_migrate_req=1`,
   );
-  expect(withIt!.fresh[0]).toBe(0);
-  // So that the above says something.
   expect(without!.fresh[0]).toBeGreaterThan(0);
+  // Some 100, and 0; once, beside other tests, it was 1.
+  expect(withIt!.fresh[0]).toBeLessThanOrEqual(without!.fresh[0]! / 20);
   const what = `generation 1 listens on ${plan.host}:${plan.port} by a socket of its own`;
   const told = ({ log }: { log: readonly string[] }) => log.filter(line => line.includes(" listens on "));
   expect(told(without!)).toEqual([expect.stringContaining(what)]);
   expect(told(without!)[0]).toContain("net.ipv4.tcp_migrate_req=1, which is 0 here");
   expect(told(withIt!)).toEqual([expect.stringContaining(what)]);
-  expect(told(withIt!)[0]).toContain("loses nothing, for net.ipv4.tcp_migrate_req is 1");
+  expect(told(withIt!)[0]).toContain("clients that wait move, for net.ipv4.tcp_migrate_req is 1");
 });
 
 /** A test with a program, or what says why it is left out. */

@@ -155,8 +155,9 @@ describe("with as many queues as workers", () => {
     await unit.start();
     const reason = "There are 4 accept queues, and each takes a worker";
     expect(zerodown("scale", unit.service, "3")).toMatchObject({ status: 1, stderr: `zerodown: ${reason}\n` });
+    const from = unit.log.count;
     process.kill(await unit.mainPid(), "SIGTTOU");
-    await unit.log.next(new RegExp(`3 workers refused: ${reason}`), unit.log.count - 1);
+    await unit.log.next(new RegExp(`3 workers refused: ${reason}`), from);
     expect(serving(statusOf("--user", unit.service))).toHaveLength(QUEUES);
     expect(zerodown("scale", unit.service, "6").status).toBe(0);
     const workers = serving(statusOf("--user", unit.service));

@@ -136,7 +136,8 @@ export const SURROUNDINGS = {
 
 /** What comes of what waits for a generation that has bound for itself, when that ends. */
 function withReusePort(migratesRequests: boolean | undefined): string {
-  if (migratesRequests) return "with it nothing is lost, for net.ipv4.tcp_migrate_req is 1";
+  if (migratesRequests)
+    return "with it clients that wait move to the next generation, for net.ipv4.tcp_migrate_req is 1";
   if (migratesRequests === undefined) return "with it reloads lose clients, which Linux 5.14 can prevent";
   return "with it reloads lose clients, until a file in /etc/sysctl.d says net.ipv4.tcp_migrate_req = 1";
 }

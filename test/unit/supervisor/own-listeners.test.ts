@@ -29,7 +29,7 @@ function told(...seen: Elsewhere[]): string[] {
 
 test.each<[Elsewhere["migrates"], string]>([
   [false, `warning ${WHAT}: ${CURE}reloads lose clients then without net.ipv4.tcp_migrate_req=1, which is 0 here`],
-  [true, `info ${WHAT}: ${CURE}that loses nothing, for net.ipv4.tcp_migrate_req is 1`],
+  [true, `info ${WHAT}: ${CURE}clients that wait move, for net.ipv4.tcp_migrate_req is 1`],
   [
     undefined,
     `warning ${WHAT}: ${CURE}reloads lose clients then without net.ipv4.tcp_migrate_req=1, which this kernel doesn't have`,
