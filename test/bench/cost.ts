@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { closeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { native, SOCK_DGRAM } from "../../src/native/index.js";
 import { median } from "../support/median.js";
 import { privateKilobytes } from "../support/processes.js";
@@ -12,6 +13,8 @@ import { report } from "./report.js";
 
 const RUNS = 15;
 const STARTS = 20;
+/** Between two reloads, ms. */
+const REST = 100;
 
 /** A child that prints the time at which it runs. */
 const STAMP = ["bash", "-c", "echo $EPOCHREALTIME"] as const;
@@ -58,12 +61,14 @@ async function benchIdle(ready: string, child: readonly string[]): Promise<void>
   await supervisor.stop();
 }
 
-/** The child's own clock says when it was executed, when it said it was ready, and when it was told to stop. */
+/**
+ * The child's own clock says when it was executed, when it said it was ready, and when it was told to stop. Here, too, the time
+ * that it takes until it prints doesn't count.
+ */
 async function benchReload(): Promise<void> {
   const supervisor = new TestSupervisor(["--ready", "fd", "--", `${APPS}timestamps.sh`]);
   await supervisor.serving(1);
-  const toExec: number[] = [];
-  const toStop: number[] = [];
+  const [toExec, childs, toStop]: [number[], number[], number[]] = [[], [], []];
   for (let run = 0; run < RUNS; run++) {
     const from = supervisor.output.count;
     const signalled = now();
@@ -72,8 +77,13 @@ async function benchReload(): Promise<void> {
       sinceEpoch(Number((await supervisor.output.next(new RegExp(`^${what} `), from)).split(" ")[1]));
     toExec.push((await stamp("executed")) - signalled);
     toStop.push((await stamp("stopped")) - (await stamp("ready")));
+    childs.push(untilStamp(STAMP[0], STAMP.slice(1)));
+    // A reload comes to a supervisor at rest, and not while it gives back the memory that the last one took.
+    await supervisor.log.next(new RegExp(`generation ${run + 1} \\(pid \\d+\\) drained`));
+    await sleep(REST);
   }
-  report("reload: SIGHUP to the candidate's exec", `${median(toExec).toFixed(1)} ms`, "goal: a few ms");
+  const untilExec = median(toExec) - median(childs);
+  report("reload: SIGHUP to the candidate's exec", `${untilExec.toFixed(1)} ms`, "goal: a few ms");
   report("        its readiness to the old one's stop signal", `${median(toStop).toFixed(1)} ms`, "goal: a few ms");
   await supervisor.stop();
 }

@@ -5,8 +5,16 @@ import { installUnits, removeUnits, systemctl } from "../../support/user-manager
 import { BENCH_APPS, type Candidate, run } from "../candidate.js";
 import { assignments } from "./systemd.js";
 
-/** The app is on the library. */
-export function zerodownUnit(workers: number, variables: Readonly<Record<string, string>>): Candidate {
+/**
+ * The app is on the library.
+ *
+ * @param options more of zerodown run
+ */
+export function zerodownUnit(
+  workers: number,
+  variables: Readonly<Record<string, string>>,
+  options: readonly string[] = [],
+): Candidate {
   const command = `${process.execPath} ${BENCH_APPS}work-library.mjs`;
   return {
     name: "Zerodown",
@@ -21,7 +29,7 @@ KillMode=mixed
 Delegate=yes
 RuntimeDirectory=bench
 Environment=${assignments(variables)}
-ExecStart=${ZERODOWN} run --workers ${workers} -- ${command}
+ExecStart=${ZERODOWN} ${["run", "--workers", workers, ...options].join(" ")} -- ${command}
 ExecReload=${ZERODOWN} reload
 `,
       });

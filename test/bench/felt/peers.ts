@@ -18,6 +18,14 @@ const app = (variables: Readonly<Record<string, string>>): Program => ({
 
 export const FELT_PEERS: readonly Peer[] = [
   { name: "Zerodown", candidate: ({ workers }, variables) => zerodownUnit(workers, variables) },
+  {
+    name: "Zerodown, warm",
+    candidate: ({ workers }, variables) => zerodownUnit(workers, { ...variables, WARM: "50" }),
+  },
+  {
+    name: "Zerodown, --settle 1s",
+    candidate: ({ workers }, variables) => zerodownUnit(workers, variables, ["--settle", "1s"]),
+  },
   { name: "pm2 reload", candidate: ({ workers }, variables) => pm2("example", workers, app(variables)) },
   { name: "Server::Starter", suits: isOne, candidate: (_, variables) => serverStarter("example", app(variables)) },
   { name: "gunicorn, HUP", candidate: ({ workers }, variables) => gunicornHup(workers, variables) },
