@@ -38,7 +38,7 @@ writeFileSync(`${ROOT}build/bench.json`, `${JSON.stringify({ machine, library, c
 console.log("All of it is in build/bench.json.");
 if (existsSync(`${PACKAGES}node_modules/echarts`)) {
   writeFileSync(`${ROOT}build/bench.svg`, draw(all, machine));
-  console.log("The picture is build/bench.svg; docs/bench.svg is the one in docs/benchmark.md.");
+  console.log("The picture is build/bench.svg; docs/bench.svg is the one in README and docs/benchmark.md.");
 } else {
   console.log("The picture is left out: the package echarts isn't installed.");
 }

@@ -155,9 +155,11 @@ describe("with as many queues as workers", () => {
     await unit.start();
     const reason = "There are 4 accept queues, and each takes a worker";
     expect(zerodown("scale", unit.service, "3")).toMatchObject({ status: 1, stderr: `zerodown: ${reason}\n` });
+    const refused = new RegExp(`3 workers refused: ${reason}`);
+    await unit.log.next(refused);
     const from = unit.log.count;
     process.kill(await unit.mainPid(), "SIGTTOU");
-    await unit.log.next(new RegExp(`3 workers refused: ${reason}`), from);
+    await unit.log.next(refused, from);
     expect(serving(statusOf("--user", unit.service))).toHaveLength(QUEUES);
     expect(zerodown("scale", unit.service, "6").status).toBe(0);
     const workers = serving(statusOf("--user", unit.service));

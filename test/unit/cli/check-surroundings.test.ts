@@ -4,7 +4,7 @@
 import { dirname, resolve } from "node:path";
 import { expect, test } from "@jest/globals";
 import type { Facts } from "../../../src/cli/check/facts.js";
-import type { RULES } from "../../../src/cli/check/rules.js";
+import { RULES } from "../../../src/cli/check/rules.js";
 import { exec, FOUND, facts, found, RUN, start, Z } from "../../support/unit-facts.js";
 
 /** The command that runs this test: a fix names it in place of a zerodown that isn't there. */
@@ -280,4 +280,13 @@ test.each<[keyof typeof RULES, Facts, string[]]>([
   ["protectControlGroups", facts({ ProtectControlGroups: true, Delegate: false }), []],
 ])("%s %#: its finding, and the fix", (rule, about, expected) => {
   expect(found(rule, about)).toEqual(expected);
+});
+
+test.each([
+  [true, "with it clients that wait move to the next generation"],
+  [false, "with it reloads lose clients, until a file in /etc/sysctl.d says net.ipv4.tcp_migrate_req = 1"],
+  [undefined, "with it reloads lose clients, which Linux 5.14 can prevent"],
+])("without a .socket unit, and migratesRequests %s: what becomes of clients that wait", (migratesRequests, text) => {
+  const [finding] = RULES.noSockets({ ...facts({}, { sockets: [] }), migratesRequests });
+  expect(finding!.why).toContain(text);
 });
