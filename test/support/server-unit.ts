@@ -14,6 +14,10 @@ import { installUnits, zerodown } from "./user-manager.js";
 
 export type ServerName = keyof typeof SERVERS;
 
+/** Whether the server may hang once it has answered everything, as its note says: it is killed then, and the log has HUNG. */
+export const mayHang = (server: string) => server === "puma";
+export const HUNG = /did not stop in time and was killed/;
+
 export class ServerUnit {
   readonly address = loopback();
   readonly name: string;
