@@ -1,6 +1,7 @@
 // A jest reporter: what failed, a line each, and one plain line at the end, for programs that read it, and for those who see no
 // more of a log than its end.
 
+import { stripVTControlCharacters } from "node:util";
 import type { AggregatedResult } from "@jest/reporters";
 
 export default class PlainSummary {
@@ -16,4 +17,7 @@ function failures({ testExecError, testFilePath, testResults }: AggregatedResult
   return failed.map(({ fullName, failureMessages: [message = ""] }) => line(fullName, message));
 }
 
-const line = (what: string, message: string) => `failed: ${what}: ${message.slice(0, 300).split("\n")[0]}`;
+function line(what: string, message: string): string {
+  const [why = ""] = stripVTControlCharacters(message).split(/\n\s+at /);
+  return `failed: ${what}: ${why.replaceAll(/\s+/g, " ").slice(0, 500)}`;
+}
