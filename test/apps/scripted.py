@@ -48,12 +48,18 @@ def escape(cgroup, environment=None):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     code = (
-        "import os, socket\n"
+        "import os, select, socket\n"
+        # Not blocking: the generation, which has the same socket, would wait in accept(2), and be deaf to its stop signal.
         "listener = socket.socket(fileno=3)\n"
-        "listener.setblocking(True)\n"
+        "listener.setblocking(False)\n"
         f"print('escaped', os.getpid(), 'of generation {generation}', flush=True)\n"
         "while True:\n"
-        "    with listener.accept()[0] as connection:\n"
+        "    select.select([listener], [], [])\n"
+        "    try:\n"
+        "        connection, _ = listener.accept()\n"
+        "    except BlockingIOError:\n"
+        "        continue\n"
+        "    with connection:\n"
         f"        connection.sendall(f'{{os.getpid()}} escaped from generation {generation}\\n'.encode())\n"
     )
     os.execve(sys.executable, ["python3", "-c", code], os.environ if environment is None else environment)
