@@ -153,7 +153,7 @@ build/vm/%/disk.img: test/vm/make $(wildcard test/vm/image/*)
 NODE ?= 22
 CORE := reload reload-result control lifecycle child sockets cgroup fd-store watchdog node-library reuse-port status run
 test-node: build build/node/$(NODE)-$(ARCH)/bin/node ## the unit tests, and a core of the others, on another Node: NODE=22
-	PATH=$(CURDIR)/build/node/$(NODE)-$(ARCH)/bin:$$PATH test/run build/test/unit $(CORE:%=build/test/system/%.test.js)
+	PATH=$(CURDIR)/build/node/$(NODE)-$(ARCH)/bin:$$PATH test/run halves build/test/unit $(CORE:%=build/test/system/%.test.js)
 
 # What zerodown costs, and what a reload costs clients, beside others that reload: some five minutes.
 bench: build ## what zerodown costs, and what a reload costs clients, beside others
