@@ -24,6 +24,7 @@ DEBIAN_demo := $(COMPILER)
 # and nginx; Java where it is.
 DEBIAN_test += uvicorn python3-hypercorn unicorn haproxy lighttpd php8.2-fpm golang-go caddy apache2-bin podman crun
 DEBIAN_server-figures = $(DEBIAN_test)
+DEBIAN_test-node = $(DEBIAN_test)
 DEBIAN = $(sort $(foreach goal,$(MAKECMDGOALS),$(DEBIAN_$(goal))))
 
 build: dist/zerodown.cjs dist/zerodown-varlink.7 build/types.stamp $(ADDON) $(RELOAD_CLIENT) build/.stamp build/test/apps/describe-self build/test/apps/uring build/test/apps/shim.so ## the command, the library, the addon and the tests

@@ -15,9 +15,8 @@ export const ACCEPTS_AFTER = 1e6;
 /** The supervisor remembers so many ends. */
 export const MAX_ENDED = 5;
 /**
- * With Type=notify-reload systemd (253 to 258) sends the reload signal and then starts ExecReload=. By the kernel's
- * clock for process starts, which ticks every 10 ms, that command may seem to be older than the generation that the
- * signal started.
+ * With Type=notify-reload systemd (253 to 258) sends the reload signal and then forks ExecReload=. So long after the signal's
+ * generation was started that command may be forked, and still be for the same reload. µs
  */
 export const SAME_REQUEST = 0.05e6;
 /** systemd is asked to wait so much longer than the supervisor's own limits. */

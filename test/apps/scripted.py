@@ -49,7 +49,8 @@ def escape(cgroup, environment=None):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     code = (
         "import os, select, socket\n"
-        # Not blocking: the generation, which has the same socket, would wait in accept(2), and be deaf to its stop signal.
+        # O_NONBLOCK is the socket's, which the generation has, too: without it that one could wait in accept(2), and miss its
+        # stop signal.
         "listener = socket.socket(fileno=3)\n"
         "listener.setblocking(False)\n"
         f"print('escaped', os.getpid(), 'of generation {generation}', flush=True)\n"

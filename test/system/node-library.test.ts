@@ -1,6 +1,6 @@
 // The library in apps that systemd starts directly: init() makes their main process the supervisor.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { afterEach, describe, expect, test } from "@jest/globals";
@@ -17,8 +17,8 @@ afterEach(async () => {
   await removeUnits();
 });
 
-/** Node 24 knows no such option. */
-const NO_WASM = Number.parseInt(process.versions.node, 10) < 24 ? ["--no-expose-wasm"] : [];
+/** Node 24 knows no such option, and fails. */
+const NO_WASM = ["--no-expose-wasm"].filter(option => spawnSync(process.execPath, [option, "--version"]).status === 0);
 
 const IMPORT = `import { createServer } from "node:http";
 import * as zerodown from "${ROOT}dist/index.js";

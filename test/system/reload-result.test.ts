@@ -23,7 +23,7 @@ const WAYS = [
     way: "Type=notify-reload, ExecReload=zerodown reload",
     since: 253,
     canFail: true,
-    // systemd sends the signal and then starts the command: later than SAME_REQUEST on a busy machine.
+    // On a busy machine systemd may start the command later than SAME_REQUEST after the signal: that makes two reloads.
     mayBeTwo: true,
     service: ["Type=notify-reload"],
   },
@@ -47,16 +47,23 @@ describe.each(WAYS)("$way", ({ service, canFail, mayBeTwo }) => {
   test("a reload returns when the new generation serves, and is one reload", async () => {
     const unit = install(0, 0, service);
     await unit.start();
-    let [serving, once] = [1, 0];
-    for (let tries = 0; once < 2; tries++) {
-      expect(tries).toBeLessThan(mayBeTwo ? 6 : 2);
+    const reload = async (from: number) => {
       deploy(unit, "0.3 0");
       await unit.reload();
-      const status = /^Generation (\d+) \(pid \d+\) serving/.exec(await unit.property("StatusText"));
-      if (Number(status?.[1]) === serving + 1) once++;
-      serving = Number(status?.[1]);
+      const text = await unit.property("StatusText");
+      expect(text).toMatch(/^Generation \d+ \(pid \d+\) serving/);
+      const serving = Number(/\d+/.exec(text)![0]);
+      expect([from + 1, from + (mayBeTwo ? 2 : 1)]).toContain(serving);
       expect(await unit.property("ActiveState")).toBe("active");
+      return serving;
+    };
+    let [serving, once] = [1, 0];
+    for (let tries = mayBeTwo ? 6 : 2; tries > 0 && once < 2; tries--) {
+      const before = serving;
+      serving = await reload(before);
+      if (serving === before + 1) once++;
     }
+    expect(once).toBe(2);
     expect(unit.log.matching(/ started$/)).toHaveLength(serving);
   });
 
@@ -68,12 +75,13 @@ describe.each(WAYS)("$way", ({ service, canFail, mayBeTwo }) => {
     const { status } = await unit.systemctl("reload", unit.service);
     expect(status).toBe(canFail ? 1 : 0);
     expect(await unit.property("ActiveState")).toBe("active");
-    const last = unit.log.matching(/ started$/).length;
-    expect(last).toBeLessThanOrEqual(mayBeTwo ? 3 : 2);
-    expect(await unit.property("StatusText")).toBe(
-      `Reload failed: generation ${last} exited with status 7 before it was ready. ` +
-        `Generation 1 (pid ${pid}) still serving`,
+    const text = await unit.property("StatusText");
+    expect(text.replace(/\d+/, "N")).toBe(
+      `Reload failed: generation N exited with status 7 before it was ready. Generation 1 (pid ${pid}) still serving`,
     );
+    const last = Number(/\d+/.exec(text)![0]);
+    expect([2, mayBeTwo ? 3 : 2]).toContain(last);
+    expect(unit.log.matching(/ started$/)).toHaveLength(last);
     deploy(unit, "0 0");
     await unit.reload();
     await unit.serving(last + 1);

@@ -31,9 +31,9 @@ for (let generation = 2; generation <= ${RELOADS} + 1; generation++) {
 }
 await Promise.all(loads.map(load => load.stop()));
 await supervisor.stop();
-const hints = supervisor.log.matching(/tcp_migrate_req=1/);
-const told = [hints.filter(line => !/by a socket of its own/.test(line)), hints.filter(line => /by a socket of its own/.test(line))];
-console.log(JSON.stringify({ told: told.map(lines => lines.length), requests: loads.map(load => load.requests), failures: loads.flatMap(load => load.failures) }));
+const hints = [/with reusePort a reload loses/, /reloads lose clients then without net.ipv4.tcp_migrate_req=1/];
+const told = hints.map(hint => supervisor.log.matching(hint).length);
+console.log(JSON.stringify({ told, requests: loads.map(load => load.requests), failures: loads.flatMap(load => load.failures) }));
 `;
 
 async function reloads(migrate: string): Promise<{ told: number[]; requests: number[]; failures: string[] }> {

@@ -26,6 +26,7 @@ const SERVERS = {
   },
   puma: {
     command: `/usr/bin/puma --quiet --config ${APPS}puma.rb`,
+    // One that hangs is killed well before the test must end.
     options: "--stop-signal SIGTERM --ready accept --stop-timeout 30s",
     // It closes kept connections at its end, and tells no client of it before.
     keeps: false,
@@ -66,8 +67,9 @@ test.each([
     await Promise.all(loads.map(load => load.stop()));
     expect(loads.flatMap(({ failures }) => failures)).toEqual([]);
     expect(Math.min(...loads.map(({ requests }) => requests))).toBeGreaterThan(RELOADS * 4);
-    const wrong = unit.log.matching(/did not stop in time|was killed|internal error/);
-    expect(wrong.filter(line => !(mayHang(name) && HUNG.test(line)))).toEqual([]);
+    const hung = mayHang(name) ? unit.log.matching(HUNG) : [];
+    expect(hung.length).toBeLessThanOrEqual(RELOADS / 2);
+    expect(unit.log.matching(/did not stop in time|was killed|internal error/)).toEqual(hung);
     console.log(`${name}, --surge ${surge}: ${loads.map(({ requests }) => requests)} requests`);
   },
   540_000,

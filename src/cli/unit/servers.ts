@@ -97,7 +97,7 @@ export const SERVERS = {
       "queue_requests false: else it accepts connections whose requests it never reads, and closes them at its end.",
       "A cluster (workers 2) needs drain_on_shutdown as well. --workers of zerodown does without a cluster.",
       "With the package ruby-sd-notify it says READY=1 itself.",
-      "With Ruby 3.3, puma without the mend of May 2026 (https://github.com/puma/puma/pull/3940) may never end on a busy machine, though it has answered everything: zerodown kills it after --stop-timeout (90s), and no client notices.",
+      "puma up to 8.0.2 may hang on a busy machine once it has answered everything (https://github.com/puma/puma/pull/3940; seen with Ruby 3.3, not with 3.1): zerodown kills it after --stop-timeout (90s). No client notices, but a stop of the service takes as long, and leaves it failed.",
     ],
     files: ["config.ru", "puma.rb"],
   },

@@ -17,7 +17,7 @@ const starts = (lines: string[]) => lines.filter(line => line.startsWith("spawn"
 describe("a command that wanted its reload before a signal started one", () => {
   test.each([
     ["half a second before", SECOND / 2],
-    ["by the coarse clock of process starts 50 ms after", SECOND / 2 - 0.05 * SECOND],
+    ["as its ExecReload=, forked 50 ms after", SECOND / 2 - 0.05 * SECOND],
   ])("%s gets that one's result", (_, age) => {
     const machine = signalled();
     expect(machine.reload(7, { since: machine.now - age })).not.toContainEqual(expect.stringMatching(/^spawn|more/));
