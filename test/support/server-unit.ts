@@ -15,8 +15,8 @@ import { installUnits, zerodown } from "./user-manager.js";
 export type ServerName = keyof typeof SERVERS;
 
 /**
- * Whether the server may hang once it has answered everything, as the note on puma says, which doesn't with Ruby 3.1: it is
- * killed then, and the log has HUNG.
+ * Whether the server may hang once it has answered everything; then it is killed, and the log has HUNG. Only puma may, as its
+ * note says, and not with Ruby 3.1.
  */
 export function mayHang(server: string): boolean {
   if (server !== "puma") return false;
